@@ -1,0 +1,235 @@
+//! The routes: what each takes and gives. All but sign-up, sign-in and health want `Authorization: Bearer TOKEN`.
+//!
+//! | route | takes | gives |
+//! |---|---|---|
+//! | `GET /v1/health` | | [`Health`] |
+//! | `POST /v1/accounts` | [`SignUp`] | [`Done`] |
+//! | `POST /v1/session` | [`SignIn`] | [`SignedIn`] |
+//! | `DELETE /v1/session` | | [`Done`] |
+//! | `GET /v1/state` | | [`State`] |
+//! | `GET /v1/events?after=CURSOR&wait_ms=N` | | [`Events`] |
+//! | `POST /v1/buddies` | [`AddBuddy`] | [`Done`] |
+//! | `DELETE /v1/buddies/NAME` | | [`Done`] |
+//! | `POST /v1/chat` | [`SendChat`] | [`Message`] |
+//! | `GET /v1/chat?with=NAME&before=ID&after=ID&limit=N` | | [`History`] |
+//! | `POST /v1/invitations` | [`Ring`] | [`Rung`] |
+//! | `POST /v1/invitations/ID/accept` | | [`Joined`] |
+//! | `POST /v1/invitations/ID/decline` | | [`Done`] |
+//! | `POST /v1/invitations/ID/cancel` | | [`Done`] |
+//! | `GET /v1/calls/ID` | | [`Call`] |
+//! | `POST /v1/calls/ID/leave` | | [`Done`] |
+//! | `POST /v1/calls/ID/media` | [`SetMedia`] | [`Done`] |
+//! | `POST /v1/calls/ID/keyframe` | [`WantKeyframe`] | [`Done`] |
+//! | `POST /v1/calls/ID/audio`, `.../video` | chunks | [`Feedback`] |
+//! | `GET /v1/calls/ID/audio?reader=R&poll=N&wait_ms=N`, `.../video?...` | | chunks |
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    event::Event,
+    id::{CallId, Cursor, PeerId, Token, TrackId},
+    model::{Buddy, Call, Invitation, Message, Ticker},
+    name::Name,
+};
+
+/// The answer where there is nothing to say: `{}`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {}
+
+/// Answer of `GET /v1/health`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// "ok" while the relay takes requests, "stopping" once it no longer does.
+    pub status: String,
+    /// The relay's version.
+    pub version: String,
+    /// The protocol versions it speaks, most preferred first.
+    pub protocol: Vec<u16>,
+}
+
+/// Body of `POST /v1/accounts`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignUp {
+    /// The name wanted.
+    pub name: Name,
+    /// At least [`PASSWORD_MIN`](crate::limits::PASSWORD_MIN) characters.
+    pub password: String,
+}
+
+/// Body of `POST /v1/session`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignIn {
+    /// Who.
+    pub name: Name,
+    /// Their password.
+    pub password: String,
+    /// What the person calls this device; shown to them alone.
+    #[serde(default)]
+    pub device: String,
+    /// Protocol versions this client speaks, most preferred first.
+    pub versions: Vec<u16>,
+}
+
+/// Answer of `POST /v1/session`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedIn {
+    /// Proves this session from now on.
+    pub token: Token,
+    /// The name as its owner writes it.
+    pub name: Name,
+    /// The version to go on in.
+    pub version: u16,
+}
+
+/// Answer of `GET /v1/state`: everything a client that knows nothing must know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// Whose session this is.
+    pub name: Name,
+    /// The buddy list.
+    pub buddies: Vec<Buddy>,
+    /// Invitations from or to this person that ring now.
+    pub invitations: Vec<Invitation>,
+    /// The call this session is in.
+    #[serde(default)]
+    pub call: Option<Joined>,
+    /// What each ticker provider says now.
+    pub tickers: Vec<Ticker>,
+    /// Events after this state come after this cursor.
+    pub cursor: Cursor,
+}
+
+/// Query of `GET /v1/events`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PollEvents {
+    /// The last cursor received: whatever came up to it is acknowledged and forgotten.
+    pub after: Cursor,
+    /// How long to wait for an event, in milliseconds, at most [`WAIT_MAX`](crate::limits::WAIT_MAX).
+    #[serde(default)]
+    pub wait_ms: u64,
+}
+
+/// Answer of `GET /v1/events`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Events {
+    /// What happened, oldest first; empty at the end of the wait.
+    pub events: Vec<Event>,
+    /// Where to go on.
+    pub cursor: Cursor,
+}
+
+/// Body of `POST /v1/buddies`: ask someone, or say yes to someone who asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddBuddy {
+    /// Whom.
+    pub name: Name,
+}
+
+/// Body of `POST /v1/chat`. Safe to repeat: one `client_id` makes one message.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendChat {
+    /// To whom: a mutual buddy.
+    pub to: Name,
+    /// 1 to [`TEXT_MAX`](crate::limits::TEXT_MAX) characters.
+    pub text: String,
+    /// The sender's own id, 1 to [`CLIENT_ID_MAX`](crate::limits::CLIENT_ID_MAX) characters, never used for another message.
+    pub client_id: String,
+}
+
+/// Query of `GET /v1/chat`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageHistory {
+    /// The other person.
+    pub with: Name,
+    /// Only messages before this one.
+    #[serde(default)]
+    pub before: Option<u64>,
+    /// Only messages after this one.
+    #[serde(default)]
+    pub after: Option<u64>,
+    /// How many at most; the newest that fit the bounds (with only `after`: the oldest).
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
+/// Answer of `GET /v1/chat`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// Oldest first.
+    pub messages: Vec<Message>,
+    /// Whether there are more in the direction asked.
+    pub more: bool,
+}
+
+/// Body of `POST /v1/invitations`. Ringing someone who rings here already accepts their invitation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ring {
+    /// Whom: a mutual buddy.
+    pub to: Name,
+    /// Into which call of this session; a new one if not given.
+    #[serde(default)]
+    pub call: Option<CallId>,
+}
+
+/// Answer of `POST /v1/invitations`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    /// Ringing, or accepted at once where both rang.
+    pub invitation: Invitation,
+    /// The call this session is in now.
+    pub joined: Joined,
+}
+
+/// This session is in a call. Answer of `POST /v1/invitations/ID/accept`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// The call.
+    pub call: Call,
+    /// Which of its peers this session is.
+    pub me: PeerId,
+}
+
+/// Body of `POST /v1/calls/ID/media`: what this peer sends, for the others' screens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetMedia {
+    /// Whether sound is on.
+    pub audio: bool,
+    /// Whether the camera is on.
+    pub video: bool,
+}
+
+/// Body of `POST /v1/calls/ID/keyframe`: a reader can't go on without a keyframe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WantKeyframe {
+    /// Of which track.
+    pub track: TrackId,
+}
+
+/// Answer to an upload: what the publisher of the track must know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feedback {
+    /// A reader wants a keyframe: make the next picture one.
+    #[serde(default)]
+    pub keyframe: bool,
+    /// Age of the oldest chunk of this track that some reader has not fetched yet, in milliseconds.
+    #[serde(default)]
+    pub backlog_ms: u32,
+    /// How many peers read this track.
+    #[serde(default)]
+    pub readers: u32,
+}
+
+/// Query of a media poll.
+///
+/// A client keeps several polls parked at once, numbered from 1 on; the lowest parked one is answered first. A poll
+/// asked for again after a broken connection gets the same chunks again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PollMedia {
+    /// Chosen at random by the client when it opens the lane. A new one starts at the newest keyframe.
+    pub reader: u32,
+    /// Number of this poll, from 1 on.
+    pub poll: u64,
+    /// How long to wait for a chunk, in milliseconds, at most [`WAIT_MAX`](crate::limits::WAIT_MAX).
+    #[serde(default)]
+    pub wait_ms: u64,
+}

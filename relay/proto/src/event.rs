@@ -1,0 +1,78 @@
+//! What happens, as the event lane tells it.
+//!
+//! Each event carries the whole new state of the thing it speaks of, so that a client need only replace what it had.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::CallId,
+    model::{Buddy, Call, EndReason, Invitation, Message, Presence, Ticker},
+    name::Name,
+};
+
+/// Something happened. On the wire an object whose `type` names the variant in snake_case, beside the variant's fields.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// The buddy list is now this one.
+    Roster {
+        /// All of it.
+        buddies: Vec<Buddy>,
+    },
+    /// A buddy came, went or took a call.
+    Presence {
+        /// Who.
+        name: Name,
+        /// Since now.
+        presence: Presence,
+    },
+    /// An invitation from or to this person rings or is over.
+    Invitation {
+        /// As it is now.
+        invitation: Invitation,
+    },
+    /// A call this session is in has changed: someone came, left, muted.
+    Call {
+        /// As it is now.
+        call: Call,
+    },
+    /// A call this session was in is over.
+    CallEnded {
+        /// Which.
+        call: CallId,
+        /// Why.
+        reason: EndReason,
+    },
+    /// Someone wrote to this person, or this person wrote from another client or this one.
+    Chat {
+        /// What.
+        message: Message,
+    },
+    /// A ticker provider speaks.
+    Ticker {
+        /// All it says now.
+        ticker: Ticker,
+    },
+    /// The relay stops; it hopes to be back after this while.
+    Goodbye {
+        /// In milliseconds.
+        retry_after_ms: u64,
+    },
+    /// An event of a later version: ignore it.
+    #[serde(other)]
+    Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_of_a_later_version_and_unknown_fields_are_ignored() {
+        let later: Event = serde_json::from_str(r#"{"type":"hologram","x":[1,2]}"#).unwrap();
+        assert_eq!(later, Event::Unknown);
+        let more: Event = serde_json::from_str(r#"{"type":"goodbye","retry_after_ms":5,"why":"tea"}"#).unwrap();
+        assert_eq!(more, Event::Goodbye { retry_after_ms: 5 });
+    }
+}

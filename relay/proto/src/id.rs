@@ -1,0 +1,181 @@
+//! Identifiers, each a type of its own so that none is taken for another.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Wraps the text as it came over the wire; the relay alone knows which ones exist.
+            #[must_use]
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text that goes over the wire.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// A call: 22 characters of base64url, 128 random bits.
+    CallId
+}
+text_id! {
+    /// An invitation: 22 characters of base64url, 128 random bits.
+    InvitationId
+}
+text_id! {
+    /// A place in a session's event feed. Opaque: only ever given back as it came.
+    Cursor
+}
+
+/// What proves a session: 43 characters of base64url, 256 random bits. It is a secret, so `Debug` hides it.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Token(String);
+
+impl Token {
+    /// Wraps a token as the relay gave it.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself, for the `Authorization` header and nothing else.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(hidden)")
+    }
+}
+
+/// A chat message as the relay keeps it. Grows with every message kept, so it also orders a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MessageId(pub u64);
+
+/// One participant's endpoint within a call, from 1 on. Never reused within that call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PeerId(pub u16);
+
+impl fmt::Display for PeerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a track carries, and so which lane it travels on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Opus packets.
+    Audio,
+    /// H.264 access units.
+    Video,
+}
+
+impl Kind {
+    /// Both kinds, for loops over lanes.
+    pub const ALL: [Self; 2] = [Self::Audio, Self::Video];
+
+    /// The name as it stands in a URL.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Audio => "audio",
+            Self::Video => "video",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One stream of one kind from one peer. On the wire a `u32`: the peer times 256, plus 1 for audio or 2 for video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct TrackId {
+    /// Who sends it.
+    pub peer: PeerId,
+    /// What it carries.
+    pub kind: Kind,
+}
+
+/// The number is no track of this version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} names no track: the low byte must be 1 (audio) or 2 (video), the upper ones a peer from 1 to 65535")]
+pub struct NoTrack(pub u32);
+
+impl TryFrom<u32> for TrackId {
+    type Error = NoTrack;
+
+    fn try_from(number: u32) -> Result<Self, NoTrack> {
+        let kind = match number & 0xff {
+            1 => Kind::Audio,
+            2 => Kind::Video,
+            _ => return Err(NoTrack(number)),
+        };
+        match u16::try_from(number >> 8) {
+            Ok(peer) if peer > 0 => Ok(Self { peer: PeerId(peer), kind }),
+            _ => Err(NoTrack(number)),
+        }
+    }
+}
+
+impl From<TrackId> for u32 {
+    fn from(track: TrackId) -> Self {
+        let kind = match track.kind {
+            Kind::Audio => 1,
+            Kind::Video => 2,
+        };
+        Self::from(track.peer.0) << 8 | kind
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_track_survives_its_number_and_nothing_else_does() {
+        for number in 0..0x2_0000_u32 {
+            if let Ok(track) = TrackId::try_from(number) {
+                assert_eq!(u32::from(track), number);
+            } else {
+                assert!(!matches!(number & 0xff, 1 | 2) || number >> 8 == 0);
+            }
+        }
+        assert_eq!(TrackId::try_from(0x0100_0001), Err(NoTrack(0x0100_0001)));
+    }
+
+    #[test]
+    fn a_token_is_not_shown_by_debug() {
+        assert_eq!(format!("{:?}", Token::new("abc")), "Token(hidden)");
+    }
+}

@@ -1,0 +1,69 @@
+//! Numbers both sides must agree on, each with its reason.
+
+use std::time::Duration;
+
+/// Longest a poll may be held. Filters and antivirus proxies cut silent requests at about 30 s.
+pub const WAIT_MAX: Duration = Duration::from_secs(25);
+
+/// Largest payload of one chunk, in bytes: a keyframe of 1920x1080 at a high quality fits several times over.
+pub const PAYLOAD_MAX: usize = 256 * 1024;
+
+/// Largest body of one upload, in bytes: one chunk of the largest size and some small ones beside it.
+pub const UPLOAD_MAX: usize = 320 * 1024;
+
+/// A poll's answer takes no further chunk past this many bytes. Filters hold larger bodies back to look at them whole.
+pub const POLL_SOFT_MAX: usize = 64 * 1024;
+
+/// Largest body of a control request, in bytes: the longest chat text, each character escaped, with room to spare.
+pub const CONTROL_MAX: usize = 64 * 1024;
+
+/// Polls one session may have parked on one media lane. ceil(400 ms / 20 ms) + 1 would be 21; past 8 the gain is measured as nil.
+pub const PARKED_MAX: usize = 12;
+
+/// Readers the relay remembers for one peer and lane. One is in use; the others are from just before a reconnect.
+pub const READERS_MAX: usize = 4;
+
+/// Answered polls the relay remembers for one reader, so that each can be asked for again after a broken connection.
+pub const REPLAY_MAX: usize = 64;
+
+/// Longest name, in characters.
+pub const NAME_MAX: usize = 32;
+
+/// Shortest password, in characters (NIST SP 800-63B: at least 8).
+pub const PASSWORD_MIN: usize = 8;
+
+/// Longest password, in bytes: hashing a longer one is only a way to keep the relay busy.
+pub const PASSWORD_MAX: usize = 256;
+
+/// Longest chat text, in characters.
+pub const TEXT_MAX: usize = 4000;
+
+/// Longest client id of a chat message, in characters: room for a UUID with a prefix.
+pub const CLIENT_ID_MAX: usize = 64;
+
+/// Most messages of one page of history.
+pub const HISTORY_MAX: u32 = 200;
+
+/// Buddies of one account, asked or asking included: the roster rides whole in one event.
+pub const BUDDIES_MAX: usize = 500;
+
+/// Peers in one call.
+pub const PEERS_MAX: usize = 16;
+
+/// How long an invitation rings: long enough to reach a desk, shorter than a caller's patience.
+pub const RING: Duration = Duration::from_secs(45);
+
+/// A client that has not polled for this long is gone. Longer than the longest poll and a slow reconnect together.
+pub const VANISHED: Duration = Duration::from_secs(35);
+
+/// Most items one ticker provider shows.
+pub const TICKER_ITEMS_MAX: usize = 50;
+
+/// Longest title of a ticker item, in characters: about one line of a wide window.
+pub const TICKER_TITLE_MAX: usize = 280;
+
+/// Longest body of a ticker item, in bytes of sanitised HTML.
+pub const TICKER_BODY_MAX: usize = 8 * 1024;
+
+/// Longest link of a ticker item, in bytes.
+pub const TICKER_LINK_MAX: usize = 2048;
