@@ -1,0 +1,219 @@
+//! The command line of `tvphone`.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand};
+use media::{CameraSpec, MicrophoneSpec, SpeakerSpec};
+use proto::Name;
+
+use crate::engine::Setup;
+
+/// A TV-phone that works wherever a web page loads. Without a command it opens the window.
+#[derive(Debug, Parser)]
+#[command(name = "tvphone", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub window: Window,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make or take a call without a window, for automation, monitoring and tests
+    Robot(Robot),
+    /// Show what it is: a relay, two accounts and two windows on this machine
+    Demo(Demo),
+    /// List the cameras, microphones and speakers of this machine
+    Devices,
+}
+
+/// Camera, microphone and speaker.
+#[derive(Debug, Clone, Args)]
+pub struct Devices {
+    /// device[:ID], pattern[:WxH@FPS], file:PATH (Y4M or MP4 with H.264, looped) or none
+    #[arg(long, value_name = "SPEC", default_value = "device")]
+    pub camera: CameraSpec,
+    /// device[:ID], chirp, file:PATH.wav or none
+    #[arg(long, value_name = "SPEC", default_value = "device")]
+    pub microphone: MicrophoneSpec,
+    /// device[:ID] or silent
+    #[arg(long, value_name = "SPEC")]
+    pub speaker: Option<SpeakerSpec>,
+}
+
+impl Devices {
+    fn setup(&self, speaker: SpeakerSpec) -> Setup {
+        let mut setup = Setup::new(self.camera.clone(), self.microphone.clone(), self.speaker.clone().unwrap_or(speaker));
+        if let CameraSpec::Pattern { size, frames_per_second } = self.camera {
+            setup.video.size = size;
+            setup.video.frames_per_second = frames_per_second;
+        }
+        setup
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Window {
+    /// Address of the relay, such as https://relay.example.org
+    #[arg(long, value_name = "URL", env = "TVPHONE_RELAY")]
+    pub relay: Option<String>,
+    /// Sign in as this person
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<Name>,
+    /// File whose first line is the password
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub password_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub devices: Devices,
+    /// Ring this buddy as soon as they are there
+    #[arg(long, value_name = "NAME")]
+    pub call: Option<Name>,
+    /// Accept the first call that comes
+    #[arg(long)]
+    pub answer: bool,
+    /// Where to open the window, in pixels from the upper left corner
+    #[arg(long, value_name = "X,Y", value_parser = pair)]
+    pub window: Option<(i32, i32)>,
+    /// Keep a report of the call in this file (JSON, renewed every second)
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Open at a sample screen without a relay, to look at it
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub preset: Option<String>,
+}
+
+impl Window {
+    pub fn password(&self) -> anyhow::Result<Option<String>> {
+        self.password_file.as_deref().map(read_password).transpose()
+    }
+
+    pub fn setup(&self) -> Setup {
+        Setup { report: self.report.clone(), ..self.devices.setup(SpeakerSpec::Device(None)) }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("role").required(true).args(["call", "answer"])))]
+pub struct Robot {
+    /// Address of the relay
+    #[arg(long, value_name = "URL", env = "TVPHONE_RELAY")]
+    pub relay: String,
+    /// Sign in as this person
+    #[arg(long, value_name = "NAME")]
+    pub user: Name,
+    /// File whose first line is the password
+    #[arg(long, value_name = "FILE")]
+    pub password_file: PathBuf,
+    /// Ring this buddy, waiting for them to be there
+    #[arg(long, value_name = "NAME")]
+    pub call: Option<Name>,
+    /// Wait to be rung, and accept
+    #[arg(long)]
+    pub answer: bool,
+    #[command(flatten)]
+    pub devices: Devices,
+    /// Write what is received, decoded, into this folder as Y4M and WAV
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
+    /// Hang up after so many seconds of call [default: when the other hangs up]
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub duration: Option<Duration>,
+    /// How many seconds to wait for the call to come about
+    #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
+    pub patience: Duration,
+    /// Write this to the other person once the call is on (may be given several times)
+    #[arg(long, value_name = "TEXT")]
+    pub say: Vec<String>,
+    /// Write the report here [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+impl Robot {
+    pub fn password(&self) -> anyhow::Result<String> {
+        read_password(&self.password_file)
+    }
+
+    pub fn setup(&self) -> Setup {
+        Setup { record: self.record.clone(), ..self.devices.setup(SpeakerSpec::Silent) }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Where the demo keeps its relay's store [default: the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Where to save the picture and the reports when there is no display
+    #[arg(long, value_name = "DIR", default_value = "target/demo")]
+    pub out: PathBuf,
+    /// How many seconds of call to measure when there is no display
+    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
+    pub duration: Duration,
+}
+
+/// The first line of the file.
+fn read_password(file: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("can't read the password file {}", file.display()))?;
+    match text.lines().next().map(str::trim_end) {
+        Some(password) if !password.is_empty() => Ok(password.to_owned()),
+        _ => bail!("the password file {} is empty: its first line should be the password", file.display()),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds, such as 10 or 2.5".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| "a number of seconds from 0 on".to_owned())
+}
+
+fn pair(text: &str) -> Result<(i32, i32), String> {
+    let (x, y) = text.split_once(',').ok_or("two numbers with a comma between, such as 40,40")?;
+    let number = |part: &str| part.trim().parse::<i32>().map_err(|_| format!("{part} is not a whole number"));
+    Ok((number(x)?, number(y)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_robot_must_either_call_or_answer() {
+        let robot = "tvphone robot --relay http://127.0.0.1:1 --user Ana --password-file p";
+        assert!(parse(robot).is_err());
+        assert!(parse(&format!("{robot} --call Ben --answer")).is_err());
+        let cli = parse(&format!("{robot} --call Ben --camera pattern:320x240@15 --microphone chirp --duration 2.5")).unwrap();
+        let Some(Command::Robot(robot)) = cli.command else { panic!("not a robot") };
+        assert_eq!(robot.duration, Some(Duration::from_millis(2500)));
+        assert_eq!(robot.setup().video.size.to_string(), "320x240");
+        assert_eq!(robot.setup().speaker, SpeakerSpec::Silent);
+    }
+
+    #[test]
+    fn a_window_needs_nothing() {
+        let cli = parse("tvphone").unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!(cli.window.setup().camera, CameraSpec::Device(None));
+        assert!(parse("tvphone --window 10;20").is_err());
+        assert_eq!(parse("tvphone --window 10,-20").unwrap().window.window, Some((10, -20)));
+    }
+
+    #[test]
+    fn a_password_file_gives_its_first_line() {
+        let file = std::env::temp_dir().join(format!("tvphone-password-{}", std::process::id()));
+        std::fs::write(&file, "secret word \nother\n").unwrap();
+        assert_eq!(read_password(&file).unwrap(), "secret word");
+        std::fs::write(&file, "\n").unwrap();
+        assert!(read_password(&file).unwrap_err().to_string().contains("is empty"));
+        std::fs::remove_file(&file).unwrap();
+        assert!(read_password(&file).unwrap_err().to_string().contains("can't read"));
+    }
+}

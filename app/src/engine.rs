@@ -1,0 +1,305 @@
+//! One call: the only bridge between the media pipelines and the relay's lanes. Windows and robots use the same one.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock, Weak},
+    time::{Duration, Instant},
+};
+
+use futures::channel::mpsc::UnboundedSender;
+use media::{CameraSpec, Gate, Incoming, MicrophoneSpec, Outgoing, Slot, SpeakerSpec, Trouble, VideoConfig};
+use proto::{CallId, Chunk, Header, Kind, PeerId, TrackId, api::Joined, model};
+use relay_client::{
+    Session,
+    lanes::{Handler, LaneState, Lanes},
+};
+use tokio::runtime::Handle;
+
+use crate::figures::Meter;
+pub use crate::figures::{Figures, Report};
+
+/// How often figures are taken and the report file is renewed.
+const FIGURES_EVERY: Duration = Duration::from_secs(1);
+
+/// What a call captures, plays and keeps.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub camera: CameraSpec,
+    pub microphone: MicrophoneSpec,
+    pub speaker: SpeakerSpec,
+    pub video: VideoConfig,
+    /// Folder to write what is received into.
+    pub record: Option<PathBuf>,
+    /// File to keep a report of the call in.
+    pub report: Option<PathBuf>,
+}
+
+impl Setup {
+    pub fn new(camera: CameraSpec, microphone: MicrophoneSpec, speaker: SpeakerSpec) -> Self {
+        Self { camera, microphone, speaker, video: VideoConfig::default(), record: None, report: None }
+    }
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self::new(CameraSpec::Device(None), MicrophoneSpec::Device(None), SpeakerSpec::Device(None))
+    }
+}
+
+/// Which device a trouble is with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Device {
+    Camera,
+    Microphone,
+    Speaker,
+}
+
+/// How the way to the relay is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LaneHealth {
+    Live,
+    Reconnecting { since: Instant, reason: String },
+    Ended { reason: String },
+}
+
+/// What the engine tells whoever shows the call, at most a few times a second.
+#[derive(Debug, Clone)]
+pub enum Update {
+    /// A device has a trouble, or no longer has one.
+    Trouble { device: Device, trouble: Option<Trouble> },
+    Lanes(LaneHealth),
+    /// The first picture of a peer is there.
+    PictureStarted(PeerId),
+    Figures(Figures),
+}
+
+/// One call's media and lanes. Clones share it; it ends with [`Engine::stop`] or with the last clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    call: CallId,
+    session: Session,
+    media: media::call::Call,
+    lanes: OnceLock<Lanes>,
+    meter: Meter,
+}
+
+impl Engine {
+    /// Starts capturing, sending, receiving and playing. Must run inside a tokio runtime.
+    pub fn start(session: &Session, joined: &Joined, setup: Setup, updates: UnboundedSender<Update>) -> Self {
+        let uplink = Arc::new(Uplink { me: joined.me, lanes: OnceLock::new() });
+        let back = Arc::new(OnceLock::<Weak<Inner>>::new());
+        let report = media_reports(Arc::clone(&back), updates.clone(), Handle::current());
+        let meter = Meter::new(setup.report.clone());
+        let config = media::call::Config {
+            camera: setup.camera,
+            microphone: setup.microphone,
+            speaker: setup.speaker,
+            video: setup.video,
+            record: setup.record,
+        };
+        let media = media::call::Call::start(config, Arc::clone(&uplink) as Arc<dyn media::Sink>, report);
+        let inner = Arc::new(Inner {
+            call: joined.call.id.clone(),
+            session: session.clone(),
+            media,
+            lanes: OnceLock::new(),
+            meter,
+        });
+        let _ = back.set(Arc::downgrade(&inner));
+        let handler = Downlink { gate: inner.media.gate(), inner: Arc::downgrade(&inner), updates: updates.clone() };
+        let lanes = Lanes::open(session, joined.call.id.clone(), joined.me, Arc::new(handler));
+        let _ = inner.lanes.set(lanes.clone());
+        let _ = uplink.lanes.set(lanes);
+        let engine = Self(inner);
+        engine.watch(updates);
+        engine
+    }
+
+    /// The relay says who is in the call now: peers who left are forgotten.
+    pub fn call_changed(&self, before: &model::Call, now: &model::Call) {
+        for gone in before.peers.iter().filter(|old| now.peers.iter().all(|peer| peer.peer != old.peer)) {
+            self.0.media.remove_peer(gone.peer.0);
+        }
+    }
+
+    pub fn set_muted(&self, muted: bool) {
+        self.0.media.set_muted(muted);
+    }
+
+    pub fn set_camera_on(&self, on: bool) {
+        self.0.media.set_camera_on(on);
+    }
+
+    /// What the own camera sees.
+    pub fn preview(&self) -> Slot {
+        self.0.media.preview()
+    }
+
+    /// What a peer's camera sees.
+    pub fn picture(&self, peer: PeerId) -> Slot {
+        self.0.media.picture(peer.0)
+    }
+
+    /// Everything measured so far.
+    pub fn report(&self) -> Report {
+        self.0.report()
+    }
+
+    /// Ends capture, lanes and playing. The other clones are of no use afterwards.
+    pub fn stop(&self) {
+        self.0.write_report();
+        self.0.media.stop();
+        if let Some(lanes) = self.0.lanes.get() {
+            lanes.stop();
+        }
+    }
+
+    fn watch(&self, updates: UnboundedSender<Update>) {
+        let weak = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            let mut every = tokio::time::interval(FIGURES_EVERY);
+            every.tick().await;
+            loop {
+                every.tick().await;
+                let Some(inner) = weak.upgrade() else { break };
+                let figures = inner.figures();
+                inner.write_report();
+                if updates.unbounded_send(Update::Figures(figures)).is_err() {
+                    break;
+                }
+            }
+        });
+    }
+}
+
+impl Inner {
+    fn figures(&self) -> Figures {
+        self.meter.figures(&self.report())
+    }
+
+    fn report(&self) -> Report {
+        let lanes = self.lanes.get().map(Lanes::stats).unwrap_or_default();
+        self.meter.report(&self.media.stats(), &lanes)
+    }
+
+    fn write_report(&self) {
+        self.meter.write(|| self.report());
+    }
+}
+
+/// Packets on their way to the relay.
+struct Uplink {
+    me: PeerId,
+    lanes: OnceLock<Lanes>,
+}
+
+impl media::Sink for Uplink {
+    fn send(&self, outgoing: Outgoing) {
+        let track = TrackId { peer: self.me, kind: wire_kind(outgoing.kind) };
+        let header = Header { track, seq: outgoing.seq, media_time_us: outgoing.time.0, keyframe: outgoing.keyframe };
+        // The media threads may be quicker than the lanes at the very start; nothing may be lost then, it is the keyframe.
+        self.lanes.wait().publish(Chunk { header, payload: outgoing.payload });
+    }
+}
+
+/// Chunks and news coming from the relay.
+struct Downlink {
+    gate: Gate,
+    inner: Weak<Inner>,
+    updates: UnboundedSender<Update>,
+}
+
+impl Handler for Downlink {
+    fn chunk(&self, chunk: Chunk) {
+        let Some(inner) = self.inner.upgrade() else { return };
+        inner.media.receive(Incoming {
+            peer: chunk.header.track.peer.0,
+            kind: match chunk.header.track.kind {
+                Kind::Audio => media::Kind::Audio,
+                Kind::Video => media::Kind::Video,
+            },
+            seq: chunk.header.seq,
+            time: codecs::MediaTime(chunk.header.media_time_us),
+            keyframe: chunk.header.keyframe,
+            payload: chunk.payload,
+        });
+    }
+
+    fn uploaded(&self, kind: Kind, _seq: u32, outcome: Result<proto::api::Feedback, relay_client::lanes::GaveUp>) {
+        if kind == Kind::Video {
+            self.gate.release();
+        }
+        let keyframe = match outcome {
+            Ok(feedback) => feedback.keyframe,
+            // What is lost on the way leaves a hole that only a keyframe mends.
+            Err(_) => true,
+        };
+        if keyframe
+            && kind == Kind::Video
+            && let Some(inner) = self.inner.upgrade()
+        {
+            inner.media.request_keyframe();
+        }
+    }
+
+    fn state(&self, state: LaneState) {
+        let health = match state {
+            LaneState::Live => LaneHealth::Live,
+            LaneState::Reconnecting { since, reason } => LaneHealth::Reconnecting { since, reason: reason.to_string() },
+            LaneState::Ended { reason } => LaneHealth::Ended { reason: reason.to_string() },
+        };
+        let _ = self.updates.unbounded_send(Update::Lanes(health));
+    }
+
+    fn in_flight(&self, kind: Kind, limit: usize) {
+        if kind == Kind::Video {
+            self.gate.set_limit(limit);
+        }
+    }
+}
+
+fn wire_kind(kind: media::Kind) -> Kind {
+    match kind {
+        media::Kind::Audio => Kind::Audio,
+        media::Kind::Video => Kind::Video,
+    }
+}
+
+/// Passes on what the media threads report.
+fn media_reports(
+    inner: Arc<OnceLock<Weak<Inner>>>,
+    updates: UnboundedSender<Update>,
+    runtime: Handle,
+) -> Box<dyn Fn(media::Report) + Send + Sync> {
+    Box::new(move |report| {
+        let trouble = |device, state: Result<(), Trouble>| Some(Update::Trouble { device, trouble: state.err() });
+        let update = match report {
+            media::Report::Camera(state) => trouble(Device::Camera, state),
+            media::Report::Microphone(state) => trouble(Device::Microphone, state),
+            media::Report::Speaker(state) => trouble(Device::Speaker, state),
+            media::Report::PictureStarted { peer, .. } => Some(Update::PictureStarted(PeerId(peer))),
+            media::Report::KeyframeWanted { peer } => {
+                if let Some(inner) = inner.get().and_then(Weak::upgrade) {
+                    ask_for_keyframe(&inner, PeerId(peer), &runtime);
+                }
+                None
+            }
+            _ => None,
+        };
+        if let Some(update) = update {
+            let _ = updates.unbounded_send(update);
+        }
+    })
+}
+
+fn ask_for_keyframe(inner: &Inner, peer: PeerId, runtime: &Handle) {
+    let (session, call) = (inner.session.clone(), inner.call.clone());
+    runtime.spawn(async move {
+        let track = TrackId { peer, kind: Kind::Video };
+        if let Err(error) = session.want_keyframe(&call, track).await {
+            tracing::debug!(%error, %peer, "could not ask for a keyframe; the decoder asks again");
+        }
+    });
+}
