@@ -1,0 +1,36 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test bench test-devices assets setup
+
+# rustup installs here; a shell opened before that does not know it yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+target := $(or $(CARGO_TARGET_DIR),target)
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name what; do \
+		printf '  make %-14s %s\n' "$$name" "$$what"; done
+
+run: ## build, and open a call between Ana and Ben on this machine
+	@.ci/setup run
+	cargo build --release --locked -p app -p relay
+	$(target)/release/tvphone demo
+
+test: ## run all the tests, but those on real devices
+	@.ci/setup test
+	@.ci/test
+
+bench: ## measure, and print one table: bar, measured, peer, verdict
+	@.ci/setup run
+	cargo bench --locked -p benches
+
+test-devices: ## hold a call on a machine with a real camera and sound card, emulated
+	@.ci/setup devices
+	tests/devices/run
+
+assets: ## draw the clips, sounds and icons in assets/ anew
+	@.ci/setup build
+	cargo run --release --locked -p tests --bin make-assets
+
+setup: ## install what building and running need
+	@.ci/setup run
