@@ -38,6 +38,14 @@ impl Setup {
     pub fn new(camera: CameraSpec, microphone: MicrophoneSpec, speaker: SpeakerSpec) -> Self {
         Self { camera, microphone, speaker, video: VideoConfig::default(), record: None, report: None }
     }
+
+    pub fn sends_audio(&self) -> bool {
+        self.microphone != MicrophoneSpec::None
+    }
+
+    pub fn sends_video(&self) -> bool {
+        self.camera != CameraSpec::None
+    }
 }
 
 impl Default for Setup {

@@ -5,4 +5,5 @@ pub mod demo;
 pub mod engine;
 pub mod figures;
 pub mod robot;
+mod signal;
 pub mod ui;

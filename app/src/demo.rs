@@ -1,0 +1,314 @@
+//! What `make run` shows: a relay, the accounts Ana and Ben, and a window for each, with Ana's call ringing at Ben's.
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{ExitCode, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail, ensure};
+use media::CameraSpec;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::{Child, Command},
+};
+
+use crate::{cli, signal};
+
+/// How long a part may take to start before something is wrong.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// The sample clips are part of the program, so that it shows itself wherever it is installed.
+const FILES: &[(&str, &[u8])] = &[
+    ("clips/ana.mp4", include_bytes!("../../assets/clips/ana.mp4")),
+    ("clips/ana.wav", include_bytes!("../../assets/clips/ana.wav")),
+    ("clips/ben.mp4", include_bytes!("../../assets/clips/ben.mp4")),
+    ("clips/ben.wav", include_bytes!("../../assets/clips/ben.wav")),
+    ("relay/providers/fortune", include_bytes!("../../assets/providers/fortune")),
+    ("relay/providers/relay-status", include_bytes!("../../assets/providers/relay-status")),
+];
+
+pub async fn run(options: cli::Demo) -> anyhow::Result<ExitCode> {
+    let begun = Instant::now();
+    let home = Home::prepare(options.data.clone())?;
+    let display = Display::find_or_start().await?;
+    let relay = RunningRelay::start(&home).await?;
+    for name in ["Ana", "Ben"] {
+        home.account(name).await?;
+    }
+    home.admin(&["buddy", "add", "Ana", "Ben"]).await?;
+    println!("relay at {}, accounts Ana and Ben", relay.url);
+
+    let out = &options.out;
+    fs::create_dir_all(out).with_context(|| format!("can't make the folder {}", out.display()))?;
+    let headless = display.server.is_some();
+    let ana = Window { name: "Ana", position: "20,40", real_devices: !headless && !media::devices::cameras().is_empty() };
+    let ben = Window { name: "Ben", position: "980,40", real_devices: false };
+    let mut bens = ben.open(&home, &relay, &display, if headless { &["--answer"] } else { &[] }, out)?;
+    let mut anas = ana.open(&home, &relay, &display, &["--call", "Ben"], out)?;
+    println!("two windows open: {}; close both to end it", if headless { "under Xvfb" } else { "Ana's rings at Ben's" });
+
+    if headless {
+        watch(&options, &display, [&mut anas, &mut bens], begun).await?;
+    } else {
+        tokio::select! {
+            () = async { let _ = tokio::join!(anas.wait(), bens.wait()); } => {}
+            () = signal::stopped() => {}
+        }
+    }
+    end(&mut anas).await;
+    end(&mut bens).await;
+    relay.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The demo's folder: clips, passwords and the relay's store.
+struct Home(PathBuf);
+
+impl Home {
+    fn prepare(given: Option<PathBuf>) -> anyhow::Result<Self> {
+        let folder = match given {
+            Some(folder) => folder,
+            None => directories::ProjectDirs::from("", "", "tvphone")
+                .context("there is no home folder to keep the demo's data in; name one with --data")?
+                .data_dir()
+                .join("demo"),
+        };
+        for (name, content) in FILES {
+            let file = folder.join(name);
+            let parent = file.parent().unwrap_or(&folder);
+            fs::create_dir_all(parent).with_context(|| format!("can't make the folder {}", parent.display()))?;
+            if fs::read(&file).ok().as_deref() != Some(*content) {
+                fs::write(&file, content).with_context(|| format!("can't write {}", file.display()))?;
+            }
+            if name.contains("providers/") {
+                executable(&file)?;
+            }
+        }
+        Ok(Self(folder))
+    }
+
+    fn relay_data(&self) -> PathBuf {
+        self.0.join("relay")
+    }
+
+    fn password_file(&self, name: &str) -> PathBuf {
+        self.0.join(format!("{}.password", name.to_lowercase()))
+    }
+
+    /// Makes the account, with a password of its own, unless an earlier demo did.
+    async fn account(&self, name: &str) -> anyhow::Result<()> {
+        let file = self.password_file(name);
+        if file.exists() {
+            return Ok(());
+        }
+        let mut random = [0_u8; 16];
+        getrandom::fill(&mut random).context("the system gives no random numbers")?;
+        let password: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let fresh = file.with_extension("fresh");
+        private_file(&fresh)?.write_all(password.as_bytes())?;
+        self.admin(&["user", "add", name, "--password-file", &fresh.to_string_lossy()]).await?;
+        // Only a password that counts gets the lasting name, so a demo cut short is mended by the next.
+        fs::rename(&fresh, &file)?;
+        Ok(())
+    }
+
+    async fn admin(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        let output = Command::new(relay_program()?)
+            .arg("admin")
+            .arg("--data")
+            .arg(self.relay_data())
+            .args(arguments)
+            .kill_on_drop(true)
+            .output()
+            .await
+            .context("can't run tvphone-relay")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "tvphone-relay admin {} failed: {}", arguments.join(" "), said.trim());
+        Ok(())
+    }
+}
+
+struct RunningRelay {
+    child: Child,
+    url: String,
+}
+
+impl RunningRelay {
+    async fn start(home: &Home) -> anyhow::Result<Self> {
+        let mut child = Command::new(relay_program()?)
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(home.relay_data())
+            .stdout(Stdio::piped())
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("can't start tvphone-relay")?;
+        let stdout = child.stdout.take().context("the relay has no output")?;
+        let line = first_line(stdout).await.context("the relay did not start")?;
+        let url = line.split_whitespace().find(|word| word.starts_with("http://"));
+        let url = url.with_context(|| format!("the relay said {line:?} and not where it listens"))?.to_owned();
+        Ok(Self { child, url })
+    }
+
+    async fn stop(mut self) {
+        end(&mut self.child).await;
+    }
+}
+
+/// Where the windows open: the person's display, or one of our own.
+struct Display {
+    name: Option<String>,
+    server: Option<Child>,
+}
+
+impl Display {
+    async fn find_or_start() -> anyhow::Result<Self> {
+        let set = |variable| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
+        if set("DISPLAY") || set("WAYLAND_DISPLAY") || !cfg!(target_os = "linux") {
+            return Ok(Self { name: None, server: None });
+        }
+        let mut server = Command::new("Xvfb")
+            .args(["-displayfd", "1", "-screen", "0", "1920x1080x24", "-nolisten", "tcp"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("there is no display, and Xvfb isn't installed to stand in for one (Debian package xvfb)")?;
+        let stdout = server.stdout.take().context("Xvfb has no output")?;
+        let number = first_line(stdout).await.context("Xvfb did not start")?;
+        println!("no display here: using Xvfb at :{number}");
+        Ok(Self { name: Some(format!(":{number}")), server: Some(server) })
+    }
+
+    fn apply(&self, command: &mut Command) {
+        if let Some(name) = &self.name {
+            command.env("DISPLAY", name);
+        }
+    }
+
+    async fn save_picture(&self, file: &Path) -> anyhow::Result<()> {
+        let mut import = Command::new("import");
+        import.args(["-window", "root"]).arg(file);
+        self.apply(&mut import);
+        let status = import.status().await.context("can't take a picture: import is missing (Debian package imagemagick)")?;
+        ensure!(status.success(), "import could not take a picture of the display");
+        Ok(())
+    }
+}
+
+struct Window {
+    name: &'static str,
+    position: &'static str,
+    real_devices: bool,
+}
+
+impl Window {
+    fn open(
+        &self,
+        home: &Home,
+        relay: &RunningRelay,
+        display: &Display,
+        more: &[&str],
+        out: &Path,
+    ) -> anyhow::Result<Child> {
+        let clip = home.0.join("clips").join(self.name.to_lowercase());
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["--relay", &relay.url, "--user", self.name, "--window", self.position, "--password-file"]);
+        command.arg(home.password_file(self.name)).arg("--report").arg(report_file(out, self.name));
+        if !self.real_devices {
+            let camera = CameraSpec::File(clip.with_extension("mp4"));
+            command.args(["--camera", &camera.to_string()]);
+            command.args(["--microphone", &format!("file:{}", clip.with_extension("wav").display())]);
+        }
+        if display.server.is_some() {
+            command.args(["--speaker", "silent"]);
+        }
+        command.args(more).stdin(Stdio::null()).kill_on_drop(true);
+        display.apply(&mut command);
+        command.spawn().with_context(|| format!("can't open {}'s window", self.name))
+    }
+}
+
+/// Without a display: waits for the call to be on, lets it run, takes a picture and prints what was measured.
+async fn watch(options: &cli::Demo, display: &Display, windows: [&mut Child; 2], begun: Instant) -> anyhow::Result<()> {
+    let reports = ["Ana", "Ben"].map(|name| report_file(&options.out, name));
+    let limit = Instant::now() + START_LIMIT;
+    let [anas, bens] = windows;
+    while !reports.iter().all(|file| shown(file) > 0) {
+        ensure!(Instant::now() < limit, "the call did not begin within {} s", START_LIMIT.as_secs());
+        if let Some(status) = anas.try_wait()?.or(bens.try_wait()?) {
+            bail!("a window closed before the call began ({status})");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    println!("both see each other {:.1} s after the start", begun.elapsed().as_secs_f64());
+    tokio::select! {
+        () = tokio::time::sleep(options.duration) => {}
+        () = signal::stopped() => return Ok(()),
+    }
+    let picture = options.out.join("windows.png");
+    display.save_picture(&picture).await?;
+    println!("picture of both windows: {}", picture.display());
+    for (name, file) in ["Ana", "Ben"].iter().zip(&reports) {
+        let text = fs::read_to_string(file).with_context(|| format!("{name}'s window left no report"))?;
+        println!("{name}'s window measured:\n{text}");
+    }
+    Ok(())
+}
+
+fn report_file(out: &Path, name: &str) -> PathBuf {
+    out.join(format!("{}.json", name.to_lowercase()))
+}
+
+/// How many pictures the window's report says it has shown.
+fn shown(report: &Path) -> u64 {
+    let text = fs::read_to_string(report).unwrap_or_default();
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    value["video"]["shown"].as_u64().unwrap_or_default()
+}
+
+/// The relay's program lies beside this one.
+fn relay_program() -> anyhow::Result<PathBuf> {
+    let beside = std::env::current_exe()?.with_file_name(format!("tvphone-relay{}", std::env::consts::EXE_SUFFIX));
+    ensure!(beside.exists(), "the relay's program is missing: there is no {}", beside.display());
+    Ok(beside)
+}
+
+async fn first_line(output: impl AsyncRead + Unpin + Send + 'static) -> anyhow::Result<String> {
+    let mut lines = BufReader::new(output).lines();
+    let line = tokio::time::timeout(START_LIMIT, lines.next_line()).await.context("it said nothing in time")??;
+    // Read on, or the other end would stand still once the pipe is full.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    line.context("it ended at once; its own message stands above")
+}
+
+/// Asks the process to end, and ends it if it doesn't.
+async fn end(child: &mut Child) {
+    signal::terminate(child);
+    if tokio::time::timeout(Duration::from_secs(5), child.wait()).await.is_err() {
+        let _ = child.kill().await;
+    }
+}
+
+#[cfg(unix)]
+fn executable(file: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(fs::set_permissions(file, fs::Permissions::from_mode(0o755))?)
+}
+
+#[cfg(not(unix))]
+fn executable(_: &Path) -> anyhow::Result<()> {
+    Ok(())
+}
+
+fn private_file(file: &Path) -> anyhow::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).with_context(|| format!("can't write {}", file.display()))
+}

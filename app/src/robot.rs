@@ -1,0 +1,329 @@
+//! A caller without a window: the same engine, driven from the command line, with a report at the end.
+
+use std::{path::Path, pin::Pin, process::ExitCode, time::Duration};
+
+use anyhow::{Context, bail};
+use futures::{Stream, StreamExt, channel::mpsc};
+use proto::{
+    Event, Name,
+    api::{Joined, SetMedia},
+    model::{self, EndReason, Invitation, InvitationState, Presence},
+};
+use relay_client::{Relay, Session, Update};
+use serde::Serialize;
+use tokio::time::{Instant, sleep_until};
+
+use crate::{cli, engine, signal};
+
+/// What a robot has to say at the end.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Whether there was a call: accepted, and what the other said they'd send arrived.
+    pub happened: bool,
+    /// How it ended, or why it did not begin.
+    pub outcome: String,
+    pub user: Name,
+    pub other: Option<Name>,
+    /// Length of the call in seconds.
+    pub duration_s: f64,
+    pub chat_sent: usize,
+    pub chat_received: Vec<Said>,
+    /// What was measured; absent when there was no call.
+    #[serde(flatten)]
+    pub call: Option<engine::Report>,
+}
+
+/// A line of chat as it arrived.
+#[derive(Debug, Serialize)]
+pub struct Said {
+    pub id: u64,
+    pub from: Name,
+    pub text: String,
+}
+
+type Updates = Pin<Box<dyn Stream<Item = Update> + Send>>;
+
+/// Makes or takes one call. The exit status is 0 only if the call happened.
+pub async fn run(options: cli::Robot) -> anyhow::Result<ExitCode> {
+    let relay = Relay::new(&options.relay)?;
+    let session = relay.sign_in(&options.user, &options.password()?, "robot").await?;
+    let report = converse(&options, &session).await;
+    if let Err(error) = session.sign_out().await {
+        tracing::debug!(%error, "could not sign off");
+    }
+    let report = report?;
+    write(&report, options.report.as_deref())?;
+    Ok(if report.happened { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn converse(options: &cli::Robot, session: &Session) -> anyhow::Result<Report> {
+    let mut updates: Updates = Box::pin(session.events());
+    let mut stop = Box::pin(signal::stopped());
+    let mut call = Conversation::new(options, session);
+    let begun = tokio::select! {
+        begun = tokio::time::timeout(options.patience, call.begin(&mut updates)) => {
+            begun.unwrap_or_else(|_| Err(anyhow::anyhow!("nobody answered within {} s", options.patience.as_secs())))
+        }
+        () = &mut stop => Err(anyhow::anyhow!("stopped before the call began")),
+    };
+    match begun {
+        Ok(joined) => call.hold(joined, &mut updates, stop).await,
+        Err(error) => {
+            call.give_up().await;
+            Ok(call.report(format!("{error:#}"), None))
+        }
+    }
+}
+
+/// One call from ring to end.
+struct Conversation<'a> {
+    options: &'a cli::Robot,
+    session: &'a Session,
+    /// The ring that is out.
+    ringing: Option<(Invitation, Joined)>,
+    other: Option<Name>,
+    chat_sent: usize,
+    chat_received: Vec<Said>,
+    duration: Duration,
+}
+
+impl<'a> Conversation<'a> {
+    fn new(options: &'a cli::Robot, session: &'a Session) -> Self {
+        Self {
+            options,
+            session,
+            ringing: None,
+            other: options.call.clone(),
+            chat_sent: 0,
+            chat_received: Vec::new(),
+            duration: Duration::ZERO,
+        }
+    }
+
+    /// Rings, or waits to be rung, until the call is on.
+    async fn begin(&mut self, updates: &mut Updates) -> anyhow::Result<Joined> {
+        while let Some(update) = updates.next().await {
+            let joined = match update {
+                Update::State(state) => {
+                    let there = state.buddies.iter().any(|buddy| self.is_wanted(&buddy.name, buddy.presence));
+                    match state.invitations.into_iter().find(|invitation| self.is_for_me(invitation)) {
+                        Some(invitation) => self.accept(invitation).await?,
+                        None if there => self.ring().await?,
+                        None => None,
+                    }
+                }
+                Update::Event(Event::Presence { name, presence }) if self.is_wanted(&name, presence) => self.ring().await?,
+                Update::Event(Event::Roster { buddies })
+                    if buddies.iter().any(|buddy| self.is_wanted(&buddy.name, buddy.presence)) =>
+                {
+                    self.ring().await?
+                }
+                Update::Event(Event::Invitation { invitation }) if self.is_for_me(&invitation) => self.accept(invitation).await?,
+                Update::Event(Event::Invitation { invitation }) => self.answered(&invitation)?,
+                Update::Event(Event::Chat { message }) => {
+                    self.hear(message);
+                    None
+                }
+                Update::SignedOut { reason } => bail!("signed out: {reason}"),
+                _ => None,
+            };
+            if let Some(joined) = joined {
+                return Ok(joined);
+            }
+        }
+        bail!("the relay said no more")
+    }
+
+    fn is_wanted(&self, name: &Name, presence: Presence) -> bool {
+        let wanted = self.options.call.as_ref().is_some_and(|wanted| wanted.is(name));
+        wanted && presence == Presence::Available && self.ringing.is_none()
+    }
+
+    fn is_for_me(&self, invitation: &Invitation) -> bool {
+        self.options.answer && invitation.state == InvitationState::Ringing && invitation.to.is(self.session.name())
+    }
+
+    async fn accept(&mut self, invitation: Invitation) -> anyhow::Result<Option<Joined>> {
+        match self.session.accept(&invitation.id).await {
+            Ok(joined) => {
+                self.other = Some(invitation.from);
+                Ok(Some(joined))
+            }
+            // The caller may have hung up meanwhile; the next one may come.
+            Err(error) => {
+                tracing::warn!(%error, "could not accept");
+                Ok(None)
+            }
+        }
+    }
+
+    async fn ring(&mut self) -> anyhow::Result<Option<Joined>> {
+        let Some(to) = &self.options.call else { return Ok(None) };
+        match self.session.ring(to, None).await {
+            Ok(rung) if rung.invitation.state == InvitationState::Accepted => Ok(Some(rung.joined)),
+            Ok(rung) => {
+                self.ringing = Some((rung.invitation, rung.joined));
+                Ok(None)
+            }
+            // Busy or just gone: the next presence event tells when to ring again.
+            Err(error) if error.is_busy_or_offline() => Ok(None),
+            Err(error) => Err(error).context("could not ring"),
+        }
+    }
+
+    fn answered(&mut self, invitation: &Invitation) -> anyhow::Result<Option<Joined>> {
+        let Some((_, joined)) = self.ringing.take_if(|(ringing, _)| ringing.id == invitation.id) else { return Ok(None) };
+        match invitation.state {
+            InvitationState::Accepted => Ok(Some(joined)),
+            InvitationState::Ringing => {
+                self.ringing = Some((invitation.clone(), joined));
+                Ok(None)
+            }
+            InvitationState::Declined => bail!("{} declined", invitation.to),
+            InvitationState::Missed => bail!("{} did not answer", invitation.to),
+            _ => bail!("the ring was taken back"),
+        }
+    }
+
+    async fn give_up(&mut self) {
+        if let Some((invitation, _)) = self.ringing.take()
+            && let Err(error) = self.session.cancel(&invitation.id).await
+        {
+            tracing::debug!(%error, "could not take the ring back");
+        }
+    }
+
+    /// Talks until the time is over, the other hangs up, or the process is told to stop.
+    async fn hold(
+        &mut self,
+        joined: Joined,
+        updates: &mut Updates,
+        stop: Pin<Box<impl Future<Output = ()>>>,
+    ) -> anyhow::Result<Report> {
+        let (heard, mut from_engine) = mpsc::unbounded();
+        let setup = self.options.setup();
+        let sends = SetMedia { audio: setup.sends_audio(), video: setup.sends_video() };
+        let engine = engine::Engine::start(self.session, &joined, setup, heard);
+        let begun = Instant::now();
+        let end = self.options.duration.map(|duration| begun + duration);
+        let mut call = joined.call;
+        let id = call.id.clone();
+        self.session.set_media(&id, sends).await?;
+        self.say().await?;
+        let mut stop = stop;
+        let outcome = loop {
+            tokio::select! {
+                update = updates.next() => {
+                    if let Some(outcome) = self.changed(update, &mut call, &engine) {
+                        break outcome;
+                    }
+                }
+                Some(update) = from_engine.next() => log(&update),
+                () = until(end) => break "hung up after the set time".to_owned(),
+                () = &mut stop => break "told to stop".to_owned(),
+            }
+        };
+        self.duration = begun.elapsed();
+        let report = engine.report();
+        engine.stop();
+        if let Err(error) = self.session.leave(&id).await {
+            tracing::debug!(%error, "could not leave the call; it may be over already");
+        }
+        Ok(self.report(outcome, Some((report, call))))
+    }
+
+    async fn say(&mut self) -> anyhow::Result<()> {
+        let Some(other) = self.other.clone() else { return Ok(()) };
+        for text in &self.options.say {
+            self.session.send_chat(&other, text, &relay_client::new_client_id()).await.context("could not send the chat")?;
+            self.chat_sent += 1;
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, message: model::Message) {
+        if !message.from.is(self.session.name()) {
+            self.chat_received.push(Said { id: message.id.0, from: message.from, text: message.text });
+        }
+    }
+
+    /// Takes in what the relay says; gives the outcome if that ends the call.
+    fn changed(&mut self, update: Option<Update>, call: &mut model::Call, engine: &engine::Engine) -> Option<String> {
+        match update {
+            None => Some("the relay said no more".to_owned()),
+            Some(Update::SignedOut { reason }) => Some(format!("signed out: {reason}")),
+            Some(Update::State(state)) => match state.call {
+                Some(joined) if joined.call.id == call.id => {
+                    engine.call_changed(call, &joined.call);
+                    *call = joined.call;
+                    None
+                }
+                _ => Some("the relay no longer knows the call".to_owned()),
+            },
+            Some(Update::Event(Event::Call { call: now })) if now.id == call.id => {
+                engine.call_changed(call, &now);
+                // Who has left stays in the picture for the verdict at the end.
+                if now.peers.len() >= call.peers.len() {
+                    *call = now;
+                }
+                None
+            }
+            Some(Update::Event(Event::CallEnded { call: ended, reason })) if ended == call.id => Some(match reason {
+                EndReason::HungUp => "the other hung up".to_owned(),
+                other => format!("the call ended: {other:?}").to_lowercase(),
+            }),
+            Some(Update::Event(Event::Chat { message })) => {
+                self.hear(message);
+                None
+            }
+            Some(_) => None,
+        }
+    }
+
+    fn report(&mut self, outcome: String, call: Option<(engine::Report, model::Call)>) -> Report {
+        let happened = call.as_ref().is_some_and(|(report, call)| {
+            let others: Vec<_> = call.peers.iter().filter(|peer| !peer.name.is(self.session.name())).collect();
+            let promised = |sends: fn(&model::Peer) -> bool| others.iter().any(|peer| sends(peer));
+            !others.is_empty()
+                && (!promised(|peer| peer.video) || report.video.received > 0)
+                && (!promised(|peer| peer.audio) || report.audio.received > 0)
+        });
+        Report {
+            happened,
+            outcome,
+            user: self.session.name().clone(),
+            other: self.other.clone(),
+            duration_s: self.duration.as_secs_f64(),
+            chat_sent: self.chat_sent,
+            chat_received: std::mem::take(&mut self.chat_received),
+            call: call.map(|(report, _)| report),
+        }
+    }
+}
+
+fn log(update: &engine::Update) {
+    match update {
+        engine::Update::Trouble { device, trouble: Some(trouble) } => tracing::warn!(?device, %trouble, "device trouble"),
+        engine::Update::Trouble { device, trouble: None } => tracing::debug!(?device, "device works"),
+        engine::Update::Lanes(health) => tracing::info!(?health, "lanes"),
+        engine::Update::PictureStarted(_) | engine::Update::Figures(_) => {}
+    }
+}
+
+async fn until(end: Option<Instant>) {
+    match end {
+        Some(end) => sleep_until(end).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn write(report: &Report, file: Option<&Path>) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(report)?;
+    match file {
+        Some(file) => std::fs::write(file, text).with_context(|| format!("can't write the report {}", file.display())),
+        None => {
+            println!("{text}");
+            Ok(())
+        }
+    }
+}
