@@ -9,10 +9,19 @@
 
 pub mod error;
 pub mod gate;
+pub mod payload;
+pub mod report;
 pub mod slot;
 pub mod spec;
+pub mod stats;
+pub mod track;
 pub mod trouble;
 
 pub use error::Error;
+pub use gate::Gate;
+pub use report::Report;
+pub use slot::Slot;
 pub use spec::{CameraSpec, MicrophoneSpec, SpeakerSpec, VideoConfig};
+pub use stats::Stats;
+pub use track::{Incoming, Kind, Outgoing, Sink};
 pub use trouble::{Part, Trouble};

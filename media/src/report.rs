@@ -1,0 +1,34 @@
+//! What a running call tells whoever owns it.
+
+use codecs::Size;
+
+use crate::Trouble;
+
+/// News of a call; a few a second at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Report {
+    /// The camera works, or why it doesn't.
+    Camera(Result<(), Trouble>),
+    /// The microphone works, or why it doesn't.
+    Microphone(Result<(), Trouble>),
+    /// The speaker works, or why it doesn't.
+    Speaker(Result<(), Trouble>),
+    /// A peer's pictures can't be decoded until that peer sends a keyframe: ask for one.
+    KeyframeWanted {
+        /// Who has to send it.
+        peer: u16,
+    },
+    /// A peer's first picture is there, or the first of another size.
+    PictureStarted {
+        /// Whose picture.
+        peer: u16,
+        /// How large it is.
+        size: Size,
+    },
+    /// What is received can't be recorded any more, and why; the call goes on.
+    Recording {
+        /// What went wrong.
+        reason: String,
+    },
+}

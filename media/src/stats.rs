@@ -1,0 +1,233 @@
+//! What a call has measured so far, for a report or a status line.
+//!
+//! Counts and times grow from the call's start and are never reset, so a rate is the difference of two readings.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use codecs::Size;
+use hdrhistogram::Histogram;
+
+/// Everything measured in a call.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    /// What is sent.
+    pub sent: Sent,
+    /// What is received, by peer. A peer who left is still here.
+    pub received: BTreeMap<u16, Received>,
+}
+
+/// What is sent.
+#[derive(Clone, Debug, Default)]
+pub struct Sent {
+    /// Pictures.
+    pub video: VideoSent,
+    /// Sound.
+    pub audio: AudioSent,
+}
+
+/// What came from one peer.
+#[derive(Clone, Debug, Default)]
+pub struct Received {
+    /// Pictures.
+    pub video: VideoReceived,
+    /// Sound.
+    pub audio: AudioReceived,
+}
+
+/// Pictures from the own camera to the sink.
+#[derive(Clone, Debug, Default)]
+pub struct VideoSent {
+    /// Frames the camera gave.
+    pub captured: u64,
+    /// Frames never encoded, since a newer one was there by the time the transport could take one.
+    pub stale: u64,
+    /// Frames given to the encoder.
+    pub encoded: u64,
+    /// Frames the encoder left out to keep its bitrate.
+    pub skipped: u64,
+    /// Frames that could not be encoded or were too large to send.
+    pub failed: u64,
+    /// Packets handed to the sink.
+    pub sent: u64,
+    /// Packets among them that are keyframes.
+    pub keyframes: u64,
+    /// Keyframes asked for by receivers; several requests may be met by one.
+    pub keyframes_asked: u64,
+    /// Packets the transport gave up.
+    pub gave_up: u64,
+    /// Bytes of payload.
+    pub bytes: u64,
+    /// Size of the frames now.
+    pub size: Option<Size>,
+    /// Time to encode one frame.
+    pub encode_time: Delays,
+}
+
+/// Sound from the own microphone to the sink.
+#[derive(Clone, Debug, Default)]
+pub struct AudioSent {
+    /// Frames of 20 ms the microphone gave.
+    pub captured: u64,
+    /// Frames thrown away unheard while muted.
+    pub muted: u64,
+    /// Frames not sent since there was nothing to hear in them.
+    pub silent: u64,
+    /// Frames that could not be encoded.
+    pub failed: u64,
+    /// Packets handed to the sink.
+    pub sent: u64,
+    /// Bytes of payload.
+    pub bytes: u64,
+}
+
+/// Pictures of one peer.
+#[derive(Clone, Debug, Default)]
+pub struct VideoReceived {
+    /// Packets that came, without duplicates.
+    pub received: u64,
+    /// Packets that came again.
+    pub duplicates: u64,
+    /// Packets that came after their turn had passed.
+    pub late: u64,
+    /// Packets that never came in time.
+    pub lost: u64,
+    /// Packets dropped since they can't be decoded without one that is missing.
+    pub undecodable: u64,
+    /// Packets that are no packets.
+    pub malformed: u64,
+    /// Keyframes received.
+    pub keyframes: u64,
+    /// Keyframes asked for.
+    pub keyframes_wanted: u64,
+    /// Bytes of payload.
+    pub bytes: u64,
+    /// Frames decoded.
+    pub decoded: u64,
+    /// Packets the decoder refused.
+    pub refused: u64,
+    /// Decoded frames put up for showing; the others were followed by a newer one at once.
+    pub shown: u64,
+    /// Freezes and pauses of what was shown.
+    pub freezes: Freezes,
+    /// Size of the frames now.
+    pub size: Option<Size>,
+    /// From capture to decoded, read off the test picture's barcode. Empty for any other picture.
+    pub delay: Delays,
+    /// Time to decode one frame.
+    pub decode_time: Delays,
+}
+
+/// How often and how long a picture stood still, as the W3C's webrtc-stats defines it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Freezes {
+    /// Times a frame stood for longer than max(3 times the average, the average + 150 ms), but for at most 5 s.
+    pub freezes: u64,
+    /// Time frozen in all.
+    pub frozen: Duration,
+    /// Times a frame stood for more than 5 s.
+    pub pauses: u64,
+    /// Time paused in all.
+    pub paused: Duration,
+}
+
+/// Sound of one peer.
+#[derive(Clone, Debug, Default)]
+pub struct AudioReceived {
+    /// Packets that came, without duplicates.
+    pub received: u64,
+    /// Packets that came again.
+    pub duplicates: u64,
+    /// Packets that came after their turn had passed, and were not heard.
+    pub late: u64,
+    /// Packets whose turn passed without them.
+    pub lost: u64,
+    /// Packets dropped unheard to get back to a short delay after a stall.
+    pub skipped: u64,
+    /// Packets that are no packets.
+    pub malformed: u64,
+    /// Packets the decoder refused.
+    pub refused: u64,
+    /// Bytes of payload.
+    pub bytes: u64,
+    /// Sound decoded from its own packet.
+    pub played: Duration,
+    /// Sound restored from the redundancy in the packet that followed.
+    pub recovered: Duration,
+    /// Sound made up for want of a packet.
+    pub concealed: Duration,
+    /// Silence where there should have been sound: nothing came for so long that making up more makes no sense.
+    pub stalled: Duration,
+    /// Sound left out by playing faster.
+    pub shortened: Duration,
+    /// Sound added by playing slower.
+    pub stretched: Duration,
+    /// How long packets wait for their turn now, after the quickest possible arrival.
+    pub playout_delay: Duration,
+    /// How long the jitter of the last half minute asks them to wait.
+    pub target_delay: Duration,
+    /// From the chirp's capture to its playout, off the test sound. Empty for any other sound.
+    pub delay: Delays,
+}
+
+/// A distribution of durations, exact to a thousandth, in microseconds.
+#[derive(Clone, Debug)]
+pub struct Delays(Histogram<u64>);
+
+impl Delays {
+    /// Adds a duration; anything over an hour counts as an hour.
+    pub fn record(&mut self, delay: Duration) {
+        const HOUR: u64 = 3_600_000_000;
+        let micros = u64::try_from(delay.as_micros()).unwrap_or(HOUR).min(HOUR);
+        self.0.saturating_record(micros);
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// The duration that the share `quantile` (0 to 1) doesn't exceed; `None` if there are none.
+    #[must_use]
+    pub fn quantile(&self, quantile: f64) -> Option<Duration> {
+        (!self.0.is_empty()).then(|| Duration::from_micros(self.0.value_at_quantile(quantile)))
+    }
+
+    /// The longest; `None` if there are none.
+    #[must_use]
+    pub fn max(&self) -> Option<Duration> {
+        (!self.0.is_empty()).then(|| Duration::from_micros(self.0.max()))
+    }
+
+    /// The underlying histogram, in microseconds.
+    #[must_use]
+    pub fn histogram(&self) -> &Histogram<u64> {
+        &self.0
+    }
+}
+
+impl Default for Delays {
+    fn default() -> Self {
+        #[expect(clippy::expect_used, reason = "3 is among the 0 to 5 significant digits a histogram may have")]
+        Self(Histogram::new(3).expect("three significant digits are allowed"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_tell_their_quantiles() {
+        let mut delays = Delays::default();
+        assert_eq!((delays.count(), delays.quantile(0.5), delays.max()), (0, None, None));
+        for millis in 1..=100 {
+            delays.record(Duration::from_millis(millis));
+        }
+        delays.record(Duration::MAX);
+        assert_eq!(delays.count(), 101);
+        let median = delays.quantile(0.5).unwrap();
+        assert!(median.abs_diff(Duration::from_millis(51)) < Duration::from_micros(200), "{median:?}");
+        assert!(delays.max().unwrap() >= Duration::from_secs(3600));
+    }
+}
