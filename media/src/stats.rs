@@ -181,6 +181,13 @@ impl Delays {
         self.0.saturating_record(micros);
     }
 
+    /// Adds all the durations of another distribution.
+    pub fn add(&mut self, other: &Self) {
+        for bucket in other.0.iter_recorded() {
+            self.0.saturating_record_n(bucket.value_iterated_to(), bucket.count_at_value());
+        }
+    }
+
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> u64 {

@@ -1,0 +1,250 @@
+//! What is measured in a call, for a status line and for a report.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use media::stats::{Delays, Received, Stats};
+use relay_client::lanes;
+use serde::Serialize;
+
+/// What a status line shows, of the last second.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Figures {
+    /// From the other's camera to this decoder; known for test pictures alone.
+    pub delay_ms: Option<f32>,
+    pub rtt_ms: Option<f32>,
+    pub up_kbps: f32,
+    pub down_kbps: f32,
+    pub frames_per_second: f32,
+}
+
+/// Everything measured in a call so far; of several peers, the sums.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    pub call_s: f64,
+    pub video: Video,
+    pub audio: Audio,
+    pub delay_ms: DelayPair,
+    pub bitrate_kbps: Bitrates,
+    pub http: Http,
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Video {
+    pub captured: u64,
+    /// Frames left out because a newer one was there by the time one could be sent.
+    pub stale: u64,
+    pub encoded: u64,
+    pub skipped: u64,
+    pub sent: u64,
+    pub keyframes_sent: u64,
+    pub gave_up: u64,
+    pub received: u64,
+    pub duplicates: u64,
+    pub lost: u64,
+    pub keyframes_received: u64,
+    pub keyframes_wanted: u64,
+    pub decoded: u64,
+    pub refused: u64,
+    pub shown: u64,
+    pub freezes: u64,
+    pub frozen_ms: f64,
+    pub pauses: u64,
+    pub paused_ms: f64,
+    pub size: Option<String>,
+    pub encode_ms: Percentiles,
+    pub decode_ms: Percentiles,
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Audio {
+    pub captured: u64,
+    pub sent: u64,
+    pub received: u64,
+    pub duplicates: u64,
+    pub late: u64,
+    pub lost: u64,
+    pub skipped: u64,
+    pub played_ms: f64,
+    pub recovered_ms: f64,
+    pub concealed_ms: f64,
+    pub stalled_ms: f64,
+    pub playout_delay_ms: f64,
+}
+
+/// Capture to decoded for pictures, capture to played for sound: of test pictures and test sound alone.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct DelayPair {
+    pub video: Percentiles,
+    pub audio: Percentiles,
+}
+
+/// A distribution in milliseconds; without a value there were no samples.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Percentiles {
+    pub count: u64,
+    pub p50: Option<f64>,
+    pub p95: Option<f64>,
+    pub p99: Option<f64>,
+    pub max: Option<f64>,
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Bitrates {
+    pub video_up: f64,
+    pub audio_up: f64,
+    pub video_down: f64,
+    pub audio_down: f64,
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Http {
+    pub polls: u64,
+    pub posts: u64,
+    pub bytes_up: u64,
+    pub bytes_down: u64,
+    pub reconnects: u64,
+    pub rtt_ms: Option<f64>,
+}
+
+/// Turns growing counts into figures, and keeps the report file.
+pub struct Meter {
+    begun: Instant,
+    file: Option<PathBuf>,
+    last: Mutex<Last>,
+}
+
+struct Last {
+    at: Instant,
+    bytes_up: u64,
+    bytes_down: u64,
+    shown: u64,
+}
+
+impl Meter {
+    pub fn new(file: Option<PathBuf>) -> Self {
+        let now = Instant::now();
+        Self { begun: now, file, last: Mutex::new(Last { at: now, bytes_up: 0, bytes_down: 0, shown: 0 }) }
+    }
+
+    /// The figures since the last time they were taken.
+    pub fn figures(&self, report: &Report) -> Figures {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let seconds = (now - last.at).as_secs_f32().max(0.001);
+        let per_second = |now: u64, before: u64| now.saturating_sub(before) as f32 / seconds;
+        let figures = Figures {
+            delay_ms: report.delay_ms.video.p50.map(|delay| delay as f32),
+            rtt_ms: report.http.rtt_ms.map(|rtt| rtt as f32),
+            up_kbps: per_second(report.http.bytes_up, last.bytes_up) * 8.0 / 1000.0,
+            down_kbps: per_second(report.http.bytes_down, last.bytes_down) * 8.0 / 1000.0,
+            frames_per_second: per_second(report.video.shown, last.shown),
+        };
+        *last = Last { at: now, bytes_up: report.http.bytes_up, bytes_down: report.http.bytes_down, shown: report.video.shown };
+        figures
+    }
+
+    /// Puts together what the pipelines and the lanes have counted.
+    pub fn report(&self, stats: &Stats, lanes: &lanes::Stats) -> Report {
+        let call = self.begun.elapsed();
+        let kbps = |bytes: u64| bytes as f64 * 8.0 / 1000.0 / call.as_secs_f64().max(0.001);
+        let sum = |count: fn(&Received) -> u64| stats.received.values().map(count).sum::<u64>();
+        let time = |span: fn(&Received) -> Duration| millis(stats.received.values().map(span).sum());
+        let merged = |delays: fn(&Received) -> &Delays| merge(stats.received.values().map(delays));
+        let (video, audio) = (&stats.sent.video, &stats.sent.audio);
+        Report {
+            call_s: call.as_secs_f64(),
+            video: Video {
+                captured: video.captured,
+                stale: video.stale,
+                encoded: video.encoded,
+                skipped: video.skipped,
+                sent: video.sent,
+                keyframes_sent: video.keyframes,
+                gave_up: video.gave_up,
+                received: sum(|peer| peer.video.received),
+                duplicates: sum(|peer| peer.video.duplicates),
+                lost: sum(|peer| peer.video.lost),
+                keyframes_received: sum(|peer| peer.video.keyframes),
+                keyframes_wanted: sum(|peer| peer.video.keyframes_wanted),
+                decoded: sum(|peer| peer.video.decoded),
+                refused: sum(|peer| peer.video.refused),
+                shown: sum(|peer| peer.video.shown),
+                freezes: sum(|peer| peer.video.freezes.freezes),
+                frozen_ms: time(|peer| peer.video.freezes.frozen),
+                pauses: sum(|peer| peer.video.freezes.pauses),
+                paused_ms: time(|peer| peer.video.freezes.paused),
+                size: stats.received.values().find_map(|peer| peer.video.size).map(|size| size.to_string()),
+                encode_ms: Percentiles::of(&video.encode_time),
+                decode_ms: merged(|peer| &peer.video.decode_time),
+            },
+            audio: Audio {
+                captured: audio.captured,
+                sent: audio.sent,
+                received: sum(|peer| peer.audio.received),
+                duplicates: sum(|peer| peer.audio.duplicates),
+                late: sum(|peer| peer.audio.late),
+                lost: sum(|peer| peer.audio.lost),
+                skipped: sum(|peer| peer.audio.skipped),
+                played_ms: time(|peer| peer.audio.played),
+                recovered_ms: time(|peer| peer.audio.recovered),
+                concealed_ms: time(|peer| peer.audio.concealed),
+                stalled_ms: time(|peer| peer.audio.stalled),
+                playout_delay_ms: stats.received.values().map(|peer| millis(peer.audio.playout_delay)).fold(0.0, f64::max),
+            },
+            delay_ms: DelayPair { video: merged(|peer| &peer.video.delay), audio: merged(|peer| &peer.audio.delay) },
+            bitrate_kbps: Bitrates {
+                video_up: kbps(video.bytes),
+                audio_up: kbps(audio.bytes),
+                video_down: kbps(sum(|peer| peer.video.bytes)),
+                audio_down: kbps(sum(|peer| peer.audio.bytes)),
+            },
+            http: Http {
+                polls: lanes.polls,
+                posts: lanes.posts,
+                bytes_up: lanes.bytes_up,
+                bytes_down: lanes.bytes_down,
+                reconnects: lanes.reconnects,
+                rtt_ms: lanes.rtt.map(millis),
+            },
+        }
+    }
+
+    /// Renews the report file, if there is to be one. Whoever reads it never sees half a report.
+    pub fn write(&self, report: impl FnOnce() -> Report) {
+        if let Some(file) = &self.file
+            && let Err(error) = replace(file, &report())
+        {
+            tracing::warn!(%error, file = %file.display(), "can't write the report");
+        }
+    }
+}
+
+impl Percentiles {
+    fn of(delays: &Delays) -> Self {
+        let at = |quantile| delays.quantile(quantile).map(millis);
+        Self { count: delays.count(), p50: at(0.5), p95: at(0.95), p99: at(0.99), max: delays.max().map(millis) }
+    }
+}
+
+fn merge<'a>(all: impl Iterator<Item = &'a Delays>) -> Percentiles {
+    let mut merged = Delays::default();
+    for delays in all {
+        merged.add(delays);
+    }
+    Percentiles::of(&merged)
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+fn replace(file: &Path, report: &Report) -> anyhow::Result<()> {
+    let fresh = file.with_extension("fresh");
+    fs::write(&fresh, serde_json::to_vec_pretty(report)?)?;
+    Ok(fs::rename(&fresh, file)?)
+}

@@ -1,0 +1,99 @@
+//! A relay process with people on it.
+
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+use crate::{process::Process, program};
+
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// A relay of its own: its data folder goes with it.
+pub struct Relay {
+    process: Option<Process>,
+    listen: String,
+    folder: TempDir,
+}
+
+impl Relay {
+    /// Starts a relay with nobody on it.
+    pub fn start() -> Self {
+        // A port that was free a moment ago, and known beforehand: a restarted relay must come back on the same one.
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("there is a free port");
+        let mut relay = Self { process: None, listen: free.to_string(), folder: TempDir::new().expect("a folder of its own") };
+        relay.restart();
+        relay
+    }
+
+    /// Starts a relay where Ana and Ben are buddies.
+    pub fn with_ana_and_ben() -> Self {
+        let relay = Self::start();
+        relay.add_user("Ana");
+        relay.add_user("Ben");
+        relay.add_buddies("Ana", "Ben");
+        relay
+    }
+
+    /// Starts it again on its old port and data.
+    pub fn restart(&mut self) {
+        assert!(self.process.is_none(), "the relay runs already");
+        let mut command = Command::new(program("tvphone-relay"));
+        command.args(["serve", "--listen", &self.listen, "--data"]).arg(self.data());
+        let (process, line) = Process::start_and_read_line(&mut command, START_LIMIT);
+        assert!(line.contains(&self.listen), "the relay said {line:?}");
+        self.process = Some(process);
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(&mut self) {
+        self.process.take().expect("the relay runs").kill();
+    }
+
+    pub fn process(&mut self) -> &mut Process {
+        self.process.as_mut().expect("the relay runs")
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.listen)
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("relay")
+    }
+
+    /// A folder for what the test leaves behind; it goes with the relay.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn password_file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.password"))
+    }
+
+    pub fn password(name: &str) -> String {
+        format!("{name}'s own secret")
+    }
+
+    pub fn add_user(&self, name: &str) {
+        let file = self.password_file(name);
+        std::fs::write(&file, Self::password(name)).expect("a password file can be written");
+        let output = self.admin(&["user", "add", name, "--password-file", file.to_str().expect("a plain path")]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    pub fn add_buddies(&self, one: &str, other: &str) {
+        let output = self.admin(&["buddy", "add", one, other]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Runs `tvphone-relay admin` beside the running relay.
+    pub fn admin(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(program("tvphone-relay"));
+        command.arg("admin").arg("--data").arg(self.data()).args(arguments).output().expect("tvphone-relay runs")
+    }
+}

@@ -1,0 +1,48 @@
+//! Robots as processes.
+
+use std::{path::PathBuf, process::Command, time::Duration};
+
+use serde_json::Value;
+
+use crate::{people::Relay, process::Process, program};
+
+/// A robot that has been started.
+pub struct Robot {
+    process: Process,
+    report: PathBuf,
+}
+
+/// How a robot ended.
+pub struct Outcome {
+    pub success: bool,
+    pub report: Value,
+}
+
+impl Robot {
+    /// Starts a robot as `name`; `options` are those of `tvphone robot` but for relay, user, password and report.
+    pub fn start(relay: &Relay, name: &str, options: &[&str]) -> Self {
+        let report = relay.folder().join(format!("{name}.json"));
+        let mut command = Command::new(program("tvphone"));
+        command.args(["robot", "--relay", &relay.url(), "--user", name, "--password-file"]).arg(relay.password_file(name));
+        command.arg("--report").arg(&report).args(options);
+        Self { process: Process::start(&mut command), report }
+    }
+
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Waits for its end and reads its report.
+    pub fn finish(mut self, limit: Duration) -> Outcome {
+        let status = self.process.wait(limit);
+        let text = std::fs::read_to_string(&self.report).expect("a robot leaves a report");
+        Outcome { success: status.success(), report: serde_json::from_str(&text).expect("the report is JSON") }
+    }
+}
+
+impl Outcome {
+    /// A number of the report by its path, such as "/video/received".
+    pub fn number(&self, path: &str) -> f64 {
+        self.report.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("no number at {path} in {:#}", self.report))
+    }
+}
