@@ -28,6 +28,8 @@ pub struct Report {
     pub duration_s: f64,
     pub chat_sent: usize,
     pub chat_received: Vec<Said>,
+    /// What devices had to complain of, as the person would read it.
+    pub troubles: Vec<String>,
     /// What was measured; absent when there was no call.
     #[serde(flatten)]
     pub call: Option<engine::Report>,
@@ -84,6 +86,7 @@ struct Conversation<'a> {
     other: Option<Name>,
     chat_sent: usize,
     chat_received: Vec<Said>,
+    troubles: Vec<String>,
     duration: Duration,
 }
 
@@ -96,6 +99,7 @@ impl<'a> Conversation<'a> {
             other: options.call.clone(),
             chat_sent: 0,
             chat_received: Vec::new(),
+            troubles: Vec::new(),
             duration: Duration::ZERO,
         }
     }
@@ -218,7 +222,7 @@ impl<'a> Conversation<'a> {
                         break outcome;
                     }
                 }
-                Some(update) = from_engine.next() => log(&update),
+                Some(update) = from_engine.next() => self.note(&update),
                 () = until(end) => break "hung up after the set time".to_owned(),
                 () = &mut stop => break "told to stop".to_owned(),
             }
@@ -239,6 +243,18 @@ impl<'a> Conversation<'a> {
             self.chat_sent += 1;
         }
         Ok(())
+    }
+
+    fn note(&mut self, update: &engine::Update) {
+        match update {
+            engine::Update::Trouble { device, trouble: Some(trouble) } => {
+                tracing::warn!(?device, %trouble, "device trouble");
+                self.troubles.push(trouble.to_string());
+            }
+            engine::Update::Trouble { device, trouble: None } => tracing::debug!(?device, "device works"),
+            engine::Update::Lanes(health) => tracing::info!(?health, "lanes"),
+            engine::Update::PictureStarted(_) | engine::Update::Figures(_) => {}
+        }
     }
 
     fn hear(&mut self, message: model::Message) {
@@ -296,17 +312,9 @@ impl<'a> Conversation<'a> {
             duration_s: self.duration.as_secs_f64(),
             chat_sent: self.chat_sent,
             chat_received: std::mem::take(&mut self.chat_received),
+            troubles: std::mem::take(&mut self.troubles),
             call: call.map(|(report, _)| report),
         }
-    }
-}
-
-fn log(update: &engine::Update) {
-    match update {
-        engine::Update::Trouble { device, trouble: Some(trouble) } => tracing::warn!(?device, %trouble, "device trouble"),
-        engine::Update::Trouble { device, trouble: None } => tracing::debug!(?device, "device works"),
-        engine::Update::Lanes(health) => tracing::info!(?health, "lanes"),
-        engine::Update::PictureStarted(_) | engine::Update::Figures(_) => {}
     }
 }
 

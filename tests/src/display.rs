@@ -1,11 +1,14 @@
 //! A display of the test's own, and what is to be seen on it.
 
 use std::{
+    fs::File,
+    os::unix::fs::FileExt,
     process::{Command, Stdio},
     time::Duration,
 };
 
 use image::GrayImage;
+use tempfile::TempDir;
 
 use crate::process::Process;
 
@@ -13,15 +16,37 @@ use crate::process::Process;
 pub struct Display {
     _server: Process,
     name: String,
+    /// Where Xvfb maps what is on the display.
+    memory: TempDir,
 }
 
 impl Display {
     /// Starts Xvfb on a display number nobody uses.
     pub fn start(width: u32, height: u32) -> Self {
+        let memory = TempDir::new().expect("a folder of its own");
         let mut command = Command::new("Xvfb");
-        command.args(["-displayfd", "1", "-screen", "0", &format!("{width}x{height}x24"), "-nolisten", "tcp"]);
+        command.args(["-displayfd", "1", "-screen", "0", &format!("{width}x{height}x24"), "-nolisten", "tcp", "-br"]);
+        command.arg("-fbdir").arg(memory.path());
         let (server, number) = Process::start_and_read_line(command.stderr(Stdio::null()), Duration::from_secs(10));
-        Self { _server: server, name: format!(":{number}") }
+        Self { _server: server, name: format!(":{number}"), memory }
+    }
+
+    /// Whether anything but black is on the display. Costs next to nothing, so it can be asked every millisecond.
+    pub fn is_painted(&self) -> bool {
+        // The file is a picture in the format of xwd: big-endian words, the first of which is the length of the header, and
+        // the 20th how many colours of 12 bytes follow it.
+        let file = File::open(self.memory.path().join("Xvfb_screen0")).expect("Xvfb maps its display");
+        let word = |index: u64| {
+            let mut bytes = [0; 4];
+            file.read_exact_at(&mut bytes, index * 4).expect("the header is there");
+            u64::from(u32::from_be_bytes(bytes))
+        };
+        let (start, width, height) = (word(0) + word(19) * 12, word(4), word(5));
+        let mut row = vec![0; usize::try_from(width * 4).expect("a row fits")];
+        (0..height).step_by(16).any(|line| {
+            let read = file.read_at(&mut row, start + line * width * 4).unwrap_or(0);
+            row[..read].iter().any(|byte| *byte != 0)
+        })
     }
 
     pub fn name(&self) -> &str {
