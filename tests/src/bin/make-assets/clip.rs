@@ -31,8 +31,7 @@ const PPS: u8 = 8;
 
 pub fn save(file: &Path, person: Person, speech: &Speech) -> anyhow::Result<()> {
     let (size, color) = (Size::VGA, Color::default());
-    let config =
-        EncoderConfig { size, frames_per_second: FRAMES_PER_SECOND as f32, bits_per_second: BITS_PER_SECOND, color };
+    let config = EncoderConfig { size, frames_per_second: FRAMES_PER_SECOND as f32, bits_per_second: BITS_PER_SECOND, color };
     let mut encoder = Encoder::new(config)?;
     let mut muxer = Mp4FileMuxer::with_options(Mp4FileMuxerOptions {
         reserved_moov_box_size: estimate_maximum_moov_box_size(&[speech.expressions.len()]),
@@ -53,8 +52,7 @@ pub fn save(file: &Path, person: Person, speech: &Speech) -> anyhow::Result<()> 
         }
         let packet = encoder.encode(&frame)?.context("the encoder left a picture out: it needs more bits a second")?;
         let units: Vec<&[u8]> = nal_units(&packet.data).collect();
-        let (parameters, slices): (Vec<&[u8]>, Vec<&[u8]>) =
-            units.into_iter().partition(|unit| matches!(kind(unit), SPS | PPS));
+        let (parameters, slices): (Vec<&[u8]>, Vec<&[u8]>) = units.into_iter().partition(|unit| matches!(kind(unit), SPS | PPS));
         let data_offset = bytes.len() as u64;
         for slice in slices {
             bytes.extend_from_slice(&(slice.len() as u32).to_be_bytes());

@@ -12,22 +12,12 @@ pub fn draw(canvas: &mut Canvas, centre: Point, height: f32, frame: u32, frames_
     let text = format!("{:02}:{:02}.{part:02}", seconds / 60, seconds % 60);
     let width = text.chars().map(advance).sum::<f32>() * height;
     let plate = (width / 2.0 + height * 0.42, height * 0.82);
-    canvas.fill(
-        Pose::FLAT,
-        (centre, plate),
-        |at| shape::round_box(at, centre, plate, plate.1),
-        |_| fade(rgb(0x10_1426), 0.78),
-    );
+    canvas.fill(Pose::FLAT, (centre, plate), |at| shape::round_box(at, centre, plate, plate.1), |_| fade(rgb(0x10_1426), 0.78));
     let mut x = centre.0 - width / 2.0;
     for character in text.chars() {
         let step = advance(character) * height;
         let pose = Pose { origin: (x + step / 2.0, centre.1), angle: 0.0, scale: height };
-        canvas.fill(
-            pose,
-            ((0.0, 0.0), (0.5, 0.6)),
-            |at| distance(character, at) - THICKNESS,
-            |_| rgb(0xff_ffff),
-        );
+        canvas.fill(pose, ((0.0, 0.0), (0.5, 0.6)), |at| distance(character, at) - THICKNESS, |_| rgb(0xff_ffff));
         x += step;
     }
 }
@@ -54,9 +44,11 @@ fn distance(character: char, at: Point) -> f32 {
             .min(arc((-0.02, 0.21), (0.25, 0.21), |(x, y)| x > -0.02 || y > 0.28))
             .min(line((-0.02, 0.0), (-0.1, 0.0))),
         '4' => line((0.1, TOP), (-0.25, 0.16)).min(line((-0.25, 0.16), (0.26, 0.16))).min(line((0.1, TOP), (0.1, LOW))),
-        '5' => line((0.2, TOP), (-0.17, TOP))
-            .min(line((-0.17, TOP), (-0.2, -0.05)))
-            .min(arc((-0.02, 0.15), (0.26, 0.27), |(x, y)| x > -0.02 || y > 0.26 || (y < 0.0 && x > -0.2))),
+        '5' => line((0.2, TOP), (-0.17, TOP)).min(line((-0.17, TOP), (-0.2, -0.05))).min(arc(
+            (-0.02, 0.15),
+            (0.26, 0.27),
+            |(x, y)| x > -0.02 || y > 0.26 || (y < 0.0 && x > -0.2),
+        )),
         '6' => ring((0.0, 0.17), (0.24, 0.25)).min(shape::curve(at, (0.1, TOP), (-0.16, -0.2), (-0.235, 0.12))),
         '7' => line((-0.24, TOP), (0.24, TOP)).min(line((0.24, TOP), (-0.08, LOW))),
         '8' => ring((0.0, -0.21), (0.205, 0.21)).min(ring((0.0, 0.205), (0.245, 0.215))),

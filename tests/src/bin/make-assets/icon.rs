@@ -36,12 +36,7 @@ fn draw(background: f32) -> Canvas {
     canvas.fill(pose, around, |at| bubble((at.0, at.1 - 6.0)), |_| fade(rgb(0x0b_2a44), 0.25));
     canvas.fill(pose, around, bubble, |_| rgb(0xff_fbf2));
     for side in [-1.0, 1.0] {
-        canvas.fill(
-            pose,
-            around,
-            |at| shape::ellipse(at, (side * 29.0, -26.0), (9.5, 13.0)),
-            |_| rgb(0x1c_3f5f),
-        );
+        canvas.fill(pose, around, |at| shape::ellipse(at, (side * 29.0, -26.0), (9.5, 13.0)), |_| rgb(0x1c_3f5f));
         canvas.fill(pose, around, |at| shape::circle(at, (side * 29.0 - 3.0, -31.0), 3.6), |_| rgb(0xff_ffff));
         canvas.fill(
             pose,

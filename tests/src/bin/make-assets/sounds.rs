@@ -6,8 +6,7 @@ use crate::speech::RATE;
 
 /// Writes mono 16-bit samples at [`RATE`].
 pub fn save(file: &Path, samples: &[f32]) -> anyhow::Result<()> {
-    let spec =
-        hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec = hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut wav = hound::WavWriter::create(file, spec)?;
     for sample in samples {
         wav.write_sample((sample.clamp(-1.0, 1.0) * 32767.0).round() as i16)?;
@@ -75,7 +74,8 @@ fn strike(sound: &mut [f32], at: f32, pitch: f32, loud: f32, decay: f32) {
     let length = sound.len();
     for (index, sample) in sound.iter_mut().enumerate().skip(begin) {
         let time = (index - begin) as f32 / RATE as f32;
-        let swing = |times: f32, share: f32, shorter: f32| share * (TAU * pitch * times * time).sin() * (-time * shorter / decay).exp();
+        let swing =
+            |times: f32, share: f32, shorter: f32| share * (TAU * pitch * times * time).sin() * (-time * shorter / decay).exp();
         let attack = (time / 0.003).min(1.0);
         // Nothing may ring on past the end: the loop would click.
         let end = ((length - index) as f32 / (0.02 * RATE as f32)).min(1.0);

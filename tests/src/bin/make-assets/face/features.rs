@@ -9,11 +9,7 @@ const MOUTH_HEIGHT: f32 = 58.0;
 
 /// Distance to the outline of the head.
 pub fn outline(at: Point) -> f32 {
-    shape::joined(
-        shape::ellipse(at, (0.0, -22.0), (83.0, 92.0)),
-        shape::ellipse(at, (0.0, 42.0), (59.0, 66.0)),
-        34.0,
-    )
+    shape::joined(shape::ellipse(at, (0.0, -22.0), (83.0, 92.0)), shape::ellipse(at, (0.0, 42.0), (59.0, 66.0)), 34.0)
 }
 
 pub fn head(canvas: &mut Canvas, pose: Pose, look: &Look) {
@@ -52,9 +48,7 @@ pub fn eyes(canvas: &mut Canvas, pose: Pose, look: &Look, expression: &Expressio
         let around = (eye, (26.0, 26.0));
         let lid = eye.1 + 7.0;
         // The lid comes down from above; the lower one hardly moves.
-        let ball = |at: Point| {
-            shape::ellipse(at, eye, (18.5, 15.0)).max(eye.1 - 15.0 * open + (1.0 - open) * 7.0 - at.1)
-        };
+        let ball = |at: Point| shape::ellipse(at, eye, (18.5, 15.0)).max(eye.1 - 15.0 * open + (1.0 - open) * 7.0 - at.1);
         if open > 0.12 {
             canvas.fill(pose, around, ball, |(_, y)| mix(rgb(0xdd_e2ea), rgb(0xff_ffff), smooth(eye.1 - 14.0, eye.1 - 2.0, y)));
             let iris = (eye.0 + expression.gaze.0 * 5.0, eye.1 + 0.5 + expression.gaze.1 * 3.0);
@@ -130,7 +124,12 @@ pub fn mouth(canvas: &mut Canvas, pose: Pose, look: &Look, expression: &Expressi
         lid.max(shape::ellipse(at, (0.0, corner), (half, lower.max(corner - at.1)))).max(at.0.abs() - half) - grow
     };
     let around = ((0.0, MOUTH_HEIGHT + 4.0), (52.0, 46.0));
-    canvas.fill(pose, around, |at| part(at, 4.2), |(_, y)| mix(look.lips, rgb(0xff_ffff), 0.14 * smooth(corner, corner + 30.0, y)));
+    canvas.fill(
+        pose,
+        around,
+        |at| part(at, 4.2),
+        |(_, y)| mix(look.lips, rgb(0xff_ffff), 0.14 * smooth(corner, corner + 30.0, y)),
+    );
     canvas.fill(pose, around, |at| part(at, 0.0), |_| rgb(0x4a_1420));
     if open > 2.0 {
         let show = smooth(2.0, 9.0, open);
@@ -152,7 +151,10 @@ pub fn mouth(canvas: &mut Canvas, pose: Pose, look: &Look, expression: &Expressi
         canvas.fill(
             pose,
             (at_corner, (12.0, 12.0)),
-            |at| shape::curve(at, (at_corner.0 - side * 1.0, corner + 3.0), at_corner, (at_corner.0 + side * 3.0, corner - 5.0)) - 1.5,
+            |at| {
+                shape::curve(at, (at_corner.0 - side * 1.0, corner + 3.0), at_corner, (at_corner.0 + side * 3.0, corner - 5.0))
+                    - 1.5
+            },
             |_| fade(mix(look.shade, rgb(0x50_2018), 0.35), 0.75),
         );
     }

@@ -104,10 +104,15 @@ fn neck(canvas: &mut Canvas, person: Person, body: Pose, head: Pose, look: &Look
             }
         }
     }
-    canvas.fill(body, around, |at| shape::joined(column(at), opening(at), 18.0), |(x, y)| {
-        let under_chin = 1.0 - smooth(-168.0, -128.0, y);
-        mix(look.skin, look.shade, (0.35 + 0.65 * under_chin + 0.3 * smooth(0.0, 40.0, x)).min(1.0))
-    });
+    canvas.fill(
+        body,
+        around,
+        |at| shape::joined(column(at), opening(at), 18.0),
+        |(x, y)| {
+            let under_chin = 1.0 - smooth(-168.0, -128.0, y);
+            mix(look.skin, look.shade, (0.35 + 0.65 * under_chin + 0.3 * smooth(0.0, 40.0, x)).min(1.0))
+        },
+    );
     if person == Person::Ana {
         canvas.fill(body, around, |at| shape::curve(at, (-44.0, -112.0), (0.0, -62.0), (44.0, -112.0)) - 1.4, |_| rgb(0xf3_d27a));
         canvas.fill(body, around, |at| shape::circle(at, (0.0, -85.0), 5.5), |_| rgb(0xff_e29a));
@@ -210,5 +215,10 @@ pub fn glasses(canvas: &mut Canvas, person: Person, head: Pose) {
             |_| frame,
         );
     }
-    canvas.fill(head, ((0.0, -6.0), (14.0, 10.0)), |at| shape::curve(at, (-9.0, -5.0), (0.0, -11.0), (9.0, -5.0)) - 2.3, |_| frame);
+    canvas.fill(
+        head,
+        ((0.0, -6.0), (14.0, 10.0)),
+        |at| shape::curve(at, (-9.0, -5.0), (0.0, -11.0), (9.0, -5.0)) - 2.3,
+        |_| frame,
+    );
 }

@@ -30,7 +30,16 @@ pub fn evening(width: usize, height: usize) -> Canvas {
     let mut canvas = Canvas::new(width, height);
     wall(&mut canvas, rgb(0x3b_5488), rgb(0x22_3058), rgb(0x52_74ac));
     let books: [(f32, &[(f32, f32, u32)]); 2] = [
-        (150.0, &[(20.0, 62.0, 0xc9_5d63), (48.0, 74.0, 0x5b_8fb9), (72.0, 58.0, 0xe3_b261), (98.0, 70.0, 0x6f_9c7a), (128.0, 66.0, 0xa0_6cb0)]),
+        (
+            150.0,
+            &[
+                (20.0, 62.0, 0xc9_5d63),
+                (48.0, 74.0, 0x5b_8fb9),
+                (72.0, 58.0, 0xe3_b261),
+                (98.0, 70.0, 0x6f_9c7a),
+                (128.0, 66.0, 0xa0_6cb0),
+            ],
+        ),
         (292.0, &[(18.0, 70.0, 0x5b_8fb9), (44.0, 60.0, 0xe0_8e6d), (92.0, 40.0, 0xcf_d6e4)]),
     ];
     for (shelf, row) in books {
@@ -40,10 +49,15 @@ pub fn evening(width: usize, height: usize) -> Canvas {
         soft_box(&mut canvas, (70.0, shelf + 5.0), (96.0, 6.0), 4.0, rgb(0x6b_4c3d));
     }
     let lamp = (552.0, 150.0);
-    canvas.fill(Pose::FLAT, (lamp, (230.0, 230.0)), |at| shape::circle(at, lamp, 230.0), |at| {
-        let off = shape::length((at.0 - lamp.0, at.1 - lamp.1)) / 230.0;
-        fade(rgb(0xff_cf7a), 0.6 * (1.0 - smooth(0.0, 1.0, off)))
-    });
+    canvas.fill(
+        Pose::FLAT,
+        (lamp, (230.0, 230.0)),
+        |at| shape::circle(at, lamp, 230.0),
+        |at| {
+            let off = shape::length((at.0 - lamp.0, at.1 - lamp.1)) / 230.0;
+            fade(rgb(0xff_cf7a), 0.6 * (1.0 - smooth(0.0, 1.0, off)))
+        },
+    );
     soft_box(&mut canvas, (552.0, 300.0), (4.0, 130.0), 5.0, rgb(0x2b_2f42));
     let shade = |(x, y): Point| ((y - 180.0).max(108.0 - y)).max((x - 552.0).abs() - 34.0 - (y - 108.0) * 0.42) - 6.0;
     canvas.fill(
@@ -58,10 +72,16 @@ pub fn evening(width: usize, height: usize) -> Canvas {
 fn wall(canvas: &mut Canvas, upper: Paint, lower: Paint, bright: Paint) {
     let (width, height) = (canvas.width as f32, canvas.height as f32);
     let middle = (width / 2.0, height / 2.0);
-    canvas.fill(Pose::FLAT, (middle, middle), |_| -1.0, |(x, y)| {
-        let glow = 1.0 - smooth(0.0, 1.0, shape::length(((x - width * 0.5) / (width * 0.55), (y - height * 0.42) / (height * 0.7))));
-        mix(mix(upper, lower, y / height), bright, 0.8 * glow)
-    });
+    canvas.fill(
+        Pose::FLAT,
+        (middle, middle),
+        |_| -1.0,
+        |(x, y)| {
+            let glow =
+                1.0 - smooth(0.0, 1.0, shape::length(((x - width * 0.5) / (width * 0.55), (y - height * 0.42) / (height * 0.7))));
+            mix(mix(upper, lower, y / height), bright, 0.8 * glow)
+        },
+    );
 }
 
 /// A box whose edge fades over `blur` pixels.
@@ -77,5 +97,10 @@ fn soft_leaf(canvas: &mut Canvas, root: Point, tip: Point, colour: Paint) {
     let middle = ((root.0 + tip.0) / 2.0, (root.1 + tip.1) / 2.0);
     let pose = Pose { origin: middle, angle: dy.atan2(dx), scale: 1.0 };
     let leaf = |at: Point| shape::ellipse(at, (0.0, 0.0), (long, 19.0));
-    canvas.fill(pose, ((0.0, 0.0), (long + 8.0, 28.0)), |at| leaf(at) - 6.0, |at| fade(colour, 1.0 - smooth(-4.0, 6.0, leaf(at))));
+    canvas.fill(
+        pose,
+        ((0.0, 0.0), (long + 8.0, 28.0)),
+        |at| leaf(at) - 6.0,
+        |at| fade(colour, 1.0 - smooth(-4.0, 6.0, leaf(at))),
+    );
 }
