@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, OnceLock, Weak},
+    sync::{Arc, OnceLock, PoisonError, RwLock, Weak},
     time::{Duration, Instant},
 };
 
@@ -89,14 +89,14 @@ struct Inner {
     call: CallId,
     session: Session,
     media: media::call::Call,
-    lanes: OnceLock<Lanes>,
+    way: Arc<Way>,
     meter: Meter,
 }
 
 impl Engine {
     /// Starts capturing, sending, receiving and playing. Must run inside a tokio runtime.
     pub fn start(session: &Session, joined: &Joined, setup: Setup, updates: UnboundedSender<Update>) -> Self {
-        let uplink = Arc::new(Uplink { me: joined.me, lanes: OnceLock::new() });
+        let way = Arc::new(Way { me: joined.me, open: OnceLock::new(), lanes: RwLock::new(None) });
         let back = Arc::new(OnceLock::<Weak<Inner>>::new());
         let report = media_reports(Arc::clone(&back), updates.clone(), Handle::current());
         let meter = Meter::new(setup.report.clone());
@@ -107,19 +107,12 @@ impl Engine {
             video: setup.video,
             record: setup.record,
         };
-        let media = media::call::Call::start(config, Arc::clone(&uplink) as Arc<dyn media::Sink>, report);
-        let inner = Arc::new(Inner {
-            call: joined.call.id.clone(),
-            session: session.clone(),
-            media,
-            lanes: OnceLock::new(),
-            meter,
-        });
+        let media = media::call::Call::start(config, Arc::clone(&way) as Arc<dyn media::Sink>, report);
+        let call = joined.call.id.clone();
+        let inner = Arc::new(Inner { call: call.clone(), session: session.clone(), media, way, meter });
         let _ = back.set(Arc::downgrade(&inner));
-        let handler = Downlink { gate: inner.media.gate(), inner: Arc::downgrade(&inner), updates: updates.clone() };
-        let lanes = Lanes::open(session, joined.call.id.clone(), joined.me, Arc::new(handler));
-        let _ = inner.lanes.set(lanes.clone());
-        let _ = uplink.lanes.set(lanes);
+        let downlink = Downlink { gate: inner.media.gate(), inner: Arc::downgrade(&inner), updates: updates.clone() };
+        inner.way.open(Lanes::open(session, call, joined.me, Arc::new(downlink)));
         let engine = Self(inner);
         engine.watch(updates);
         engine
@@ -158,10 +151,8 @@ impl Engine {
     /// Ends capture, lanes and playing. The other clones are of no use afterwards.
     pub fn stop(&self) {
         self.0.write_report();
+        self.0.way.close();
         self.0.media.stop();
-        if let Some(lanes) = self.0.lanes.get() {
-            lanes.stop();
-        }
     }
 
     fn watch(&self, updates: UnboundedSender<Update>) {
@@ -188,8 +179,7 @@ impl Inner {
     }
 
     fn report(&self) -> Report {
-        let lanes = self.lanes.get().map(Lanes::stats).unwrap_or_default();
-        self.meter.report(&self.media.stats(), &lanes)
+        self.meter.report(&self.media.stats(), &self.way.stats())
     }
 
     fn write_report(&self) {
@@ -197,18 +187,38 @@ impl Inner {
     }
 }
 
-/// Packets on their way to the relay.
-struct Uplink {
+/// The lanes as the media threads see them.
+struct Way {
     me: PeerId,
-    lanes: OnceLock<Lanes>,
+    open: OnceLock<()>,
+    /// None before they are open and after they are closed.
+    lanes: RwLock<Option<Lanes>>,
 }
 
-impl media::Sink for Uplink {
+impl Way {
+    fn open(&self, lanes: Lanes) {
+        *self.lanes.write().unwrap_or_else(PoisonError::into_inner) = Some(lanes);
+        let _ = self.open.set(());
+    }
+
+    fn close(&self) {
+        drop(self.lanes.write().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    fn stats(&self) -> relay_client::lanes::Stats {
+        self.lanes.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(Lanes::stats).unwrap_or_default()
+    }
+}
+
+impl media::Sink for Way {
     fn send(&self, outgoing: Outgoing) {
+        // The media threads may be quicker than the lanes at the very start; nothing may be lost then, it is the keyframe.
+        self.open.wait();
         let track = TrackId { peer: self.me, kind: wire_kind(outgoing.kind) };
         let header = Header { track, seq: outgoing.seq, media_time_us: outgoing.time.0, keyframe: outgoing.keyframe };
-        // The media threads may be quicker than the lanes at the very start; nothing may be lost then, it is the keyframe.
-        self.lanes.wait().publish(Chunk { header, payload: outgoing.payload });
+        if let Some(lanes) = self.lanes.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            lanes.publish(Chunk { header, payload: outgoing.payload });
+        }
     }
 }
 
@@ -236,19 +246,20 @@ impl Handler for Downlink {
     }
 
     fn uploaded(&self, kind: Kind, _seq: u32, outcome: Result<proto::api::Feedback, relay_client::lanes::GaveUp>) {
-        if kind == Kind::Video {
-            self.gate.release();
+        if kind != Kind::Video {
+            return;
         }
-        let keyframe = match outcome {
-            Ok(feedback) => feedback.keyframe,
-            // What is lost on the way leaves a hole that only a keyframe mends.
-            Err(_) => true,
-        };
-        if keyframe
-            && kind == Kind::Video
-            && let Some(inner) = self.inner.upgrade()
-        {
-            inner.media.request_keyframe();
+        match outcome {
+            Ok(feedback) => {
+                self.gate.release();
+                if feedback.keyframe
+                    && let Some(inner) = self.inner.upgrade()
+                {
+                    inner.media.request_keyframe();
+                }
+            }
+            // It leaves a hole at the receivers; the gate sees to the keyframe that mends it.
+            Err(_) => self.gate.give_up(),
         }
     }
 
@@ -257,6 +268,7 @@ impl Handler for Downlink {
             LaneState::Live => LaneHealth::Live,
             LaneState::Reconnecting { since, reason } => LaneHealth::Reconnecting { since, reason: reason.to_string() },
             LaneState::Ended { reason } => LaneHealth::Ended { reason: reason.to_string() },
+            _ => return,
         };
         let _ = self.updates.unbounded_send(Update::Lanes(health));
     }

@@ -209,7 +209,7 @@ impl Meter {
                 bytes_up: lanes.bytes_up,
                 bytes_down: lanes.bytes_down,
                 reconnects: lanes.reconnects,
-                rtt_ms: lanes.rtt.map(millis),
+                rtt_ms: lanes.round_trip.map(millis),
             },
         }
     }

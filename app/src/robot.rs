@@ -5,8 +5,8 @@ use std::{path::Path, pin::Pin, process::ExitCode, time::Duration};
 use anyhow::{Context, bail};
 use futures::{Stream, StreamExt, channel::mpsc};
 use proto::{
-    Event, Name,
-    api::{Joined, SetMedia},
+    ErrorCode, Event, Name,
+    api::{Joined, PageHistory, SetMedia},
     model::{self, EndReason, Invitation, InvitationState, Presence},
 };
 use relay_client::{Relay, Session, Update};
@@ -50,7 +50,7 @@ pub async fn run(options: cli::Robot) -> anyhow::Result<ExitCode> {
     let relay = Relay::new(&options.relay)?;
     let session = relay.sign_in(&options.user, &options.password()?, "robot").await?;
     let report = converse(&options, &session).await;
-    if let Err(error) = session.sign_out().await {
+    if let Err(error) = session.clone().sign_out().await {
         tracing::debug!(%error, "could not sign off");
     }
     let report = report?;
@@ -170,7 +170,7 @@ impl<'a> Conversation<'a> {
                 Ok(None)
             }
             // Busy or just gone: the next presence event tells when to ring again.
-            Err(error) if error.is_busy_or_offline() => Ok(None),
+            Err(error) if matches!(error.code(), Some(ErrorCode::Busy | ErrorCode::Offline)) => Ok(None),
             Err(error) => Err(error).context("could not ring"),
         }
     }
@@ -218,6 +218,9 @@ impl<'a> Conversation<'a> {
         let outcome = loop {
             tokio::select! {
                 update = updates.next() => {
+                    if matches!(update, Some(Update::State(_))) {
+                        self.catch_up().await;
+                    }
                     if let Some(outcome) = self.changed(update, &mut call, &engine) {
                         break outcome;
                     }
@@ -239,7 +242,7 @@ impl<'a> Conversation<'a> {
     async fn say(&mut self) -> anyhow::Result<()> {
         let Some(other) = self.other.clone() else { return Ok(()) };
         for text in &self.options.say {
-            self.session.send_chat(&other, text, &relay_client::new_client_id()).await.context("could not send the chat")?;
+            self.session.send_chat(&other, text, &client_id()?).await.context("could not send the chat")?;
             self.chat_sent += 1;
         }
         Ok(())
@@ -257,8 +260,19 @@ impl<'a> Conversation<'a> {
         }
     }
 
+    /// What was written while the relay could not be reached.
+    async fn catch_up(&mut self) {
+        let (Some(with), Some(last)) = (self.other.clone(), self.chat_received.last()) else { return };
+        let page = PageHistory { with, before: None, after: Some(last.id), limit: None };
+        match self.session.history(page).await {
+            Ok(history) => history.messages.into_iter().for_each(|message| self.hear(message)),
+            Err(error) => tracing::warn!(%error, "could not ask for missed chat"),
+        }
+    }
+
     fn hear(&mut self, message: model::Message) {
-        if !message.from.is(self.session.name()) {
+        let known = self.chat_received.last().is_some_and(|last| message.id.0 <= last.id);
+        if !message.from.is(self.session.name()) && !known {
             self.chat_received.push(Said { id: message.id.0, from: message.from, text: message.text });
         }
     }
@@ -316,6 +330,13 @@ impl<'a> Conversation<'a> {
             call: call.map(|(report, _)| report),
         }
     }
+}
+
+/// An id for a chat message that nobody else has.
+fn client_id() -> anyhow::Result<String> {
+    let mut random = [0_u8; 16];
+    getrandom::fill(&mut random).context("the system gives no random numbers")?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 async fn until(end: Option<Instant>) {
