@@ -1,5 +1,6 @@
 """What the calls in `inside` need: a relay with Ana and Ben on it, robots, and waiting with a limit."""
 
+import array
 import json
 import os
 import pathlib
@@ -10,6 +11,15 @@ import time
 LISTEN = "127.0.0.1:4180"
 PATIENCE = 90
 """Seconds that anything may take: ten times what it takes on a real machine, and some more."""
+
+MORE_PICTURES = 3
+LOUD = 1_600
+"""A sample from here on is no silence: a twentieth of full scale."""
+EVERY = 8
+"""One sample in so many is looked at: Python is slow in there."""
+MORE_LOUD = 300
+"""Samples that loud which make a sound: 50 ms of them, two of the chirps that robots can do."""
+WAV_HEADER = 44
 
 
 def check(good, what, detail=""):
@@ -22,7 +32,7 @@ def wait(what, condition, over=lambda: False):
     """Waits until `condition` holds, unless it's `over` before; that it does is a check."""
     began = time.monotonic()
     while not (good := condition()) and not over() and time.monotonic() - began < PATIENCE:
-        time.sleep(0.2)
+        time.sleep(0.5)
     return check(good, what, f"{'' if good else 'not '}within {time.monotonic() - began:.0f} s")
 
 
@@ -100,14 +110,36 @@ class Robot(Program):
         command += ["--record", self.record, "--report", self.report_file, *options]
         super().__init__(folder / f"{name}.log", *command)
 
-    def size(self, kind):
-        """Bytes of pictures (`y4m`) or sound (`wav`) received so far."""
-        return sum(file.stat().st_size for file in self.record.glob(f"*.{kind}"))
+    def pictures(self):
+        """How many pictures have been received so far."""
+        count = 0
+        for file in self.record.glob("*.y4m"):
+            with open(file, "rb") as opened:
+                fields = {field[:1]: field[1:] for field in opened.readline().split()}
+            if {b"W", b"H"} <= fields.keys():
+                count += file.stat().st_size // (int(fields[b"W"]) * int(fields[b"H"]) * 3 // 2)
+        return count
 
-    def gets_more(self, kind):
-        """A condition that holds once more has been received than now: about two pictures or two seconds."""
-        enough = self.size(kind) + {"y4m": 60_000, "wav": 200_000}[kind]
-        return lambda: self.size(kind) > enough
+    def sees(self):
+        """A condition that holds once more pictures have been received than now."""
+        enough = self.pictures() + MORE_PICTURES
+        return lambda: self.pictures() >= enough
+
+    def hears(self):
+        """A condition that holds once more sound has been received than now, and it isn't silence."""
+        sizes = {file: file.stat().st_size for file in self.record.glob("*.wav")}
+
+        def more():
+            loud = 0
+            for file in self.record.glob("*.wav"):
+                with open(file, "rb") as opened:
+                    opened.seek(sizes.get(file, WAV_HEADER))
+                    data = opened.read()
+                samples = array.array("h", data[: len(data) // 2 * 2])[::EVERY]
+                loud += sum(abs(sample) > LOUD for sample in samples)
+            return loud >= MORE_LOUD
+
+        return more
 
     def report(self):
         return json.loads(self.report_file.read_text()) if self.report_file.exists() else {}
