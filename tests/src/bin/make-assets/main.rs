@@ -10,10 +10,7 @@ mod icon;
 mod sounds;
 mod speech;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use anyhow::Context;
 
@@ -38,7 +35,7 @@ fn main() -> anyhow::Result<()> {
     told(&assets, "icons/tvphone.png", icon::save)
 }
 
-fn told(assets: &Path, name: &str, make: impl FnOnce(&PathBuf) -> anyhow::Result<()>) -> anyhow::Result<()> {
+fn told(assets: &Path, name: &str, make: impl FnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let file = assets.join(name);
     make(&file).with_context(|| format!("can't make assets/{name}"))?;
     println!("assets/{name}: {} bytes", fs::metadata(&file)?.len());
