@@ -115,8 +115,8 @@ pub fn mouth(canvas: &mut Canvas, pose: Pose, look: &Look, expression: &Expressi
     let open = expression.mouth * 27.0;
     let corner = MOUTH_HEIGHT - 4.0 + 3.0 * expression.mouth;
     // The upper edge is a parabola that hangs a little (the smile), the lower one half an ellipse that drops open.
-    let upper = 7.0 - open * 0.32;
-    let lower = 8.0 + open * 0.85;
+    let upper = 9.0 - open * 0.38;
+    let lower = 10.5 + open * 0.8;
     let part = |at: Point, grow: f32| {
         let across = (at.0 / half).clamp(-1.0, 1.0);
         let slope = 2.0 * upper * across / half;

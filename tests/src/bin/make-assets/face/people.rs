@@ -133,7 +133,9 @@ pub fn below_the_nose(canvas: &mut Canvas, person: Person, head: Pose, look: &Lo
         fade(mix(look.hair, look.hair_light, 0.45 * smooth(30.0, -60.0, x)), 0.92 * smooth(8.0, 34.0, y))
     });
     let moustache = |at: Point| {
-        let half = |side: f32| shape::curve(at, (side * 2.0, 47.0), (side * 16.0, 40.0), (side * 35.0, 55.0)) - 4.2;
+        let half = |side: f32| {
+            shape::curve(at, (side * 2.0, 45.0), (side * 20.0, 51.0), (side * 36.0, 41.0)) - (4.8 - (at.0 * side) * 0.05)
+        };
         half(-1.0).min(half(1.0))
     };
     canvas.fill(head, ((0.0, 50.0), (44.0, 16.0)), moustache, |_| mix(look.hair, look.hair_light, 0.25));
