@@ -1,0 +1,20 @@
+//! Between a [`Frame`] and what cameras deliver or screens take, and from one size to another.
+//!
+//! Nothing here goes through RGB that does not end there: cameras deliver YUV, and the encoder takes it.
+
+mod mjpeg;
+mod packed;
+mod rgba;
+mod scale;
+
+pub use mjpeg::Mjpeg;
+pub use packed::{nv12, yuyv};
+pub use rgba::rgba;
+pub use scale::Scaler;
+
+/// Writes the mean of two rows, rounded up, as 4:2:2 chroma becomes 4:2:0.
+fn average_rows(out: &mut [u8], upper: &[u8], lower: &[u8]) {
+    for ((out, &upper), &lower) in out.iter_mut().zip(upper).zip(lower) {
+        *out = ((u16::from(upper) + u16::from(lower) + 1) >> 1) as u8;
+    }
+}

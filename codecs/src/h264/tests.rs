@@ -1,0 +1,295 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::{noise, photo, psnr};
+use crate::{Color, Error, Frame, Matrix, Range, Size};
+
+fn config(size: Size, bits_per_second: u32) -> EncoderConfig {
+    EncoderConfig { size, frames_per_second: 30.0, bits_per_second, color: Color::default() }
+}
+
+fn small() -> Size {
+    Size::new(320, 192).unwrap()
+}
+
+/// A keyframe and three frames that build on it.
+fn packets() -> Vec<Packet> {
+    let mut encoder = Encoder::new(config(small(), 2_000_000)).unwrap();
+    let packets = (0..4).map(|number| encoder.encode(&photo(small(), number)).unwrap().unwrap());
+    packets.collect()
+}
+
+#[test]
+fn pictures_come_back_alike() {
+    for (size, bitrate) in
+        [(Size::VGA, 1_500_000), (small(), 600_000), (Size::new(162, 90).unwrap(), 300_000), (Size::MIN, 50_000)]
+    {
+        let mut encoder = Encoder::new(config(size, bitrate)).unwrap();
+        let mut decoder = Decoder::new().unwrap();
+        let mut shown = 0;
+        for number in 0..30 {
+            let frame = photo(size, number);
+            let Some(packet) = encoder.encode(&frame).unwrap() else { continue };
+            assert_eq!((packet.time, packet.keyframe), (frame.time(), number == 0));
+            let color = Color { range: Range::Full, matrix: Matrix::Bt709 };
+            let decoded = decoder.decode(&packet.data, color, packet.time).unwrap().unwrap();
+            assert_eq!((decoded.size(), decoded.time(), decoded.color()), (size, frame.time(), color));
+            let (y, u, v) = (psnr(decoded.y(), frame.y()), psnr(decoded.u(), frame.u()), psnr(decoded.v(), frame.v()));
+            assert!(y > 33.0 && u > 33.0 && v > 33.0, "{size} frame {number}: {y} {u} {v}");
+            shown += 1;
+        }
+        assert!(shown >= 27, "{size}: {shown} of 30 shown");
+    }
+}
+
+#[test]
+fn keyframes_come_first_and_on_request_only() {
+    let size = small();
+    let mut encoder = Encoder::new(config(size, 1_000_000)).unwrap();
+    encoder.request_keyframe();
+    let mut keyframes = Vec::new();
+    for number in 0..400 {
+        if number == 150 {
+            encoder.request_keyframe();
+            encoder.request_keyframe();
+        }
+        // Every 50th is another scene.
+        let frame = if number % 50 == 25 { scene(size, number) } else { photo(size, number) };
+        let Some(packet) = encoder.encode(&frame).unwrap() else { continue };
+        let parameters = packet.data.windows(4).any(|window| window == [0, 0, 1, 0x67]);
+        assert_eq!(parameters, packet.keyframe, "frame {number}");
+        if packet.keyframe {
+            keyframes.push(number);
+        }
+    }
+    assert_eq!(keyframes.len(), 2, "{keyframes:?}");
+    assert_eq!(keyframes[0], 0);
+    assert!((150..155).contains(&keyframes[1]), "{keyframes:?}");
+}
+
+/// A picture that has nothing in common with others.
+fn scene(size: Size, number: u64) -> Frame {
+    let mut frame = photo(size, number);
+    for (luma, value) in frame.planes_mut().0.iter_mut().zip(noise(size.pixels(), number)) {
+        *luma = 255 - *luma / 2 - value / 4;
+    }
+    frame
+}
+
+#[test]
+fn a_keyframe_request_outlives_skipped_frames() {
+    let size = small();
+    let mut encoder = Encoder::new(config(size, 60_000)).unwrap();
+    let mut skipped = 0;
+    let mut waiting = None;
+    for number in 0..300 {
+        let packet = encoder.encode(&scene(size, number)).unwrap();
+        match &packet {
+            None => skipped += 1,
+            Some(packet) if packet.keyframe => waiting = None,
+            Some(_) => assert!(waiting.is_none(), "frame {number} is no keyframe, though one was asked for at {waiting:?}"),
+        }
+        if number % 20 == 10 {
+            encoder.request_keyframe();
+            waiting = Some(number);
+        }
+    }
+    assert!(skipped > 50, "the test needs skipped frames, {skipped} were");
+}
+
+/// Bits a second over so many frames.
+fn rate(encoder: &mut Encoder, numbers: std::ops::Range<u64>, skipped: &mut usize) -> f64 {
+    let seconds = (numbers.end - numbers.start) as f64 / 30.0;
+    let mut bytes = 0;
+    for number in numbers {
+        let mut frame = photo(encoder.size(), number);
+        let (y, _, _) = frame.planes_mut();
+        for (luma, value) in y.iter_mut().zip(noise(encoder.size().pixels(), number)) {
+            *luma = luma.saturating_add(value % 16);
+        }
+        match encoder.encode(&frame).unwrap() {
+            Some(packet) => bytes += packet.data.len(),
+            None => *skipped += 1,
+        }
+    }
+    bytes as f64 * 8.0 / seconds
+}
+
+#[test]
+fn the_bitrate_is_followed_and_changes_on_the_fly() {
+    let mut encoder = Encoder::new(config(small(), 2_000_000)).unwrap();
+    // Before the first frame as well as after.
+    encoder.set_bitrate(800_000).unwrap();
+    let mut skipped = 0;
+    let mut begin = 0;
+    for target in [800_000, 300_000, 1_500_000, 400_000, 800_000] {
+        encoder.set_bitrate(target).unwrap();
+        assert_eq!(encoder.config().bits_per_second, target);
+        rate(&mut encoder, begin..begin + 30, &mut skipped);
+        let measured = rate(&mut encoder, begin + 30..begin + 150, &mut skipped);
+        begin += 150;
+        let ratio = measured / f64::from(target);
+        assert!((0.75..1.15).contains(&ratio), "{measured} bit/s for {target}");
+    }
+    assert!(skipped < 75, "{skipped} of 750 skipped");
+}
+
+#[test]
+fn other_frames_and_settings_are_refused() {
+    let mut encoder = Encoder::new(config(small(), 500_000)).unwrap();
+    assert!(matches!(encoder.encode(&photo(Size::VGA, 0)), Err(Error::FrameSize { .. })));
+    let full = Frame::new(small(), Color::JPEG, crate::MediaTime::ZERO);
+    assert!(matches!(encoder.encode(&full), Err(Error::FrameColor { .. })));
+    for bitrate in [0, 7_999, 200_000_001, u32::MAX] {
+        assert!(matches!(encoder.set_bitrate(bitrate), Err(Error::Bitrate { .. })), "{bitrate}");
+        assert!(matches!(Encoder::new(config(small(), bitrate)), Err(Error::Bitrate { .. })), "{bitrate}");
+    }
+    for frames_per_second in [0.0, 0.5, 61.0, f32::NAN, f32::INFINITY] {
+        let config = EncoderConfig { frames_per_second, ..config(small(), 500_000) };
+        assert!(matches!(Encoder::new(config), Err(Error::FrameRate { .. })), "{frames_per_second}");
+    }
+    let mut size = small();
+    size.width = 17;
+    assert!(matches!(Encoder::new(config(size, 500_000)), Err(Error::Size { width: 17, .. })));
+    assert!(encoder.encode(&photo(small(), 0)).unwrap().is_some(), "the encoder goes on");
+}
+
+#[test]
+fn extreme_bitrates_hold_on_the_fly() {
+    let mut encoder = Encoder::new(config(small(), 8_000)).unwrap();
+    for (number, bitrate) in [8_000, 200_000_000, 8_000, 200_000_000].into_iter().enumerate() {
+        encoder.encode(&photo(small(), number as u64)).unwrap();
+        encoder.set_bitrate(bitrate).unwrap();
+    }
+}
+
+#[test]
+fn times_that_stand_still_or_go_back_are_carried_along() {
+    let mut encoder = Encoder::new(config(small(), 2_000_000)).unwrap();
+    for time in [0, 0, 33_000, 33_100, 10_000, u64::MAX, 5] {
+        let mut frame = photo(small(), 0);
+        frame.set_time(crate::MediaTime(time));
+        if let Some(packet) = encoder.encode(&frame).unwrap() {
+            assert_eq!(packet.time.as_micros(), time);
+        }
+    }
+}
+
+#[test]
+fn the_color_is_in_the_stream() {
+    let mut streams = Vec::new();
+    for range in [Range::Limited, Range::Full] {
+        for matrix in [Matrix::Bt601, Matrix::Bt709] {
+            let color = Color { range, matrix };
+            let mut encoder = Encoder::new(EncoderConfig { color, ..config(small(), 500_000) }).unwrap();
+            let frame = Frame::new(small(), color, crate::MediaTime::ZERO);
+            let packet = encoder.encode(&frame).unwrap().unwrap();
+            streams.push(packet.data);
+        }
+    }
+    for (at, stream) in streams.iter().enumerate() {
+        // The parameter sets alone differ between them, and in as many ways as there are colors.
+        assert!(streams[..at].iter().all(|other| other != stream));
+    }
+}
+
+#[test]
+fn nothing_is_decoded_before_a_keyframe() {
+    let packets = packets();
+    let mut decoder = Decoder::new().unwrap();
+    for packet in &packets[1..] {
+        let result = decoder.decode(&packet.data, Color::default(), packet.time);
+        assert!(matches!(result, Err(Error::KeyframeNeeded)), "{result:?}");
+    }
+    for packet in &packets {
+        assert!(decoder.decode(&packet.data, Color::default(), packet.time).unwrap().is_some());
+    }
+}
+
+#[test]
+fn parameter_sets_alone_are_no_picture() {
+    let keyframe = &packets()[0].data;
+    let picture = keyframe.windows(4).position(|window| window == [0, 0, 1, 0x65]).unwrap();
+    let mut decoder = Decoder::new().unwrap();
+    assert_eq!(decoder.decode(&keyframe[..picture - 1], Color::default(), crate::MediaTime::ZERO).unwrap(), None);
+    let rest = decoder.decode(&keyframe[picture - 1..], Color::default(), crate::MediaTime::ZERO).unwrap();
+    assert_eq!(rest.unwrap().size(), small());
+}
+
+#[test]
+fn truncated_access_units_are_errors_until_the_next_keyframe() {
+    let packets = packets();
+    let picture = packets[0].data.windows(4).position(|window| window == [0, 0, 1, 0x65]).unwrap();
+    for (number, from) in [(0, picture + 4), (2, 0)] {
+        let whole = &packets[number].data;
+        for length in (from..whole.len()).step_by(7).chain(whole.len() - 20..whole.len()) {
+            let mut decoder = Decoder::new().unwrap();
+            for packet in &packets[..number] {
+                decoder.decode(&packet.data, Color::default(), packet.time).unwrap();
+            }
+            let result = decoder.decode(&whole[..length], Color::default(), packets[number].time);
+            assert!(result.is_err(), "packet {number} cut to {length} of {} bytes", whole.len());
+            let next = decoder.decode(&packets[number + 1].data, Color::default(), packets[number + 1].time);
+            assert!(matches!(next, Err(Error::KeyframeNeeded)), "{next:?}");
+            assert!(decoder.decode(&packets[0].data, Color::default(), packets[0].time).unwrap().is_some());
+        }
+    }
+}
+
+#[test]
+fn a_missing_packet_is_noticed() {
+    let packets = packets();
+    let mut decoder = Decoder::new().unwrap();
+    decoder.decode(&packets[0].data, Color::default(), packets[0].time).unwrap();
+    let result = decoder.decode(&packets[2].data, Color::default(), packets[2].time);
+    assert!(matches!(result, Err(Error::H264Decode { .. } | Error::H264Incomplete)), "{result:?}");
+}
+
+#[test]
+fn the_size_may_change_at_a_keyframe() {
+    let mut decoder = Decoder::new().unwrap();
+    for size in [small(), Size::VGA, Size::MIN, small()] {
+        let mut encoder = Encoder::new(config(size, 1_000_000)).unwrap();
+        for number in 0..2 {
+            let packet = encoder.encode(&photo(size, number)).unwrap().unwrap();
+            let frame = decoder.decode(&packet.data, Color::default(), packet.time).unwrap().unwrap();
+            assert_eq!(frame.size(), size);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn damaged_streams_never_panic(damage in proptest::collection::vec((0..4_usize, any::<proptest::sample::Index>(), any::<u8>()), 1..10)) {
+        let mut packets = packets_once().to_vec();
+        for (packet, at, value) in damage {
+            let data = &mut packets[packet].data;
+            let at = at.index(data.len());
+            data[at] = value;
+        }
+        let mut decoder = Decoder::new().unwrap();
+        for packet in &packets {
+            if let Ok(Some(frame)) = decoder.decode(&packet.data, Color::default(), packet.time) {
+                prop_assert_eq!(frame.data().len(), frame.size().i420_len());
+            }
+        }
+        prop_assert!(decoder.decode(&packets_once()[0].data, Color::default(), crate::MediaTime::ZERO).unwrap().is_some());
+    }
+
+    #[test]
+    fn random_units_never_panic(units in proptest::collection::vec((prop_oneof![Just(5_u8), Just(7), Just(8), Just(1), any::<u8>()], proptest::collection::vec(any::<u8>(), 0..80)), 1..6)) {
+        let mut decoder = Decoder::new().unwrap();
+        for (kind, payload) in units {
+            let unit = [&[0, 0, 0, 1, 0x60 | kind][..], &payload].concat();
+            let _ = decoder.decode(&unit, Color::default(), crate::MediaTime::ZERO);
+            let _ = decoder.decode(&payload, Color::default(), crate::MediaTime::ZERO);
+        }
+    }
+}
+
+fn packets_once() -> &'static [Packet] {
+    static PACKETS: std::sync::OnceLock<Vec<Packet>> = std::sync::OnceLock::new();
+    PACKETS.get_or_init(packets)
+}
