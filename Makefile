@@ -29,7 +29,7 @@ test-devices: ## hold a call on a machine with a real camera and sound card, emu
 	tests/devices/run
 
 assets: ## draw the clips, sounds and icons in assets/ anew
-	@.ci/setup build
+	@.ci/setup assets
 	cargo run --release --locked -p tests --bin make-assets
 
 setup: ## install what building and running need
