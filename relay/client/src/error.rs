@@ -1,0 +1,240 @@
+//! What can go wrong between here and the relay.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use proto::ErrorCode;
+
+/// Why a request failed. `Display` is a sentence for a person that says what to do. Cloning is cheap.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The relay understood the request and refused it.
+    #[error("{message}")]
+    Refused {
+        /// Why, for programs.
+        code: ErrorCode,
+        /// Why, for people, in the relay's words; control characters taken out, at most 300 characters.
+        message: String,
+        /// When trying again may help.
+        retry_after: Option<Duration>,
+    },
+    /// No connection could be made.
+    #[error("The relay {relay} can't be reached. Check the network, and whether the relay's address is right.")]
+    Unreachable {
+        /// Its address without a path.
+        relay: Arc<str>,
+        /// What the system said.
+        source: Arc<reqwest::Error>,
+    },
+    /// The connection was lost before the whole answer was here.
+    #[error("The connection to the relay {relay} broke. Try again.")]
+    Broken {
+        /// Its address without a path.
+        relay: Arc<str>,
+        /// What the system said.
+        source: Arc<reqwest::Error>,
+    },
+    /// No answer came in time.
+    #[error("The relay {relay} doesn't answer in time. Check the network and try again.")]
+    Timeout {
+        /// Its address without a path.
+        relay: Arc<str>,
+    },
+    /// No encrypted connection could be agreed on.
+    #[error("No secure connection to the relay {relay}: {source}. Check this computer's clock, then ask whoever runs the relay.")]
+    Tls {
+        /// Its address without a path.
+        relay: Arc<str>,
+        /// What is wrong.
+        source: rustls::Error,
+    },
+    /// The network's proxy lets nobody through without a password.
+    #[error("This network's proxy wants a password. Put it into the proxy's address in the system's proxy settings.")]
+    ProxyAuthentication,
+    /// A server in front of the relay answers in its place.
+    #[error("The relay {relay} is down: a server in front of it answers with status {status}. Try again in a moment.")]
+    Gateway {
+        /// Its address without a path.
+        relay: Arc<str>,
+        /// The HTTP status, 500 to 599.
+        status: u16,
+    },
+    /// Whoever answered is no tvphone relay: most often a network that wants a sign-in on a web page first.
+    #[error(
+        "{relay} answers with {found}, so it is no tvphone relay. If this network wants you to sign in, open any web page \
+         first; otherwise check the relay's address."
+    )]
+    NotARelay {
+        /// The address asked, without a path.
+        relay: Arc<str>,
+        /// What came instead.
+        found: Found,
+    },
+    /// The answer is larger than any a relay gives, so it wasn't read to its end.
+    #[error("{relay} sent an answer of more than {limit} bytes, which no tvphone relay does. Check the relay's address.")]
+    Oversize {
+        /// The address asked, without a path.
+        relay: Arc<str>,
+        /// What the answer may have, in bytes.
+        limit: usize,
+    },
+    /// The text is no address of a relay.
+    #[error("“{url}” can't be a relay's address: {reason}. It looks like https://relay.example.org")]
+    BadUrl {
+        /// As it was given.
+        url: String,
+        /// What is wrong with it.
+        reason: BadUrl,
+    },
+    /// The HTTP client couldn't be set up.
+    #[error(
+        "This computer can't make secure connections: {source}. Install its certificates (on Debian: the package ca-certificates)."
+    )]
+    Setup {
+        /// What is missing.
+        source: Arc<reqwest::Error>,
+    },
+}
+
+/// What answered in the relay's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Found {
+    /// A page for people.
+    WebPage,
+    /// "Go elsewhere".
+    Redirect {
+        /// Where; empty if it wasn't said.
+        to: String,
+    },
+    /// An HTTP status no relay gives, without the relay's error body.
+    Status(u16),
+    /// Bytes that can't be read as an answer to what was asked.
+    Nonsense,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WebPage => f.write_str("a web page"),
+            Self::Redirect { to } if to.is_empty() => f.write_str("a redirection"),
+            Self::Redirect { to } => write!(f, "a redirection to {to}"),
+            Self::Status(status) => write!(f, "status {status}"),
+            Self::Nonsense => f.write_str("something unreadable"),
+        }
+    }
+}
+
+/// What is wrong with an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadUrl {
+    /// It doesn't begin with http:// or https://.
+    #[error("it must begin with https:// or http://")]
+    Scheme,
+    /// It can't be read as an address at all.
+    #[error("{0}")]
+    Syntax(#[from] url::ParseError),
+    /// Name and password have no place in it.
+    #[error("it must not hold a user name or password")]
+    Credentials,
+    /// There is a `?` or `#` in it.
+    #[error("it must end before any ? or #")]
+    Query,
+}
+
+impl Error {
+    /// Whether the same request may succeed a little later without anyone doing anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => {
+                matches!(code, ErrorCode::RateLimited | ErrorCode::ShuttingDown | ErrorCode::Internal)
+            }
+            Self::Unreachable { .. } | Self::Broken { .. } | Self::Timeout { .. } | Self::Gateway { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Why the relay refused, if that is what happened.
+    #[must_use]
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Refused { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// How long the relay asks to be left alone.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether the request certainly never arrived, so that even one that must not be repeated may be.
+    pub(crate) fn is_unsent(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+
+    /// Sorts what reqwest says.
+    pub(crate) fn from_reqwest(relay: &Arc<str>, error: reqwest::Error) -> Self {
+        let relay = relay.clone();
+        // The path holds ids of calls; the address alone is enough for anyone who reads the log.
+        let error = error.without_url();
+        if let Some(source) = tls_trouble(&error) {
+            Self::Tls { relay, source }
+        } else if error.is_timeout() {
+            Self::Timeout { relay }
+        } else if error.is_connect() {
+            Self::Unreachable { relay, source: Arc::new(error) }
+        } else {
+            Self::Broken { relay, source: Arc::new(error) }
+        }
+    }
+}
+
+/// An `io::Error` doesn't give the error it wraps as its source, so both must be looked into.
+fn tls_trouble(error: &(dyn std::error::Error + 'static)) -> Option<rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<rustls::Error>() {
+            return Some(found.clone());
+        }
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(found) = wrapped.and_then(|inner| tls_trouble(inner)) {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_pass_by_itself_is_transient() {
+        let refused = |code| Error::Refused { code, message: String::new(), retry_after: None };
+        let relay: Arc<str> = "https://relay.example.org".into();
+        assert!(refused(ErrorCode::RateLimited).is_transient());
+        assert!(refused(ErrorCode::ShuttingDown).is_transient());
+        assert!(!refused(ErrorCode::Unauthorized).is_transient());
+        assert!(!refused(ErrorCode::Unknown).is_transient());
+        assert!(Error::Timeout { relay: relay.clone() }.is_transient());
+        assert!(Error::Gateway { relay: relay.clone(), status: 502 }.is_transient());
+        assert!(!Error::NotARelay { relay, found: Found::WebPage }.is_transient());
+    }
+
+    #[test]
+    fn tls_trouble_is_found_within_an_io_error() {
+        let io = std::io::Error::new(std::io::ErrorKind::InvalidData, rustls::Error::BadMaxFragmentSize);
+        assert_eq!(tls_trouble(&io), Some(rustls::Error::BadMaxFragmentSize));
+        let nested = std::io::Error::other(std::io::Error::other(rustls::Error::DecryptError));
+        assert_eq!(tls_trouble(&nested), Some(rustls::Error::DecryptError));
+        assert_eq!(tls_trouble(&std::io::Error::other("no")), None);
+    }
+}

@@ -1,0 +1,178 @@
+//! The polls of a lane in virtual time.
+
+use super::*;
+
+const TOOK: Duration = Duration::from_secs(1);
+
+/// The numbers of all polls that are due.
+fn due(polls: &mut Polls, now: Instant) -> Vec<Poll> {
+    std::iter::from_fn(|| polls.poll(now, false)).collect()
+}
+
+fn numbers(polls: &[Poll]) -> Vec<u64> {
+    polls.iter().map(|poll| poll.number).collect()
+}
+
+#[test]
+fn as_many_as_wanted_are_parked_and_each_answer_makes_room_for_one() {
+    let now = Instant::now();
+    let mut polls = Polls::new(7, 1);
+    let first = due(&mut polls, now);
+    assert_eq!(numbers(&first), [1, 2]);
+    assert!(first.iter().all(|poll| poll.reader == 7 && poll.hold == HOLD));
+    polls.set_depth(4);
+    assert_eq!(numbers(&due(&mut polls, now)), [3, 4]);
+    polls.answered(first[1], false, TOOK, now);
+    assert_eq!(numbers(&due(&mut polls, now)), [5]);
+    polls.set_depth(2);
+    polls.answered(first[0], false, TOOK, now);
+    assert!(due(&mut polls, now).is_empty(), "still three in flight");
+}
+
+#[test]
+fn one_at_a_time_is_answered_at_once_to_measure() {
+    let now = Instant::now();
+    let mut polls = Polls::new(7, 1);
+    let quick = polls.poll(now, true).unwrap();
+    assert_eq!(quick.hold, Duration::ZERO);
+    assert_eq!(polls.poll(now, true).unwrap().hold, HOLD);
+    polls.answered(quick, true, Duration::ZERO, now);
+    assert_eq!(polls.poll(now, true).unwrap().hold, Duration::ZERO);
+}
+
+#[test]
+fn a_broken_poll_goes_again_at_once_under_its_number() {
+    let now = Instant::now();
+    let mut polls = Polls::new(7, 1);
+    let first = due(&mut polls, now);
+    polls.failed(first[0], Failure::Blip, now);
+    assert!(!polls.is_down());
+    let again = due(&mut polls, now);
+    assert_eq!(numbers(&again), [1]);
+    polls.failed(again[0], Failure::Blip, now);
+    assert!(polls.is_down(), "twice is no chance");
+}
+
+#[test]
+fn out_of_reach_one_poll_at_a_time_finds_out_and_then_all_go_again() {
+    let mut now = Instant::now();
+    let mut polls = Polls::new(7, 1);
+    polls.set_depth(4);
+    let first = due(&mut polls, now);
+    // A relay that is killed breaks all connections, and then refuses new ones.
+    for poll in &first {
+        polls.failed(*poll, Failure::Blip, now);
+    }
+    let again = due(&mut polls, now);
+    assert_eq!(numbers(&again), [1, 2, 3, 4]);
+    for poll in again {
+        polls.failed(poll, Failure::Lasting, now);
+    }
+    for _ in 0..20 {
+        assert!(polls.is_down());
+        assert!(polls.poll(now, false).is_none());
+        let wake = polls.wake_at(now).unwrap();
+        assert!(wake - now <= Duration::from_secs(1), "a relay that is back must be found within a second");
+        now = wake;
+        let probe = due(&mut polls, now);
+        assert_eq!(numbers(&probe), [1]);
+        assert_eq!(probe[0].hold, Duration::ZERO);
+        polls.failed(probe[0], Failure::Lasting, now);
+    }
+    now = polls.wake_at(now).unwrap();
+    let probe = polls.poll(now, false).unwrap();
+    polls.answered(probe, true, Duration::ZERO, now);
+    assert!(!polls.is_down());
+    assert_eq!(numbers(&due(&mut polls, now)), [2, 3, 4, 5]);
+}
+
+#[test]
+fn a_relay_that_says_when_is_left_alone_until_then() {
+    let now = Instant::now();
+    let mut polls = Polls::new(7, 1);
+    let first = due(&mut polls, now);
+    polls.failed(first[0], Failure::Later(Duration::from_secs(3)), now);
+    assert_eq!(polls.wake_at(now), Some(now + Duration::from_secs(3)));
+    polls.answered(first[1], false, TOOK, now);
+    assert_eq!(polls.wake_at(now), None, "an answer is proof enough");
+}
+
+#[test]
+fn new_connections_take_all_numbers_along() {
+    let now = Instant::now();
+    let mut polls = Polls::new(7, 1);
+    polls.set_depth(3);
+    due(&mut polls, now);
+    polls.resend();
+    assert_eq!(numbers(&due(&mut polls, now)), [1, 2, 3]);
+}
+
+#[test]
+fn a_forgotten_reader_begins_anew_after_a_pause() {
+    let now = Instant::now();
+    let mut polls = Polls::new(7, 1);
+    due(&mut polls, now);
+    polls.restart(8, now);
+    assert!(due(&mut polls, now).is_empty());
+    let wake = polls.wake_at(now).unwrap();
+    let anew = due(&mut polls, wake);
+    assert_eq!(numbers(&anew), [1, 2]);
+    assert_eq!(anew[0].reader, 8);
+}
+
+#[test]
+fn a_relay_that_will_not_hold_is_not_asked_as_fast_as_it_answers() {
+    let now = Instant::now();
+    let mut polls = Polls::new(7, 1);
+    let mut asked = 0;
+    while let Some(poll) = polls.poll(now, false) {
+        asked += 1;
+        polls.answered(poll, true, Duration::from_millis(1), now);
+        assert!(asked < 100);
+    }
+    assert!(polls.wake_at(now).is_some());
+    assert!(asked > 8, "a relay that stops answers all parked polls");
+}
+
+#[test]
+fn whatever_happens_no_number_is_lost_or_given_twice() {
+    use proptest::prelude::*;
+    proptest!(|(steps in prop::collection::vec((0_u8..6, any::<prop::sample::Index>()), 1..300))| {
+        let mut now = Instant::now();
+        let mut polls = Polls::new(7, 1);
+        let mut flying: Vec<Poll> = Vec::new();
+        let mut answered = BTreeSet::new();
+        for (what, which) in steps {
+            while let Some(poll) = polls.poll(now, what == 1) {
+                prop_assert!(flying.iter().all(|other| other.number != poll.number));
+                prop_assert!(!answered.contains(&poll.number));
+                flying.push(poll);
+            }
+            prop_assert!(flying.len() <= 8);
+            match what {
+                5 => { polls.resend(); flying.clear(); }
+                4 => polls.set_depth(which.index(7) + 2),
+                _ if flying.is_empty() => {}
+                0 | 1 => {
+                    let poll = flying.remove(which.index(flying.len()));
+                    answered.insert(poll.number);
+                    polls.answered(poll, false, TOOK, now);
+                }
+                2 => polls.failed(flying.remove(which.index(flying.len())), Failure::Blip, now),
+                _ => polls.failed(flying.remove(which.index(flying.len())), Failure::Lasting, now),
+            }
+            now = polls.wake_at(now).unwrap_or(now);
+        }
+        // In the end all that was ever asked for is answered.
+        for _ in 0..100 {
+            flying.extend(due(&mut polls, now));
+            if flying.is_empty() { break; }
+            for poll in std::mem::take(&mut flying) {
+                answered.insert(poll.number);
+                polls.answered(poll, false, TOOK, now);
+            }
+            now = polls.wake_at(now).unwrap_or(now);
+        }
+        prop_assert_eq!(answered.len() as u64, *answered.last().unwrap_or(&0));
+    });
+}

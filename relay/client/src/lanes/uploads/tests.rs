@@ -1,0 +1,184 @@
+//! The uploads of a lane in virtual time.
+
+use proto::{ErrorCode, Header, PeerId, TrackId};
+
+use super::*;
+
+fn chunk(kind: Kind, seq: u32, length: usize) -> Chunk {
+    let track = TrackId { peer: PeerId(1), kind };
+    let header = Header { track, seq, media_time_us: u64::from(seq) * 20_000, keyframe: true };
+    Chunk { header, payload: vec![seq as u8; length].into() }
+}
+
+fn seqs(post: &Post) -> Vec<u32> {
+    Chunk::decode_all(post.body.clone()).unwrap().iter().map(|chunk| chunk.header.seq).collect()
+}
+
+fn all(uploads: &mut Uploads, now: Instant) -> Vec<Post> {
+    std::iter::from_fn(|| uploads.post(now)).collect()
+}
+
+fn given_up(uploads: &mut Uploads) -> Vec<u32> {
+    uploads.take_given_up().into_iter().map(|(seq, _)| seq).collect()
+}
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+#[test]
+fn a_chunk_goes_at_once_while_few_are_in_flight() {
+    let now = Instant::now();
+    let mut uploads = Uploads::new(Kind::Audio, 1);
+    let mut posts = Vec::new();
+    for seq in 0..4 {
+        uploads.publish(chunk(Kind::Audio, seq, 80), now);
+        posts.extend(uploads.post(now));
+    }
+    assert_eq!(posts.iter().map(seqs).collect::<Vec<_>>(), [[0], [1]]);
+    assert_eq!(uploads.done(posts[1].id), [1]);
+    let third = uploads.post(now).unwrap();
+    assert_eq!(seqs(&third), [2, 3], "what has to wait goes together");
+    uploads.set_limit(4);
+    uploads.publish(chunk(Kind::Audio, 4, 80), now);
+    uploads.publish(chunk(Kind::Audio, 5, 80), now);
+    assert_eq!(all(&mut uploads, now).iter().map(seqs).collect::<Vec<_>>(), [[4, 5]]);
+    assert!(given_up(&mut uploads).is_empty());
+}
+
+#[test]
+fn pictures_go_one_by_one() {
+    let now = Instant::now();
+    let mut uploads = Uploads::new(Kind::Video, 1);
+    for seq in 0..3 {
+        uploads.publish(chunk(Kind::Video, seq, 5000), now);
+    }
+    assert_eq!(all(&mut uploads, now).iter().map(seqs).collect::<Vec<_>>(), [[0], [1]]);
+}
+
+#[test]
+fn no_body_is_larger_than_the_relay_takes() {
+    let now = Instant::now();
+    let mut uploads = Uploads::new(Kind::Audio, 1);
+    for seq in 0..5 {
+        uploads.publish(chunk(Kind::Audio, seq, 150_000), now);
+    }
+    let posts = all(&mut uploads, now);
+    assert_eq!(posts.iter().map(seqs).collect::<Vec<_>>(), [[0, 1], [2, 3]]);
+    assert!(posts.iter().all(|post| post.body.len() <= UPLOAD_MAX));
+}
+
+#[test]
+fn what_failed_is_sent_again_byte_by_byte_before_anything_else() {
+    let now = Instant::now();
+    let mut uploads = Uploads::new(Kind::Audio, 1);
+    uploads.publish(chunk(Kind::Audio, 0, 80), now);
+    let post = uploads.post(now).unwrap();
+    assert!(post.first);
+    uploads.publish(chunk(Kind::Audio, 1, 80), now);
+    uploads.failed(post.id, Failure::Blip, now);
+    let again = uploads.post(now).unwrap();
+    assert_eq!((again.id, &again.body, again.first), (post.id, &post.body, false));
+    assert!(!uploads.is_down());
+    uploads.failed(again.id, Failure::Blip, now);
+    assert!(uploads.is_down());
+    assert!(uploads.post(now).is_none());
+    let wake = uploads.wake_at(now).unwrap();
+    assert!(wake - now <= ms(100));
+    assert_eq!(all(&mut uploads, wake).iter().map(|post| &post.body).collect::<Vec<_>>(), [&post.body], "one at a time");
+    assert_eq!(uploads.done(post.id), [0]);
+    assert!(!uploads.is_down());
+    assert_eq!(seqs(&uploads.post(wake).unwrap()), [1]);
+}
+
+#[test]
+fn during_an_outage_the_old_is_given_up_and_the_new_kept() {
+    let start = Instant::now();
+    let mut uploads = Uploads::new(Kind::Audio, 1);
+    let mut told = Vec::new();
+    let mut tried = 0;
+    for tick in 0..250_u32 {
+        let now = start + ms(20) * tick;
+        uploads.publish(chunk(Kind::Audio, tick, 80), now);
+        for post in all(&mut uploads, now) {
+            tried += 1;
+            uploads.failed(post.id, Failure::Lasting, now);
+        }
+        told.extend(given_up(&mut uploads));
+        assert!(uploads.queue.len() <= AUDIO_QUEUE_MAX);
+    }
+    assert!((5..=20).contains(&tried), "{tried} attempts in five seconds");
+    // Back: only sound of the last second is sent, and no chunk is forgotten.
+    let now = start + ms(20) * 250;
+    let now = uploads.wake_at(now).filter(|wake| *wake < now + ms(900)).unwrap_or(now);
+    loop {
+        let posts = all(&mut uploads, now);
+        told.extend(given_up(&mut uploads));
+        if posts.is_empty() {
+            break;
+        }
+        for post in posts {
+            let sent = uploads.done(post.id);
+            assert!(sent.iter().all(|seq| now - (start + ms(20) * *seq) < AUDIO_AGE_MAX + ms(20) * TOGETHER_MAX as u32));
+            told.extend(sent);
+        }
+    }
+    told.sort_unstable();
+    assert_eq!(told, (0..250).collect::<Vec<_>>());
+}
+
+#[test]
+fn over_the_bound_the_oldest_goes() {
+    let now = Instant::now();
+    for (kind, most) in [(Kind::Audio, AUDIO_QUEUE_MAX), (Kind::Video, VIDEO_QUEUE_MAX)] {
+        let mut uploads = Uploads::new(kind, 1);
+        for seq in 0..most as u32 + 3 {
+            uploads.publish(chunk(kind, seq, 80), now);
+        }
+        let given_up = uploads.take_given_up();
+        assert!(given_up.iter().all(|(_, reason)| matches!(reason, GaveUp::Crowded)));
+        assert_eq!(given_up.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [0, 1, 2]);
+    }
+}
+
+#[test]
+fn a_picture_is_tried_for_two_seconds() {
+    let now = Instant::now();
+    let mut uploads = Uploads::new(Kind::Video, 1);
+    uploads.publish(chunk(Kind::Video, 0, 80), now);
+    let post = uploads.post(now).unwrap();
+    uploads.failed(post.id, Failure::Later(Duration::from_secs(5)), now);
+    assert_eq!(uploads.wake_at(now), Some(now + VIDEO_AGE_MAX));
+    assert!(uploads.post(now + ms(1999)).is_none());
+    assert!(given_up(&mut uploads).is_empty());
+    assert!(uploads.post(now + ms(2000)).is_none());
+    assert_eq!(given_up(&mut uploads), [0]);
+    assert_eq!(uploads.quiet_since(now + ms(2000)), Some(now + ms(2000)));
+    assert_eq!(uploads.quiet_since(now + ms(2500)), Some(now + ms(2000)));
+    assert_eq!(uploads.wake_at(now + ms(2000)), None);
+}
+
+#[test]
+fn what_the_relay_refuses_is_not_sent_again() {
+    let now = Instant::now();
+    let mut uploads = Uploads::new(Kind::Video, 1);
+    uploads.publish(chunk(Kind::Video, 0, 80), now);
+    let post = uploads.post(now).unwrap();
+    let error = Error::Refused { code: ErrorCode::TooLarge, message: "Too large.".to_owned(), retry_after: None };
+    uploads.refused(post.id, &error);
+    assert!(matches!(uploads.take_given_up()[..], [(0, GaveUp::Refused(_))]));
+    assert!(uploads.post(now).is_none());
+}
+
+#[test]
+fn new_connections_take_everything_in_flight_along() {
+    let now = Instant::now();
+    let mut uploads = Uploads::new(Kind::Video, 1);
+    for seq in 0..2 {
+        uploads.publish(chunk(Kind::Video, seq, 80), now);
+    }
+    let before = all(&mut uploads, now);
+    uploads.resend();
+    let after = all(&mut uploads, now);
+    assert_eq!(before.iter().map(|p| &p.body).collect::<Vec<_>>(), after.iter().map(|p| &p.body).collect::<Vec<_>>());
+}

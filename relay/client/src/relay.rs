@@ -1,0 +1,84 @@
+//! A relay by its address: what can be asked of it without being signed in.
+
+use std::sync::Arc;
+
+use proto::{
+    Name,
+    api::{Done, Health, SignIn, SignUp, SignedIn},
+    version,
+};
+use reqwest::Method;
+
+use crate::{
+    error::Error,
+    http::{Ask, Http},
+    session::{Session, json, repeat},
+};
+
+/// A relay's address and the connections to it. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    http: Arc<Http>,
+}
+
+impl Relay {
+    /// Takes an address such as `https://relay.example.org` or `http://127.0.0.1:8080`, with or without a path. Connects to
+    /// nothing yet.
+    ///
+    /// # Errors
+    /// [`Error::BadUrl`], or [`Error::Setup`] on a computer without certificates.
+    pub fn new(url: &str) -> Result<Self, Error> {
+        Http::new(url).map(|http| Self { http: Arc::new(http) })
+    }
+
+    /// The address as it was understood.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.http.base().as_str()
+    }
+
+    /// Asks whether it takes requests, once.
+    ///
+    /// # Errors
+    /// Whatever stands in the way.
+    pub async fn health(&self) -> Result<Health, Error> {
+        let body = self.http.send(&self.http.control, Ask::new(Method::GET, self.http.url(&["health"]))).await?;
+        self.http.parse(&body)
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// Refused with `name_taken`, `sign_up_closed` or `bad_request` (a password too short), or the relay wasn't reached.
+    pub async fn sign_up(&self, name: &Name, password: &str) -> Result<(), Error> {
+        let body = json(&SignUp { name: name.clone(), password: password.to_owned() });
+        let ask = Ask::new(Method::POST, self.http.url(&["accounts"])).json(body);
+        // Repeated after it succeeded unseen it would be refused as taken, so only what never arrived is repeated.
+        let body = repeat(&self.http, ask, Error::is_unsent).await?;
+        self.http.parse(&body).map(|Done {}| ())
+    }
+
+    /// Signs in. `device` is what the person calls this device; it may be empty.
+    ///
+    /// # Errors
+    /// Refused with `wrong_password`, `unsupported_version` or `rate_limited`, or the relay wasn't reached.
+    pub async fn sign_in(&self, name: &Name, password: &str, device: &str) -> Result<Session, Error> {
+        let body = json(&SignIn {
+            name: name.clone(),
+            password: password.to_owned(),
+            device: device.to_owned(),
+            versions: version::SUPPORTED.to_vec(),
+        });
+        let ask = Ask::new(Method::POST, self.http.url(&["session"])).json(body);
+        let body = repeat(&self.http, ask, Error::is_unsent).await?;
+        self.resume(self.http.parse(&body)?)
+    }
+
+    /// Goes on with a session of earlier, as [`Session::signed_in`] gave it. Asks nothing of the relay.
+    ///
+    /// # Errors
+    /// [`Error::NotARelay`] when the token can't be one or the version isn't spoken here.
+    pub fn resume(&self, signed_in: SignedIn) -> Result<Session, Error> {
+        Session::new(self.http.clone(), signed_in)
+    }
+}
