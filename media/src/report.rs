@@ -1,5 +1,7 @@
 //! What a running call tells whoever owns it.
 
+use std::sync::Arc;
+
 use codecs::Size;
 
 use crate::Trouble;
@@ -31,4 +33,18 @@ pub enum Report {
         /// What went wrong.
         reason: String,
     },
+}
+
+/// Hands reports to the owner. Never called with a lock held, so that the owner may call back.
+#[derive(Clone)]
+pub(crate) struct Reporter(Arc<dyn Fn(Report) + Send + Sync>);
+
+impl Reporter {
+    pub(crate) fn new(tell: Box<dyn Fn(Report) + Send + Sync>) -> Self {
+        Self(tell.into())
+    }
+
+    pub(crate) fn tell(&self, report: Report) {
+        (self.0)(report);
+    }
 }

@@ -24,6 +24,7 @@ struct Shared {
 struct State {
     latest: Option<Arc<Frame>>,
     generation: u64,
+    frames: u64,
 }
 
 /// What was in a slot at one moment.
@@ -31,6 +32,8 @@ struct State {
 pub struct Seen {
     /// The count of changes that led to it.
     pub generation: u64,
+    /// How many frames have been put into the slot so far.
+    pub frames: u64,
     /// The frame; none before the first and after [`Slot::clear`].
     pub frame: Option<Arc<Frame>>,
 }
@@ -87,6 +90,7 @@ impl Slot {
 
     fn change(&self, frame: Option<Arc<Frame>>) {
         let mut state = self.lock();
+        state.frames += u64::from(frame.is_some());
         let old = std::mem::replace(&mut state.latest, frame);
         state.generation += 1;
         drop(state);
@@ -103,7 +107,7 @@ impl Slot {
 
 impl State {
     fn seen(&self) -> Seen {
-        Seen { generation: self.generation, frame: self.latest.clone() }
+        Seen { generation: self.generation, frames: self.frames, frame: self.latest.clone() }
     }
 }
 

@@ -1,0 +1,218 @@
+//! One call's media: its threads, the devices they use and the peers they hear and see.
+//!
+//! ```text
+//! camera -> slot -> [encode] -> sink          receive -> [decode] -> slot of the peer
+//! microphone ----> [send audio] -> sink       receive -> jitter buffer -> [play] -> speaker
+//! ```
+//! What stands in brackets is a thread; a peer has one to decode on.
+
+mod peers;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering, mpsc::channel},
+    time::Instant,
+};
+
+use codecs::MediaTime;
+
+use self::peers::Peers;
+use crate::{
+    CameraSpec, Gate, Incoming, Kind, MicrophoneSpec, Report, Sink, Slot, SpeakerSpec, Stats, VideoConfig,
+    camera::Camera,
+    playout,
+    recording::Recording,
+    report::Reporter,
+    stats::Sent,
+    stop::Stop,
+    uplink::{Track, audio, video},
+    watch::State,
+    workers::Workers,
+};
+
+/// What a call captures, plays and keeps.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Where pictures come from.
+    pub camera: CameraSpec,
+    /// Where sound comes from.
+    pub microphone: MicrophoneSpec,
+    /// Where sound goes to.
+    pub speaker: SpeakerSpec,
+    /// The pictures sent, and what they may cost.
+    pub video: VideoConfig,
+    /// The folder that what is received is recorded into, decoded.
+    pub record: Option<PathBuf>,
+}
+
+/// A running call, with camera and microphone on. Dropping it ends it, as [`Call::stop`] does.
+pub struct Call {
+    start: Instant,
+    config: Config,
+    reporter: Reporter,
+    video: video::Shared,
+    audio: audio::Shared,
+    camera: Mutex<Option<Camera>>,
+    peers: Mutex<Peers>,
+    stop: Stop,
+    /// Taken out when the call ends.
+    workers: Arc<Mutex<Option<Workers>>>,
+}
+
+impl Call {
+    /// Starts to capture, send and play. What is sent goes to `sink`, what there is to tell to `report`, both on threads of the call.
+    ///
+    /// A device in trouble is reported, and the call goes on without it.
+    #[must_use]
+    pub fn start(config: Config, sink: Arc<dyn Sink>, report: Box<dyn Fn(Report) + Send + Sync>) -> Self {
+        let (start, stop, reporter) = (Instant::now(), Stop::default(), Reporter::new(report));
+        let (video, audio) = (video::Shared::default(), audio::Shared::default());
+        let mut workers = Workers::default();
+        let recording = record(config.record.as_deref(), &reporter, &mut workers);
+
+        let track = Track::new(Kind::Video, Arc::clone(&sink));
+        let pictures = video::Video::new(video.clone(), stop.clone(), config.video, track);
+        workers.spawn("encode", move || pictures.run());
+
+        let sound = audio::Audio::new(audio.clone(), Track::new(Kind::Audio, sink));
+        let (spec, state, ended) = (config.microphone.clone(), device(&reporter, Report::Microphone), stop.clone());
+        workers.spawn("send audio", move || audio::run(&spec, state, start, sound, &ended));
+
+        let (changes, players) = channel();
+        let (spec, state, ended) = (config.speaker.clone(), device(&reporter, Report::Speaker), stop.clone());
+        let kept = recording.clone();
+        workers.spawn("play", move || playout::run(&spec, state, &players, &kept, &ended));
+
+        let workers = Arc::new(Mutex::new(Some(workers)));
+        let peers = Mutex::new(Peers::new(reporter.clone(), recording, changes, Arc::clone(&workers)));
+        let call = Self { start, config, reporter, video, audio, camera: Mutex::default(), peers, stop, workers };
+        call.set_camera_on(true);
+        call
+    }
+
+    /// The credit for video packets in flight, to be given back by whoever carries them.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        self.video.gate.clone()
+    }
+
+    /// Takes a packet of another peer; never blocks. A peer who was removed is no longer listened to.
+    pub fn receive(&self, incoming: Incoming) {
+        if !self.stop.is_set() {
+            self.peers().receive(Instant::now(), incoming);
+        }
+    }
+
+    /// Another peer can't decode this one's pictures without a keyframe.
+    pub fn request_keyframe(&self) {
+        self.video.ask_keyframe();
+    }
+
+    /// Muted, nothing that the microphone hears leaves this machine.
+    pub fn set_muted(&self, muted: bool) {
+        self.audio.set_muted(muted);
+    }
+
+    /// Switches the camera on or off: off, the device is given back, and its light goes out.
+    pub fn set_camera_on(&self, on: bool) {
+        let mut camera = lock(&self.camera);
+        if !on || self.stop.is_set() {
+            *camera = None;
+            self.video.slot.clear();
+        } else if camera.is_none() {
+            self.video.need_keyframe();
+            let since_start = MediaTime::from(self.start.elapsed());
+            self.video.camera_start.store(since_start.as_micros(), Ordering::Relaxed);
+            let (reporter, slot) = (self.reporter.clone(), self.video.slot.clone());
+            let state: State = Arc::new(move |state| {
+                if state.is_err() {
+                    // A picture that stands still would look like a live one.
+                    slot.clear();
+                }
+                reporter.tell(Report::Camera(state));
+            });
+            *camera = Some(Camera::start(&self.config.camera, self.config.video, self.video.slot.clone(), state));
+        }
+    }
+
+    /// What the own camera sees.
+    #[must_use]
+    pub fn preview(&self) -> Slot {
+        self.video.slot.clone()
+    }
+
+    /// What a peer's camera sees. It may be asked for before anything has come.
+    #[must_use]
+    pub fn picture(&self, peer: u16) -> Slot {
+        self.peers().picture(peer)
+    }
+
+    /// A peer has left and won't come back under this number.
+    pub fn remove_peer(&self, peer: u16) {
+        self.peers().remove(peer);
+    }
+
+    /// What has been measured so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let sent = Sent { video: self.video.stats(), audio: self.audio.stats() };
+        Stats { sent, received: self.peers().stats() }
+    }
+
+    /// Ends the call: devices are given back and recordings are whole when it returns. What has been measured can still be read.
+    pub fn stop(&self) {
+        self.stop.set();
+        self.set_camera_on(false);
+        self.video.gate.close();
+        self.peers().end();
+        let workers = lock(&self.workers).take();
+        if let Some(workers) = workers {
+            workers.join();
+        }
+    }
+
+    fn peers(&self) -> MutexGuard<'_, Peers> {
+        lock(&self.peers)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call").field("config", &self.config).field("stopped", &self.stop.is_set()).finish_non_exhaustive()
+    }
+}
+
+/// Passes a device's state on as a report.
+fn device(reporter: &Reporter, report: fn(Result<(), crate::Trouble>) -> Report) -> State {
+    let reporter = reporter.clone();
+    Arc::new(move |state| reporter.tell(report(state)))
+}
+
+/// Begins to record, if that's wanted and can be.
+fn record(folder: Option<&std::path::Path>, reporter: &Reporter, workers: &mut Workers) -> Recording {
+    let Some(folder) = folder else { return Recording::default() };
+    match Recording::start(folder, reporter.clone()) {
+        Ok((recording, work)) => {
+            workers.spawn("record", work);
+            recording
+        }
+        Err(error) => {
+            tracing::error!(%error, "what is received can't be recorded");
+            reporter.tell(Report::Recording { reason: error.to_string() });
+            Recording::default()
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! The others in a call, as far as anything has come from them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError, mpsc::Sender},
+    time::Instant,
+};
+
+use crate::{
+    Incoming, Kind, Slot,
+    downlink::{audio::Audio, video},
+    playout::Change,
+    recording::Recording,
+    report::Reporter,
+    spell::Spell,
+    stats::{AudioReceived, Received, VideoReceived},
+    workers::Workers,
+};
+
+/// The most peers listened to at a time: what a call may have. Each costs a thread and a decoder.
+const PEERS_MAX: usize = 16;
+
+/// Everyone heard of.
+pub(super) struct Peers {
+    reporter: Reporter,
+    recording: Recording,
+    changes: Option<Sender<Change>>,
+    workers: Arc<Mutex<Option<Workers>>>,
+    here: BTreeMap<u16, Peer>,
+    gone: BTreeMap<u16, Received>,
+    ignored: BTreeSet<u16>,
+    pictures: BTreeMap<u16, Slot>,
+    crowded: Spell,
+}
+
+/// One who sends something.
+#[derive(Default)]
+struct Peer {
+    audio: Option<Audio>,
+    video: Option<video::Video>,
+}
+
+impl Peers {
+    pub(super) fn new(
+        reporter: Reporter,
+        recording: Recording,
+        changes: Sender<Change>,
+        workers: Arc<Mutex<Option<Workers>>>,
+    ) -> Self {
+        Self {
+            reporter,
+            recording,
+            changes: Some(changes),
+            workers,
+            here: BTreeMap::new(),
+            gone: BTreeMap::new(),
+            ignored: BTreeSet::new(),
+            pictures: BTreeMap::new(),
+            crowded: Spell::default(),
+        }
+    }
+
+    /// Takes a packet that came at `now`. The first one of a track sets up what it takes to decode it.
+    pub(super) fn receive(&mut self, now: Instant, incoming: Incoming) {
+        let number = incoming.peer;
+        let Some(changes) = self.changes.as_ref().filter(|_| !self.ignored.contains(&number)) else { return };
+        if !self.here.contains_key(&number) && self.here.len() >= PEERS_MAX {
+            if self.crowded.begins() {
+                tracing::warn!(peer = number, "more peers than a call may have: this one is left out");
+            }
+            return;
+        }
+        let peer = self.here.entry(number).or_default();
+        match incoming.kind {
+            Kind::Audio => {
+                let audio = peer.audio.get_or_insert_with(|| {
+                    let audio = Audio::new(now);
+                    // Without the thread that plays there's nobody to hear it.
+                    let _ = changes.send(Change::Join(number, audio.clone()));
+                    audio
+                });
+                audio.receive(now, incoming);
+            }
+            Kind::Video => {
+                let video = peer.video.get_or_insert_with(|| {
+                    let outlet = video::Outlet {
+                        peer: number,
+                        slot: self.pictures.entry(number).or_default().clone(),
+                        reporter: self.reporter.clone(),
+                        recording: self.recording.clone(),
+                    };
+                    let (video, work) = video::Video::new(outlet);
+                    if let Some(workers) = &mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner) {
+                        workers.spawn("decode", work);
+                    }
+                    video
+                });
+                video.receive(incoming);
+            }
+        }
+    }
+
+    pub(super) fn picture(&mut self, peer: u16) -> Slot {
+        if self.ignored.contains(&peer) { Slot::new() } else { self.pictures.entry(peer).or_default().clone() }
+    }
+
+    pub(super) fn remove(&mut self, number: u16) {
+        self.ignored.insert(number);
+        if let Some(slot) = self.pictures.remove(&number) {
+            slot.clear();
+        }
+        if let Some(peer) = self.here.remove(&number) {
+            self.gone.insert(number, peer.stats());
+            if let Some(changes) = &self.changes {
+                let _ = changes.send(Change::Leave(number));
+            }
+        }
+    }
+
+    /// All leave, and nobody comes any more.
+    pub(super) fn end(&mut self) {
+        for number in self.here.keys().copied().collect::<Vec<_>>() {
+            self.remove(number);
+        }
+        self.changes = None;
+        self.recording = Recording::default();
+    }
+
+    pub(super) fn stats(&self) -> BTreeMap<u16, Received> {
+        let here = self.here.iter().map(|(number, peer)| (*number, peer.stats()));
+        self.gone.iter().map(|(number, stats)| (*number, stats.clone())).chain(here).collect()
+    }
+}
+
+impl Peer {
+    fn stats(&self) -> Received {
+        Received {
+            video: self.video.as_ref().map_or_else(VideoReceived::default, video::Video::stats),
+            audio: self.audio.as_ref().map_or_else(AudioReceived::default, Audio::stats),
+        }
+    }
+}

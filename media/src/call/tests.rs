@@ -1,0 +1,222 @@
+//! Two calls joined in one process: what one sends, the other receives at once, or not at all.
+
+use std::{
+    sync::{
+        OnceLock, Weak,
+        atomic::{AtomicU32, AtomicUsize},
+        mpsc::Receiver,
+    },
+    time::Duration,
+};
+
+use codecs::Size;
+
+use super::*;
+use crate::{Outgoing, stats::Received};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Carries one call's packets to the other.
+struct Wire {
+    from: u16,
+    sender: OnceLock<Weak<Call>>,
+    receiver: OnceLock<Weak<Call>>,
+    /// Video packets that are still to be lost, from the 20th on.
+    to_lose: AtomicU32,
+    sent: AtomicUsize,
+}
+
+impl Wire {
+    fn new(from: u16) -> Arc<Self> {
+        let (sender, receiver) = (OnceLock::new(), OnceLock::new());
+        Arc::new(Self { from, sender, receiver, to_lose: AtomicU32::new(0), sent: AtomicUsize::new(0) })
+    }
+
+    fn loses(&self, outgoing: &Outgoing) -> bool {
+        outgoing.kind == Kind::Video
+            && outgoing.seq >= 20
+            && self.to_lose.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
+}
+
+impl Sink for Wire {
+    fn send(&self, outgoing: Outgoing) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let (Some(sender), Some(receiver)) = (self.sender.wait().upgrade(), self.receiver.wait().upgrade()) else { return };
+        let lost = self.loses(&outgoing);
+        let Outgoing { kind, seq, time, keyframe, payload } = outgoing;
+        if !lost {
+            receiver.receive(Incoming { peer: self.from, kind, seq, time, keyframe, payload });
+        }
+        if kind == Kind::Video {
+            sender.gate().release();
+        }
+    }
+}
+
+/// One end: number 1 or 2.
+struct End {
+    number: u16,
+    call: Arc<Call>,
+    reports: Receiver<Report>,
+    wire: Arc<Wire>,
+}
+
+impl End {
+    fn start(number: u16, record: Option<PathBuf>) -> Self {
+        let (to_test, reports) = channel();
+        let config = Config {
+            camera: CameraSpec::Pattern { size: Size::new(320, 240).unwrap(), frames_per_second: 30.0 },
+            microphone: MicrophoneSpec::Chirp,
+            speaker: SpeakerSpec::Silent,
+            record,
+            ..Config::default()
+        };
+        let wire = Wire::new(number);
+        let report = Box::new(move |report| drop(to_test.send(report)));
+        let call = Arc::new(Call::start(config, wire.clone(), report));
+        Self { number, call, reports, wire }
+    }
+
+    fn pair(record: Option<PathBuf>) -> (Self, Self) {
+        let (ana, ben) = (Self::start(1, None), Self::start(2, record));
+        for (from, to) in [(&ana, &ben), (&ben, &ana)] {
+            from.wire.sender.set(Arc::downgrade(&from.call)).unwrap();
+            from.wire.receiver.set(Arc::downgrade(&to.call)).unwrap();
+        }
+        (ana, ben)
+    }
+
+    fn received(&self) -> Received {
+        self.call.stats().received.remove(&(3 - self.number)).unwrap_or_default()
+    }
+
+    /// Watches the other's pictures until what has been received is as wished, answering requests for keyframes.
+    fn watch_until(&self, other: &Self, wished: impl Fn(&Received) -> bool) -> Received {
+        let (slot, deadline) = (self.call.picture(other.number), Instant::now() + PATIENCE);
+        loop {
+            let received = self.received();
+            if wished(&received) {
+                return received;
+            }
+            assert!(Instant::now() < deadline, "{received:#?}");
+            for report in self.reports.try_iter() {
+                if report == (Report::KeyframeWanted { peer: other.number }) {
+                    other.call.request_keyframe();
+                }
+            }
+            // The pictures are the clock.
+            let _ = slot.wait(slot.generation(), Duration::from_millis(100));
+        }
+    }
+}
+
+#[test]
+fn two_calls_see_and_hear_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ana, ben) = End::pair(Some(folder.path().to_owned()));
+    let enough = |received: &Received| received.video.shown >= 60 && received.audio.delay.count() >= 2;
+    let (at_ben, at_ana) = (ben.watch_until(&ana, enough), ana.watch_until(&ben, enough));
+    for received in [&at_ana, &at_ben] {
+        let video = &received.video;
+        assert_eq!((video.lost, video.refused, video.malformed, video.undecodable), (0, 0, 0, 0));
+        assert!(video.decoded >= video.shown && video.received >= video.decoded);
+        assert_eq!(video.size, Some(Size::new(320, 240).unwrap()));
+        // Nothing but two codecs and the threads' wake-up lies in between; the machine may be busy.
+        assert!(video.delay.count() >= 60 && video.delay.quantile(0.5).unwrap() < Duration::from_millis(60), "{video:?}");
+        let audio = &received.audio;
+        assert_eq!((audio.lost, audio.malformed, audio.refused), (0, 0, 0));
+        assert!(audio.concealed + audio.stalled < Duration::from_millis(300), "{audio:?}");
+        assert!(audio.delay.quantile(0.5).unwrap() < Duration::from_millis(250), "{:?}", audio.delay.quantile(0.5));
+    }
+    let started = Instant::now();
+    for end in [&ana, &ben] {
+        end.call.stop();
+        let (sent, packets) = (end.call.stats().sent, end.wire.sent.load(Ordering::Relaxed) as u64);
+        assert_eq!(sent.video.sent + sent.audio.sent, packets);
+        let video = &sent.video;
+        assert_eq!(video.captured, video.stale + video.encoded + video.failed);
+        assert_eq!(video.encoded, video.sent + video.skipped);
+        assert_eq!(sent.audio.captured, sent.audio.sent + sent.audio.silent);
+        assert!(end.call.preview().latest().is_none());
+    }
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    // The recording is whole once the call has ended.
+    let after = ben.received();
+    let mut pictures = crate::y4m::Reader::open(&folder.path().join("peer-1.y4m")).unwrap();
+    let recorded = std::iter::from_fn(|| pictures.next_frame().unwrap()).count() as u64;
+    assert!((at_ben.video.decoded..=after.video.decoded + 1).contains(&recorded), "{recorded}");
+    assert!(hound::WavReader::open(folder.path().join("peer-1.wav")).unwrap().len() > 48_000);
+}
+
+#[test]
+fn lost_pictures_are_asked_for_and_come_back() {
+    let (ana, ben) = End::pair(None);
+    ana.wire.to_lose.store(2, Ordering::Relaxed);
+    let received = ben.watch_until(&ana, |received| received.video.lost == 2 && received.video.shown >= 40);
+    assert!(received.video.keyframes_wanted >= 1 && received.video.keyframes >= 2, "{:?}", received.video);
+    assert_eq!(received.video.refused, 0);
+    assert!(ana.call.stats().sent.video.keyframes >= 2);
+}
+
+#[test]
+fn camera_off_sends_nothing_and_on_again_begins_anew() {
+    let (ana, ben) = End::pair(None);
+    ben.watch_until(&ana, |received| received.video.shown >= 3);
+    ana.call.set_camera_on(false);
+    assert!(ana.call.preview().latest().is_none());
+    let sent = ana.call.stats().sent.video;
+    ana.call.set_camera_on(true);
+    let received = ben.watch_until(&ana, |received| received.video.keyframes >= 2);
+    assert_eq!((received.video.lost, received.video.keyframes_wanted), (0, 0));
+    assert!(ana.call.stats().sent.video.keyframes > sent.keyframes);
+    // What was captured before the pause does not come after it.
+    let times: Vec<_> = std::iter::from_fn(|| ben.call.picture(1).latest().map(|frame| frame.time())).take(1).collect();
+    assert_eq!(times.len(), 1);
+}
+
+#[test]
+fn one_who_left_is_not_heard_again() {
+    let (ana, ben) = End::pair(None);
+    ben.watch_until(&ana, |received| received.video.shown >= 3 && !received.audio.played.is_zero());
+    let slot = ben.call.picture(1);
+    ben.call.remove_peer(1);
+    let left = ben.received();
+    ana.watch_until(&ben, |received| received.video.shown >= 10);
+    assert_eq!(ben.received().video.received, left.video.received);
+    assert!(slot.latest().is_none() && ben.call.picture(1).latest().is_none());
+}
+
+#[test]
+fn strangers_and_nonsense_do_no_harm() {
+    let (ana, ben) = End::pair(None);
+    for peer in 10..60_u16 {
+        for (seq, kind) in [(0, Kind::Audio), (7, Kind::Video), (u32::MAX, Kind::Audio), (1 << 31, Kind::Video)] {
+            for payload in [&b""[..], b"\x00", b"\xff\xff\xff\xff", b"\x00\x00\x00\x00\x01\x67\x42"] {
+                let time = MediaTime(u64::MAX - u64::from(seq));
+                ben.call.receive(Incoming { peer, kind, seq, time, keyframe: true, payload: payload.into() });
+            }
+        }
+    }
+    let received = ben.watch_until(&ana, |received| received.video.shown >= 3 || ben.call.stats().received.len() >= 16);
+    assert!(received.video.refused == 0 && ben.call.stats().received.len() <= 16);
+}
+
+#[test]
+fn a_call_without_anything_ends_at_once() {
+    let (to_test, reports) = channel();
+    let report = Box::new(move |report| drop(to_test.send(report)));
+    let record = PathBuf::from("/dev/null/no/folder");
+    let call = Call::start(Config { record: Some(record), ..Config::default() }, Wire::new(1), report);
+    call.set_muted(true);
+    call.set_camera_on(false);
+    call.set_camera_on(true);
+    let started = Instant::now();
+    call.stop();
+    call.stop();
+    call.set_camera_on(true);
+    assert!(call.preview().latest().is_none());
+    drop(call);
+    assert!(started.elapsed() < Duration::from_secs(2));
+    assert!(reports.try_iter().any(|report| matches!(report, Report::Recording { .. })));
+}

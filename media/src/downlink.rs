@@ -1,0 +1,6 @@
+//! What is received: each peer's tracks on their way from the network to the screen and the speaker.
+
+pub(crate) mod asking;
+pub(crate) mod audio;
+pub(crate) mod freezes;
+pub(crate) mod video;

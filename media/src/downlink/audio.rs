@@ -1,0 +1,288 @@
+//! One peer's sound: kept in the jitter buffer until its turn, then decoded, made up or stretched into frames of 20 ms.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use codecs::opus::{Decoder, FRAME, SAMPLE_RATE};
+
+use crate::{
+    Incoming,
+    jitter::{self, Jitter, Output, Pace, Packet},
+    payload,
+    spell::Spell,
+    stats::{AudioReceived, Delays},
+    stretch,
+};
+
+/// The receiving end of a peer's audio track.
+#[derive(Clone)]
+pub(crate) struct Audio(Arc<Mutex<State>>);
+
+struct State {
+    jitter: Jitter,
+    /// What the jitter buffer doesn't count itself.
+    extra: Extra,
+    malformed: bool,
+}
+
+#[derive(Default)]
+struct Extra {
+    malformed: u64,
+    refused: u64,
+    bytes: u64,
+    shortened: u64,
+    stretched: u64,
+    delay: Delays,
+}
+
+impl Audio {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self(Arc::new(Mutex::new(State { jitter: Jitter::new(now), extra: Extra::default(), malformed: false })))
+    }
+
+    /// Takes a packet that came at `now`.
+    pub(crate) fn receive(&self, now: Instant, incoming: Incoming) {
+        let bytes = incoming.payload.len() as u64;
+        let decoded = payload::Audio::decode(incoming.payload);
+        let mut state = self.lock();
+        match decoded {
+            Ok(audio) => {
+                state.extra.bytes += bytes;
+                let packet = Packet { time: incoming.time, silence: audio.silence, data: audio.data };
+                state.jitter.push(now, incoming.seq, packet);
+            }
+            Err(error) => {
+                state.extra.malformed += 1;
+                if !std::mem::replace(&mut state.malformed, true) {
+                    drop(state);
+                    tracing::warn!(peer = incoming.peer, %error, "a peer sends what is no sound");
+                }
+            }
+        }
+    }
+
+    /// A chirp was heard that set out so long ago.
+    pub(crate) fn heard_chirp(&self, delay: Duration) {
+        self.lock().extra.delay.record(delay);
+    }
+
+    pub(crate) fn stats(&self) -> AudioReceived {
+        let state = self.lock();
+        let (counts, extra) = (state.jitter.counts(), &state.extra);
+        AudioReceived {
+            received: counts.received,
+            duplicates: counts.duplicates,
+            late: counts.late,
+            lost: counts.lost,
+            skipped: counts.skipped,
+            malformed: extra.malformed,
+            refused: extra.refused,
+            bytes: extra.bytes,
+            played: frames(counts.played),
+            recovered: frames(counts.recovered),
+            concealed: frames(counts.concealed),
+            stalled: frames(counts.stalled),
+            shortened: samples(extra.shortened),
+            stretched: samples(extra.stretched),
+            playout_delay: state.jitter.playout_delay(),
+            target_delay: state.jitter.target_delay(),
+            delay: extra.delay.clone(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn frames(count: u64) -> Duration {
+    jitter::FRAME * u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn samples(count: u64) -> Duration {
+    Duration::from_secs_f64(count as f64 / f64::from(SAMPLE_RATE))
+}
+
+/// Turns a peer's packets into sound; belongs to the thread that plays.
+pub(crate) struct Voice {
+    peer: u16,
+    audio: Audio,
+    decoder: Option<Decoder>,
+    /// Sound ready beyond the last frame given: what stretching leaves over, less than two frames.
+    ready: Vec<f32>,
+    refusing: Spell,
+}
+
+impl Voice {
+    pub(crate) fn new(peer: u16, audio: Audio) -> Self {
+        Self { peer, audio, decoder: None, ready: Vec::with_capacity(3 * FRAME), refusing: Spell::default() }
+    }
+
+    /// The 20 ms that are to play at `at`.
+    pub(crate) fn pull(&mut self, at: Instant, out: &mut [f32; FRAME]) {
+        while self.ready.len() < FRAME {
+            let ahead = samples(self.ready.len() as u64);
+            let output = self.audio.lock().jitter.pull(at + ahead);
+            self.render(output);
+        }
+        out.copy_from_slice(&self.ready[..FRAME]);
+        self.ready.drain(..FRAME);
+    }
+
+    fn render(&mut self, output: Output) {
+        let decoder = match &mut self.decoder {
+            Some(decoder) => decoder,
+            none => match Decoder::new() {
+                Ok(decoder) => none.insert(decoder),
+                Err(error) => {
+                    self.refuse(&error);
+                    self.ready.extend_from_slice(&[0.0; FRAME]);
+                    return;
+                }
+            },
+        };
+        let mut frame = [0.0; FRAME];
+        let mut pace = Pace::Normal;
+        match output {
+            Output::Packet { data, pace: wanted } => {
+                pace = wanted;
+                match decoder.decode(&data, &mut frame) {
+                    Ok(()) => self.refusing.end(),
+                    Err(error) => {
+                        decoder.conceal(&mut frame);
+                        self.refuse(&error);
+                    }
+                }
+            }
+            Output::Recover { next } => decoder.recover(&next, &mut frame),
+            // In a pause of the talk that's the room as the sender's encoder last described it.
+            Output::Conceal | Output::Quiet => decoder.conceal(&mut frame),
+            Output::Silence => {}
+        }
+        match pace {
+            Pace::Normal => self.ready.extend_from_slice(&frame),
+            Pace::Faster => self.stretch(&frame, stretch::shorter(&frame)),
+            Pace::Slower => self.stretch(&frame, stretch::longer(&frame)),
+        }
+    }
+
+    fn stretch(&mut self, frame: &[f32; FRAME], stretched: Option<Vec<f32>>) {
+        let Some(stretched) = stretched else {
+            self.ready.extend_from_slice(frame);
+            return;
+        };
+        let by = stretched.len() as i64 - FRAME as i64;
+        let mut state = self.audio.lock();
+        state.jitter.stretched(by * 1_000_000 / i64::from(SAMPLE_RATE));
+        let counter = if by < 0 { &mut state.extra.shortened } else { &mut state.extra.stretched };
+        *counter += by.unsigned_abs();
+        drop(state);
+        self.ready.extend_from_slice(&stretched);
+    }
+
+    fn refuse(&mut self, error: &codecs::Error) {
+        self.audio.lock().extra.refused += 1;
+        if self.refusing.begins() {
+            tracing::warn!(peer = self.peer, %error, "a peer's sound can't be decoded");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f32::consts::TAU;
+
+    use codecs::{
+        MediaTime,
+        opus::{Config, Encoder},
+    };
+
+    use super::*;
+    use crate::Kind;
+
+    /// A tone of 300 Hz in 20 ms packets.
+    fn tone(count: u32) -> Vec<Incoming> {
+        let mut encoder = Encoder::new(Config::default()).unwrap();
+        (0..count)
+            .map(|seq| {
+                let start = seq as usize * FRAME;
+                let samples = std::array::from_fn(|index| 0.3 * (TAU * 300.0 * (start + index) as f32 / 48_000.0).sin());
+                let packet = encoder.encode(&samples).unwrap();
+                Incoming {
+                    peer: 1,
+                    kind: Kind::Audio,
+                    seq,
+                    time: MediaTime(u64::from(seq) * 20_000),
+                    keyframe: true,
+                    payload: payload::Audio::encode(packet.dtx, &packet.data).unwrap(),
+                }
+            })
+            .collect()
+    }
+
+    /// What is heard of packets that come with these delays in milliseconds, and the measurements.
+    fn hear(packets: Vec<Incoming>, delay: impl Fn(u32) -> Option<u64>) -> (Vec<f32>, AudioReceived) {
+        let start = Instant::now();
+        let audio = Audio::new(start);
+        let mut voice = Voice::new(1, audio.clone());
+        let mut coming: Vec<_> = packets.into_iter().filter_map(|p| Some((u64::from(p.seq) * 20 + delay(p.seq)?, p))).collect();
+        coming.sort_by_key(|(at, _)| *at);
+        let end = coming.last().map_or(0, |(at, _)| *at);
+        let mut coming = coming.into_iter().peekable();
+        let mut heard = Vec::new();
+        for millis in (5..end).step_by(20) {
+            while let Some((at, packet)) = coming.next_if(|(at, _)| *at <= millis) {
+                audio.receive(start + Duration::from_millis(at), packet);
+            }
+            let mut frame = [0.0; FRAME];
+            voice.pull(start + Duration::from_millis(millis), &mut frame);
+            assert!(voice.ready.len() < 2 * FRAME);
+            heard.extend_from_slice(&frame);
+        }
+        (heard, audio.stats())
+    }
+
+    /// Loudness of each frame.
+    fn levels(heard: &[f32]) -> Vec<f32> {
+        heard.chunks(FRAME).map(|frame| (frame.iter().map(|s| s * s).sum::<f32>() / FRAME as f32).sqrt()).collect()
+    }
+
+    #[test]
+    fn a_tone_comes_through_whole() {
+        let (heard, stats) = hear(tone(200), |_| Some(0));
+        assert!(levels(&heard)[5..].iter().all(|level| (0.19..0.23).contains(level)), "{:?}", levels(&heard));
+        assert_eq!((stats.concealed, stats.lost, stats.refused), (Duration::ZERO, 0, 0));
+        assert!(stats.playout_delay < Duration::from_millis(41));
+    }
+
+    #[test]
+    fn lost_packets_leave_no_hole_to_be_heard() {
+        // Late packets first, so that there's something behind each hole.
+        let (heard, stats) = hear(tone(600), |n| (n % 50 != 49).then_some(u64::from(n % 5) * 8));
+        assert!(levels(&heard)[10..].iter().all(|level| *level > 0.1), "{:?}", levels(&heard));
+        assert!(stats.recovered + stats.concealed >= Duration::from_millis(200), "{stats:?}");
+        assert!(stats.lost <= 12);
+    }
+
+    #[test]
+    fn after_a_stall_sound_is_shortened_back_to_a_short_delay() {
+        let (heard, stats) = hear(tone(500), |n| Some(if (100..110).contains(&n) { u64::from(110 - n) * 20 } else { 0 }));
+        assert!(stats.shortened > Duration::from_millis(20), "{stats:?}");
+        assert!(stats.playout_delay <= stats.target_delay + Duration::from_millis(16), "{stats:?}");
+        assert!(levels(&heard)[150..].iter().all(|level| (0.19..0.23).contains(level)), "{:?}", &levels(&heard)[150..]);
+    }
+
+    #[test]
+    fn nonsense_is_counted_and_the_rest_plays_on() {
+        let mut packets = tone(100);
+        packets[40].payload = bytes::Bytes::from_static(&[0]);
+        packets[41].payload = bytes::Bytes::from_static(&[0, 0xff, 0xff, 0xff]);
+        packets[42].payload = bytes::Bytes::from_static(&[0, 0x00, 1, 2, 3]);
+        let (heard, stats) = hear(packets, |_| Some(0));
+        assert_eq!(stats.malformed, 1);
+        assert_eq!(stats.refused, 2);
+        assert!(levels(&heard)[50..].iter().all(|level| (0.18..0.24).contains(level)));
+    }
+}

@@ -1,0 +1,312 @@
+//! The pictures sent: the newest frame is encoded whenever the transport can take a packet.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use codecs::{
+    Color, Frame, MediaTime, Size,
+    h264::{Encoder, EncoderConfig, Packet},
+};
+
+use super::{Failure, Track};
+use crate::{Gate, Slot, VideoConfig, gate::Credit, keyframes::Keyframes, payload, spell::Spell, stats::VideoSent, stop::Stop};
+
+/// How long the transport may take nothing before it's worth a line in the log.
+const STARVED: Duration = Duration::from_secs(1);
+
+/// What the thread shares with the call that owns it.
+#[derive(Clone, Default)]
+pub(crate) struct Shared {
+    /// Where the camera puts its frames.
+    pub(crate) slot: Slot,
+    /// How many packets may be in flight.
+    pub(crate) gate: Gate,
+    /// Microseconds from the call's start to the camera's.
+    pub(crate) camera_start: Arc<AtomicU64>,
+    keyframes: Arc<Mutex<Keyframes>>,
+    stats: Arc<Mutex<VideoSent>>,
+}
+
+impl Shared {
+    /// A receiver wants a keyframe.
+    pub(crate) fn ask_keyframe(&self) {
+        self.keyframes.lock().unwrap_or_else(PoisonError::into_inner).ask();
+        self.count(|stats| stats.keyframes_asked += 1);
+    }
+
+    /// The next frame can't follow on the last one.
+    pub(crate) fn need_keyframe(&self) {
+        self.keyframes.lock().unwrap_or_else(PoisonError::into_inner).need();
+    }
+
+    pub(crate) fn stats(&self) -> VideoSent {
+        let mut stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        stats.gave_up = self.gate.gave_up();
+        stats
+    }
+
+    fn count(&self, by: impl FnOnce(&mut VideoSent)) {
+        by(&mut self.stats.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// The work of the thread that encodes.
+pub(crate) struct Video {
+    shared: Shared,
+    stop: Stop,
+    config: VideoConfig,
+    track: Track,
+    encoder: Option<(Kind, Encoder)>,
+    starved: Spell,
+    failing: Spell,
+}
+
+/// What an encoder is bound to.
+type Kind = (Size, Color);
+
+impl Video {
+    pub(crate) fn new(shared: Shared, stop: Stop, config: VideoConfig, track: Track) -> Self {
+        Self { shared, stop, config, track, encoder: None, starved: Spell::default(), failing: Spell::default() }
+    }
+
+    /// Encodes until stopped. To wake it for that, close the gate and clear the slot.
+    pub(crate) fn run(mut self) {
+        let (mut generation, mut frames) = (0, 0);
+        while !self.stop.is_set() {
+            // The credit first: the frame is then the newest at the moment it's encoded.
+            let Some(credit) = self.shared.gate.acquire(STARVED) else {
+                if !self.stop.is_set() && self.starved.begins() {
+                    tracing::info!("the network takes no pictures");
+                }
+                continue;
+            };
+            self.starved.end();
+            let Some(seen) = self.shared.slot.wait(generation, STARVED) else { continue };
+            generation = seen.generation;
+            let new = seen.frames - frames;
+            frames = seen.frames;
+            self.shared.count(|stats| {
+                stats.captured += new;
+                stats.stale += new.saturating_sub(u64::from(seen.frame.is_some()));
+            });
+            match seen.frame {
+                Some(frame) => self.encode(&frame, credit),
+                None => self.shared.need_keyframe(),
+            }
+        }
+    }
+
+    fn encode(&mut self, frame: &Frame, credit: Credit) {
+        let started = Instant::now();
+        let outcome = self.attempt(frame, started);
+        let took = started.elapsed();
+        match outcome {
+            Ok(Some((packet, payload))) => {
+                self.failing.end();
+                self.shared.count(|stats| {
+                    stats.encoded += 1;
+                    stats.encode_time.record(took);
+                    stats.sent += 1;
+                    stats.keyframes += u64::from(packet.keyframe);
+                    stats.bytes += payload.len() as u64;
+                    stats.size = Some(frame.size());
+                });
+                credit.spend();
+                let camera_start = Duration::from_micros(self.shared.camera_start.load(Ordering::Relaxed));
+                self.track.send(MediaTime::from(camera_start + packet.time.since_start()), packet.keyframe, payload);
+            }
+            Ok(None) => self.shared.count(|stats| {
+                stats.encoded += 1;
+                stats.encode_time.record(took);
+                stats.skipped += 1;
+            }),
+            Err(error) => {
+                self.shared.count(|stats| stats.failed += 1);
+                // What was lost may be what the next frame builds on.
+                self.encoder = None;
+                if self.failing.begins() {
+                    tracing::warn!(%error, size = %frame.size(), "a frame could not be encoded");
+                }
+            }
+        }
+    }
+
+    fn attempt(&mut self, frame: &Frame, now: Instant) -> Result<Option<(Packet, bytes::Bytes)>, Failure> {
+        let kind = (frame.size(), frame.color());
+        if self.encoder.as_ref().is_none_or(|(is, _)| *is != kind) {
+            self.encoder = Some((kind, self.open(kind)?));
+        }
+        let Some((_, encoder)) = &mut self.encoder else { return Ok(None) };
+        if self.shared.gate.take_hole() {
+            self.shared.need_keyframe();
+        }
+        if self.shared.keyframes.lock().unwrap_or_else(PoisonError::into_inner).due(now) {
+            encoder.request_keyframe();
+        }
+        let Some(packet) = encoder.encode(frame)? else { return Ok(None) };
+        if packet.keyframe {
+            self.shared.keyframes.lock().unwrap_or_else(PoisonError::into_inner).made(now);
+        }
+        let payload = payload::Video::encode(frame.color(), &packet.data)?;
+        Ok(Some((packet, payload)))
+    }
+
+    fn open(&self, (size, color): Kind) -> Result<Encoder, codecs::Error> {
+        let VideoConfig { frames_per_second, bits_per_second, .. } = self.config;
+        Encoder::new(EncoderConfig { size, frames_per_second, bits_per_second, color })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::mpsc::{Receiver, Sender, channel},
+        thread,
+    };
+
+    use super::*;
+    use crate::{Outgoing, Sink, track};
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    struct Wire(Mutex<Sender<Outgoing>>);
+
+    impl Sink for Wire {
+        fn send(&self, outgoing: Outgoing) {
+            let _ = self.0.lock().unwrap().send(outgoing);
+        }
+    }
+
+    struct Bench {
+        shared: Shared,
+        stop: Stop,
+        sent: Receiver<Outgoing>,
+        thread: Option<thread::JoinHandle<()>>,
+        frames: u64,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let (shared, stop, (to_bench, sent)) = (Shared::default(), Stop::default(), channel());
+            let track = Track::new(track::Kind::Video, Arc::new(Wire(Mutex::new(to_bench))));
+            let video = Video::new(shared.clone(), stop.clone(), VideoConfig::default(), track);
+            let thread = Some(thread::spawn(move || video.run()));
+            Self { shared, stop, sent, thread, frames: 0 }
+        }
+
+        /// The camera gives a frame that differs from the last one.
+        fn shoot(&mut self, width: u32) {
+            let mut frame = Frame::new(Size::new(width, 64).unwrap(), Color::default(), MediaTime(self.frames * 33_333));
+            let luma = 50 + (self.frames * 31 % 150) as u8;
+            frame.planes_mut().0.fill(luma);
+            self.frames += 1;
+            self.shared.slot.put(frame);
+        }
+
+        fn receive(&self) -> Outgoing {
+            self.sent.recv_timeout(PATIENCE).unwrap()
+        }
+
+        /// Shoots and takes delivery.
+        fn deliver(&mut self) -> Outgoing {
+            self.shoot(64);
+            let outgoing = self.receive();
+            self.shared.gate.release();
+            outgoing
+        }
+    }
+
+    impl Drop for Bench {
+        fn drop(&mut self) {
+            self.stop.set();
+            self.shared.gate.close();
+            self.shared.slot.clear();
+            self.thread.take().unwrap().join().unwrap();
+        }
+    }
+
+    #[test]
+    fn frames_go_out_numbered_and_only_the_first_is_a_keyframe() {
+        let mut bench = Bench::new();
+        bench.shared.camera_start.store(1_000_000, Ordering::Relaxed);
+        for seq in 0..20 {
+            let outgoing = bench.deliver();
+            assert_eq!((outgoing.seq, outgoing.keyframe), (seq, seq == 0));
+            assert_eq!(outgoing.time, MediaTime(1_000_000 + u64::from(seq) * 33_333));
+            assert!(payload::Video::decode(outgoing.payload).is_ok());
+        }
+        let stats = bench.shared.stats();
+        assert_eq!((stats.captured, stats.encoded, stats.sent, stats.keyframes, stats.stale), (20, 20, 20, 1, 0));
+    }
+
+    #[test]
+    fn without_credit_nothing_is_encoded_and_then_only_the_newest() {
+        let mut bench = Bench::new();
+        for _ in 0..2 {
+            bench.shoot(64);
+            bench.receive();
+        }
+        for _ in 0..10 {
+            bench.shoot(64);
+        }
+        assert!(bench.sent.try_recv().is_err());
+        bench.shared.gate.release();
+        assert_eq!(bench.receive().time, MediaTime(11 * 33_333));
+        let stats = bench.shared.stats();
+        assert_eq!((stats.captured, stats.stale, stats.encoded), (12, 9, 3));
+    }
+
+    #[test]
+    fn a_packet_given_up_makes_the_next_one_a_keyframe() {
+        let mut bench = Bench::new();
+        assert!(bench.deliver().keyframe);
+        bench.shoot(64);
+        assert!(!bench.receive().keyframe);
+        bench.shared.gate.give_up();
+        assert!(bench.deliver().keyframe);
+        assert!(!bench.deliver().keyframe);
+        assert_eq!(bench.shared.stats().gave_up, 1);
+    }
+
+    #[test]
+    fn another_size_begins_with_a_keyframe() {
+        let mut bench = Bench::new();
+        bench.deliver();
+        bench.deliver();
+        bench.shoot(128);
+        assert!(bench.receive().keyframe);
+        assert_eq!(bench.shared.stats().size, Some(Size::new(128, 64).unwrap()));
+    }
+
+    #[test]
+    fn a_camera_switched_off_and_on_begins_with_a_keyframe() {
+        let mut bench = Bench::new();
+        bench.deliver();
+        bench.deliver();
+        bench.shared.slot.clear();
+        bench.shared.need_keyframe();
+        assert!(bench.deliver().keyframe);
+    }
+
+    #[test]
+    fn requests_are_merged() {
+        let mut bench = Bench::new();
+        bench.deliver();
+        for _ in 0..5 {
+            bench.shared.ask_keyframe();
+        }
+        let deadline = Instant::now() + PATIENCE;
+        let mut before = 0;
+        while !bench.deliver().keyframe {
+            before += 1;
+            assert!(Instant::now() < deadline, "no keyframe within {before} frames");
+        }
+        assert!((0..10).all(|_| !bench.deliver().keyframe));
+        assert_eq!(bench.shared.stats().keyframes_asked, 5);
+    }
+}
