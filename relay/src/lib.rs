@@ -1,1 +1,38 @@
-//! Skeleton.
+//! The relay: accounts, presence, rings, chat, and chunks of media passed on over nothing but complete HTTP requests.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), relay::Error> {
+//! let relay = relay::Relay::open(relay::Config::new("/var/lib/tvphone-relay")).await?;
+//! let listener = relay.bind()?;
+//! relay.serve(listener).await?; // until `relay.stop()` on a clone
+//! # Ok(())
+//! # }
+//! ```
+
+#![warn(missing_docs)]
+
+pub mod admin;
+mod app;
+mod config;
+mod error;
+mod extract;
+mod handlers;
+mod hub;
+mod journal;
+mod media;
+mod password;
+mod rate;
+mod refusal;
+mod relay;
+mod router;
+mod server;
+mod store;
+mod token;
+
+pub use crate::{
+    config::{Config, PORT},
+    error::Error,
+    rate::{Rate, Rates},
+    relay::Relay,
+    token::NoRandomness,
+};

@@ -1,1 +1,143 @@
-fn main() {}
+//! The relay's command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use proto::Name;
+use relay::{Config, Relay, admin::Admin};
+
+/// The relay of tvphone: passes calls and chat on over plain HTTP requests.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the relay until it is told to stop (SIGTERM or Ctrl-C).
+    Serve(Serve),
+    /// Look after accounts, whether the relay runs or not.
+    Admin(AdminArgs),
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value_t = SocketAddr::from(([127, 0, 0, 1], relay::PORT)))]
+    listen: SocketAddr,
+    /// Folder of the database and the ticker's providers [default: tvphone-relay in the user's data folder].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Take no new accounts but those the admin command makes.
+    #[arg(long)]
+    no_sign_up: bool,
+}
+
+#[derive(Debug, Args)]
+struct AdminArgs {
+    /// Folder of the database [default: tvphone-relay in the user's data folder].
+    #[arg(long, value_name = "DIR", global = true)]
+    data: Option<PathBuf>,
+    #[command(subcommand)]
+    what: AdminCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum AdminCommand {
+    /// Accounts.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Buddy lists.
+    #[command(subcommand)]
+    Buddy(BuddyCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
+    /// Make an account.
+    Add {
+        name: Name,
+        /// File with the password in its first line.
+        #[arg(long, value_name = "FILE")]
+        password_file: PathBuf,
+    },
+    /// List all accounts.
+    List,
+    /// Remove an account with all it has.
+    Remove { name: Name },
+}
+
+#[derive(Debug, Subcommand)]
+enum BuddyCommand {
+    /// Make two people buddies of each other.
+    Add { one: Name, other: Name },
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,sqlx=warn".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Serve(args) => serve(args).await,
+            Command::Admin(args) => admin(args).await,
+        }
+    })
+}
+
+async fn serve(args: Serve) -> anyhow::Result<()> {
+    let config = Config { listen: args.listen, sign_up: !args.no_sign_up, ..Config::new(data(args.data)?) };
+    let relay = Relay::open(config).await?;
+    let listener = relay.bind()?;
+    println!("listening on http://{}", listener.local_addr()?);
+    relay.run(listener, told_to_stop()).await?;
+    Ok(())
+}
+
+async fn admin(args: AdminArgs) -> anyhow::Result<()> {
+    let admin = Admin::open(&data(args.data)?).await?;
+    match args.what {
+        AdminCommand::User(UserCommand::Add { name, password_file }) => {
+            let text = std::fs::read_to_string(&password_file)
+                .with_context(|| format!("the password file {} can't be read", password_file.display()))?;
+            let password = text.lines().next().unwrap_or_default();
+            admin.add_user(&name, password).await?;
+        }
+        AdminCommand::User(UserCommand::List) => {
+            for name in admin.users().await? {
+                println!("{name}");
+            }
+        }
+        AdminCommand::User(UserCommand::Remove { name }) => admin.remove_user(&name).await?,
+        AdminCommand::Buddy(BuddyCommand::Add { one, other }) => admin.add_buddies(&one, &other).await?,
+    }
+    Ok(())
+}
+
+fn data(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    given.or_else(Config::default_data).context("this user has no data folder: say --data DIR")
+}
+
+/// Ends when the system or the person at the keyboard wants the relay to.
+#[cfg(unix)]
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        }
+        // Without signals the system's own way of ending a process is left.
+        _ => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn told_to_stop() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,58 @@
+//! Why a relay can't be opened or run.
+
+use std::{io, net::SocketAddr, path::PathBuf};
+
+/// Why a relay can't be opened or run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The data folder can't be made or used.
+    #[error("the data folder {} can't be used: {source}", path.display())]
+    Data {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another relay runs on this data folder.
+    #[error("another relay runs on the data folder {}", path.display())]
+    InUse {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The address can't be listened on.
+    #[error("can't listen on {address}: {source}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// Serving failed.
+    #[error("serving failed: {0}")]
+    Serve(#[from] io::Error),
+    /// The system gives no random numbers.
+    #[error(transparent)]
+    Random(#[from] crate::token::NoRandomness),
+    /// Hashing a password failed.
+    #[error("hashing a password failed: {0}")]
+    Hash(String),
+    /// A name is taken.
+    #[error("the name {0} is taken")]
+    NameTaken(proto::Name),
+    /// There is no such account.
+    #[error("there is no account {0}")]
+    NoSuchAccount(proto::Name),
+    /// The password is too short or too long.
+    #[error("{0}")]
+    Password(&'static str),
+}
+
+impl From<crate::password::HashFailed> for Error {
+    fn from(failed: crate::password::HashFailed) -> Self {
+        Self::Hash(failed.to_string())
+    }
+}

@@ -1,0 +1,141 @@
+//! What handlers take: who asks, and what for. Everything that can't be read is refused in the one form.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Instant,
+};
+
+use axum::{
+    body::Bytes,
+    extract::{
+        ConnectInfo, FromRequest, FromRequestParts, Path, Request,
+        rejection::{BytesRejection, PathRejection, QueryRejection},
+    },
+    http::{header, request::Parts},
+};
+use proto::ErrorCode;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    app::App,
+    hub::session::{Counts, Session},
+    refusal::{Answer, Refusal},
+    token::TokenHash,
+};
+
+/// The session that asks; its request counts against its control rate.
+pub(crate) struct Caller(pub(crate) Arc<Session>);
+
+/// The same for an upload.
+pub(crate) struct Uploader(pub(crate) Arc<Session>);
+
+/// The same for a poll.
+pub(crate) struct Poller(pub(crate) Arc<Session>);
+
+/// Nobody in particular, from this address, while the relay runs.
+pub(crate) struct Anyone(pub(crate) Option<IpAddr>);
+
+/// A JSON body.
+pub(crate) struct Json<T>(pub(crate) T);
+
+/// A query.
+pub(crate) struct Query<T>(pub(crate) T);
+
+/// The variable part of the path.
+pub(crate) struct Id(pub(crate) String);
+
+/// A body as it is.
+pub(crate) struct Raw(pub(crate) Bytes);
+
+fn session(parts: &Parts, app: &App, counts: Counts) -> Answer<Arc<Session>> {
+    app.check_running()?;
+    let unauthorized = || Refusal::new(ErrorCode::Unauthorized, "Sign in first: the token is missing or not valid any more.");
+    let value = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(unauthorized)?;
+    let (scheme, token) = value.split_once(' ').ok_or_else(unauthorized)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(unauthorized());
+    }
+    let session = app.hub.session(&TokenHash::of(token.trim())).ok_or_else(unauthorized)?;
+    session.take(counts, Instant::now()).map_err(Refusal::rate_limited)?;
+    Ok(session)
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
+        session(parts, app, Counts::Control).map(Self)
+    }
+}
+
+impl FromRequestParts<App> for Uploader {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
+        session(parts, app, Counts::Upload).map(Self)
+    }
+}
+
+impl FromRequestParts<App> for Poller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
+        session(parts, app, Counts::Poll).map(Self)
+    }
+}
+
+impl FromRequestParts<App> for Anyone {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
+        app.check_running()?;
+        let from = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(Self(from.map(|ConnectInfo(address)| address.ip())))
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &App) -> Answer<Self> {
+        let Raw(body) = Raw::from_request(request, app).await?;
+        let value = serde_json::from_slice(&body);
+        value.map(Self).map_err(|error| Refusal::bad_request(format!("The body can't be read: {error}.")))
+    }
+}
+
+impl FromRequest<App> for Raw {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &App) -> Answer<Self> {
+        Bytes::from_request(request, app).await.map(Self).map_err(|rejection| match rejection {
+            BytesRejection::FailedToBufferBody(failed) if failed.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
+                Refusal::new(ErrorCode::TooLarge, "The body is larger than this route takes.")
+            }
+            other => Refusal::bad_request(format!("The body can't be read: {other}.")),
+        })
+    }
+}
+
+impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Answer<Self> {
+        let query = axum::extract::Query::<T>::try_from_uri(&parts.uri);
+        let read = query.map(|axum::extract::Query(value)| Self(value));
+        read.map_err(|rejection: QueryRejection| {
+            Refusal::bad_request(format!("The query can't be read: {}.", rejection.body_text()))
+        })
+    }
+}
+
+impl FromRequestParts<App> for Id {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
+        let path = <Path<String> as FromRequestParts<App>>::from_request_parts(parts, app).await;
+        let id = path.map(|Path(id)| Self(id));
+        id.map_err(|rejection: PathRejection| Refusal::bad_request(format!("The path can't be read: {}.", rejection.body_text())))
+    }
+}

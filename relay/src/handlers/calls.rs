@@ -1,0 +1,133 @@
+//! Rings and calls.
+
+use std::time::Instant;
+
+use axum::{Json as Reply, extract::State};
+use proto::{
+    CallId, ErrorCode, InvitationId,
+    api::{Done, Joined, Ring, Rung, SetMedia, WantKeyframe},
+    model::{Call, InvitationState},
+};
+
+use super::buddies::someone;
+use crate::{
+    app::App,
+    extract::{Caller, Id, Json},
+    hub::{
+        calls::RingRefused,
+        switchboard::{Fresh, Refused},
+    },
+    media::room::NotAPeer,
+    refusal::{Answer, Refusal},
+    token,
+};
+
+/// `POST /v1/invitations`.
+pub(crate) async fn ring(State(app): State<App>, Caller(session): Caller, Json(wish): Json<Ring>) -> Answer<Reply<Rung>> {
+    let to = someone(&app, &wish.to)?;
+    if to == session.account {
+        return Err(Refusal::bad_request("That is you."));
+    }
+    let fresh = Fresh { call: token::call_id()?, invitation: token::invitation_id()? };
+    let rung = app.hub.ring(&session, to, wish.call.as_ref(), fresh, Instant::now()).map_err(|refused| match refused {
+        RingRefused::NotBuddies => Refusal::new(ErrorCode::Forbidden, format!("{} is not your buddy yet.", wish.to)),
+        RingRefused::Offline => Refusal::new(ErrorCode::Offline, format!("{} is not there now.", wish.to)),
+        RingRefused::Refused(Refused::Busy) => Refusal::new(ErrorCode::Busy, format!("{} is in another call.", wish.to)),
+        RingRefused::Refused(refused) => refused.into(),
+    })?;
+    app.hub.flush().await;
+    Ok(Reply(rung))
+}
+
+/// `POST /v1/invitations/ID/accept`.
+pub(crate) async fn accept(State(app): State<App>, Caller(session): Caller, Id(id): Id) -> Answer<Reply<Joined>> {
+    let joined = app.hub.accept(&session, &InvitationId::new(id), Instant::now())?;
+    app.hub.flush().await;
+    Ok(Reply(joined))
+}
+
+/// `POST /v1/invitations/ID/decline`.
+pub(crate) async fn decline(State(app): State<App>, Caller(session): Caller, Id(id): Id) -> Answer<Reply<Done>> {
+    app.hub.decline(&session, &InvitationId::new(id), Instant::now())?;
+    app.hub.flush().await;
+    Ok(Reply(Done {}))
+}
+
+/// `POST /v1/invitations/ID/cancel`.
+pub(crate) async fn cancel(State(app): State<App>, Caller(session): Caller, Id(id): Id) -> Answer<Reply<Done>> {
+    app.hub.cancel(&session, &InvitationId::new(id), Instant::now())?;
+    app.hub.flush().await;
+    Ok(Reply(Done {}))
+}
+
+/// `GET /v1/calls/ID`.
+pub(crate) async fn show(State(app): State<App>, Caller(session): Caller, Id(id): Id) -> Answer<Reply<Call>> {
+    let id = CallId::new(id);
+    app.hub.call(&session, &id).map(Reply).ok_or_else(|| not_a_peer(&app, &id))
+}
+
+/// `POST /v1/calls/ID/leave`.
+pub(crate) async fn leave(State(app): State<App>, Caller(session): Caller, Id(id): Id) -> Answer<Reply<Done>> {
+    let id = CallId::new(id);
+    app.hub.leave(&session, &id, Instant::now()).map_err(|_| not_a_peer(&app, &id))?;
+    app.hub.flush().await;
+    Ok(Reply(Done {}))
+}
+
+/// `POST /v1/calls/ID/media`.
+pub(crate) async fn set_media(
+    State(app): State<App>,
+    Caller(session): Caller,
+    Id(id): Id,
+    Json(media): Json<SetMedia>,
+) -> Answer<Reply<Done>> {
+    let id = CallId::new(id);
+    app.hub.set_media(&session, &id, media, Instant::now()).map_err(|_| not_a_peer(&app, &id))?;
+    Ok(Reply(Done {}))
+}
+
+/// `POST /v1/calls/ID/keyframe`.
+pub(crate) async fn want_keyframe(
+    State(app): State<App>,
+    Caller(session): Caller,
+    Id(id): Id,
+    Json(wish): Json<WantKeyframe>,
+) -> Answer<Reply<Done>> {
+    let id = CallId::new(id);
+    let room = app.hub.room(&id).ok_or_else(|| not_a_peer(&app, &id))?;
+    room.want_keyframe(session.id, wish.track, Instant::now()).map_err(|NotAPeer| not_a_peer(&app, &id))?;
+    Ok(Reply(Done {}))
+}
+
+/// The call is over, or this session isn't in it.
+pub(crate) fn not_a_peer(app: &App, id: &CallId) -> Refusal {
+    match app.hub.room(id) {
+        Some(_) => Refusal::new(ErrorCode::Forbidden, "You are not in this call."),
+        None => Refusal::not_found("This call is over."),
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        let (code, message) = match refused {
+            Refused::NoSuchCall => (ErrorCode::NotFound, "There is no such call that you are in."),
+            Refused::NoSuchInvitation => (ErrorCode::NotFound, "There is no such invitation."),
+            Refused::InACall => (ErrorCode::Busy, "You are in a call: hang up first."),
+            Refused::Busy => (ErrorCode::Busy, "They are in another call."),
+            Refused::InThisCall => (ErrorCode::BadRequest, "They are in this call already."),
+            Refused::Full => (ErrorCode::CallFull, "The call is full."),
+            Refused::Over(state) => (ErrorCode::InvitationOver, over(state)),
+        };
+        Self::new(code, message)
+    }
+}
+
+fn over(state: InvitationState) -> &'static str {
+    match state {
+        InvitationState::Accepted => "The call was taken already, perhaps on another device.",
+        InvitationState::Declined => "The call was declined.",
+        InvitationState::Canceled => "The ring was taken back.",
+        InvitationState::Missed => "It rang too long.",
+        _ => "The invitation is over.",
+    }
+}

@@ -1,0 +1,108 @@
+//! The media lanes. These two run some hundred times a second in every call: no database, no log, one lock.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Json as Reply,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderValue, Response, header},
+};
+use proto::{
+    CallId, Kind,
+    api::{Feedback, PollMedia},
+    limits::WAIT_MAX,
+};
+
+use super::calls::not_a_peer;
+use crate::{
+    app::App,
+    extract::{Id, Poller, Query, Raw, Uploader},
+    media::room::{NotAPeer, ParkedPoll, Room, Turn},
+    refusal::{Answer, Refusal},
+};
+
+/// When a client that has too many polls waiting may ask again: by then one of them was answered or is given up.
+const CROWDED: Duration = Duration::from_millis(100);
+
+/// `POST /v1/calls/ID/audio`.
+pub(crate) async fn send_audio(app: State<App>, uploader: Uploader, id: Id, body: Raw) -> Answer<Reply<Feedback>> {
+    send(app, uploader, id, body, Kind::Audio)
+}
+
+/// `POST /v1/calls/ID/video`.
+pub(crate) async fn send_video(app: State<App>, uploader: Uploader, id: Id, body: Raw) -> Answer<Reply<Feedback>> {
+    send(app, uploader, id, body, Kind::Video)
+}
+
+/// `GET /v1/calls/ID/audio`.
+pub(crate) async fn poll_audio(app: State<App>, poller: Poller, id: Id, query: Query<PollMedia>) -> Answer<Response<Body>> {
+    poll(app, poller, id, query, Kind::Audio).await
+}
+
+/// `GET /v1/calls/ID/video`.
+pub(crate) async fn poll_video(app: State<App>, poller: Poller, id: Id, query: Query<PollMedia>) -> Answer<Response<Body>> {
+    poll(app, poller, id, query, Kind::Video).await
+}
+
+fn send(State(app): State<App>, Uploader(session): Uploader, Id(id): Id, Raw(body): Raw, kind: Kind) -> Answer<Reply<Feedback>> {
+    let id = CallId::new(id);
+    let room = app.hub.room(&id).ok_or_else(|| not_a_peer(&app, &id))?;
+    let published = room.publish(session.id, kind, body, Instant::now()).map_err(|NotAPeer| not_a_peer(&app, &id))?;
+    let feedback = published.map_err(|bad| Refusal::bad_request(format!("Nothing of the upload was taken: {bad}.")))?;
+    Ok(Reply(feedback))
+}
+
+async fn poll(
+    State(app): State<App>,
+    Poller(session): Poller,
+    Id(id): Id,
+    Query(poll): Query<PollMedia>,
+    kind: Kind,
+) -> Answer<Response<Body>> {
+    if poll.poll == 0 {
+        return Err(Refusal::bad_request("Polls are numbered from 1 on."));
+    }
+    let id = CallId::new(id);
+    let room = app.hub.room(&id).ok_or_else(|| not_a_peer(&app, &id))?;
+    let now = Instant::now();
+    session.polls(now);
+    let turn = room.poll(session.id, kind, poll.reader, poll.poll, now).map_err(|NotAPeer| not_a_peer(&app, &id))?;
+    match turn {
+        Turn::Now(body) => Ok(chunks(body)),
+        Turn::TooMany => Err(Refusal::rate_limited(CROWDED)),
+        Turn::Later(mut receiver, parked) => {
+            let waits = Waits { room, parked };
+            let wait = Duration::from_millis(poll.wait_ms).min(WAIT_MAX);
+            // Between the check of the extractor and the parking the relay may have begun to stop.
+            let wait = if app.is_stopping() { Duration::ZERO } else { wait };
+            let answer = tokio::time::timeout(wait, &mut receiver).await;
+            drop(waits);
+            session.polls(Instant::now());
+            // An answer given in the last moment is in the channel; it counts as fetched.
+            let body = answer.map_or_else(|_| receiver.try_recv().unwrap_or_default(), Result::unwrap_or_default);
+            Ok(chunks(body))
+        }
+    }
+}
+
+/// A waiting poll. Whether its time is over or its client gone: it is taken back.
+struct Waits {
+    room: Arc<Room>,
+    parked: ParkedPoll,
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.room.unpark(self.parked);
+    }
+}
+
+fn chunks(body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    response
+}

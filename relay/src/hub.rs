@@ -1,0 +1,338 @@
+//! Everything that lives in memory: sessions, presence, calls, invitations, event feeds.
+//!
+//! One lock for control, taken for bookkeeping only and never across an await; media goes through the lock of its own room.
+//! Whoever needs both takes control first.
+
+pub(crate) mod calls;
+pub(crate) mod feed;
+pub(crate) mod invitation;
+pub(crate) mod people;
+pub(crate) mod session;
+pub(crate) mod switchboard;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use proto::{
+    CallId, Cursor, Event, Name,
+    api::State,
+    model::{Buddy, EndReason, Presence, Relation, Ticker},
+};
+
+use self::{
+    feed::{CursorExpired, Feed},
+    people::People,
+    session::Session,
+    switchboard::Switchboard,
+};
+use crate::{
+    journal::Journal,
+    media::room::Room,
+    store::{AccountId, SessionId},
+    token::TokenHash,
+};
+
+/// The events of a session that has not polled for this long are dropped: when it comes back it reads the state.
+const FEED_IDLE: Duration = Duration::from_secs(300);
+
+#[derive(Debug)]
+struct Client {
+    session: Arc<Session>,
+    /// None until it first asks for the state.
+    feed: Option<Feed>,
+    /// When the feed was last asked for.
+    read: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Control {
+    people: People,
+    clients: BTreeMap<SessionId, Client>,
+    board: Switchboard,
+    tickers: BTreeMap<String, Ticker>,
+}
+
+/// The relay's memory.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    epoch: String,
+    journal: Journal,
+    sessions: RwLock<HashMap<TokenHash, Arc<Session>>>,
+    rooms: RwLock<HashMap<CallId, Arc<Room>>>,
+    control: Mutex<Control>,
+}
+
+/// How much is going on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) online: usize,
+    pub(crate) calls: usize,
+}
+
+impl Hub {
+    /// `epoch` tells the cursors of this run from those of every other.
+    pub(crate) fn new(epoch: String, journal: Journal) -> Self {
+        Self { epoch, journal, sessions: RwLock::default(), rooms: RwLock::default(), control: Mutex::default() }
+    }
+
+    /// The session a token proves.
+    pub(crate) fn session(&self, token: &TokenHash) -> Option<Arc<Session>> {
+        self.sessions.read().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
+    }
+
+    /// All sessions.
+    pub(crate) fn sessions(&self) -> Vec<Arc<Session>> {
+        self.sessions.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// The media side of a call.
+    pub(crate) fn room(&self, call: &CallId) -> Option<Arc<Room>> {
+        self.rooms.read().unwrap_or_else(PoisonError::into_inner).get(call).cloned()
+    }
+
+    /// Whether calls' changes are on disk once this returns.
+    pub(crate) async fn flush(&self) {
+        self.journal.flush().await;
+    }
+
+    pub(crate) fn add_person(&self, id: AccountId, name: Name) {
+        self.lock().people.add(id, name);
+    }
+
+    /// Forgets a person: their sessions end, their buddies' lists get shorter.
+    pub(crate) fn remove_person(&self, id: AccountId, now: Instant) {
+        let sessions = {
+            let control = self.lock();
+            let of_person = control.clients.values().filter(|client| client.session.account == id);
+            of_person.map(|client| Arc::clone(&client.session)).collect::<Vec<_>>()
+        };
+        for session in sessions {
+            self.sign_out(&session, now);
+        }
+        let mut control = self.lock();
+        for other in control.people.remove(id) {
+            control.tell_roster(other);
+        }
+    }
+
+    /// Everyone's wishes for buddies, at start.
+    pub(crate) fn restore_wishes(&self, wishes: &[(AccountId, AccountId)]) {
+        let mut control = self.lock();
+        for (who, whom) in wishes {
+            control.people.want(*who, *whom);
+        }
+    }
+
+    /// A person's wishes for buddies are now these; everyone it touches is told.
+    pub(crate) fn set_wishes(&self, id: AccountId, wishes: &[(AccountId, AccountId)]) {
+        let mut control = self.lock();
+        for other in control.people.set_wishes(id, wishes) {
+            control.tell_roster(other);
+        }
+    }
+
+    pub(crate) fn person_named(&self, name: &Name) -> Option<AccountId> {
+        self.lock().people.by_name(name)
+    }
+
+    pub(crate) fn name(&self, id: AccountId) -> Option<Name> {
+        self.lock().people.name(id)
+    }
+
+    pub(crate) fn relation(&self, id: AccountId, other: AccountId) -> Option<Relation> {
+        self.lock().people.relation(id, other)
+    }
+
+    /// How many are in a person's list.
+    pub(crate) fn buddies(&self, id: AccountId) -> usize {
+        self.lock().people.list(id).len()
+    }
+
+    /// A session is signed in now, or was restored.
+    pub(crate) fn add_session(&self, session: Session, now: Instant) -> Arc<Session> {
+        let session = Arc::new(session);
+        let mut control = self.lock();
+        control.clients.insert(session.id, Client { session: Arc::clone(&session), feed: None, read: now });
+        self.sessions.write().unwrap_or_else(PoisonError::into_inner).insert(session.token, Arc::clone(&session));
+        session
+    }
+
+    /// The sessions of a person in the order they signed in, that are in no call.
+    pub(crate) fn idle_sessions(&self, account: AccountId) -> Vec<Arc<Session>> {
+        let control = self.lock();
+        let of_person = control.clients.values().filter(|client| client.session.account == account);
+        of_person
+            .filter(|client| control.board.call_of(client.session.id).is_none())
+            .map(|client| Arc::clone(&client.session))
+            .collect()
+    }
+
+    /// A session is over: it leaves its call, and its person may be gone at once.
+    pub(crate) fn sign_out(&self, session: &Arc<Session>, now: Instant) {
+        self.sessions.write().unwrap_or_else(PoisonError::into_inner).remove(&session.token);
+        let mut control = self.lock();
+        let effects = control.board.remove(session.id, EndReason::HungUp, now);
+        control.clients.remove(&session.id);
+        self.apply(&mut control, effects, now);
+        control.refresh_presence(session.account, now);
+        // Whoever waits in its event poll finds out.
+        session.wake.notify_waiters();
+    }
+
+    /// Everything a client must know, and where its events go on from.
+    pub(crate) fn state(&self, session: &Session, now: Instant) -> Option<State> {
+        let mut control = self.lock();
+        let client = control.clients.get_mut(&session.id)?;
+        client.read = now;
+        let cursor = client.feed.get_or_insert_default().cursor(&self.epoch);
+        let name = control.people.name(session.account)?;
+        let invitations = control.board.ringing(session.account).filter_map(|it| control.shown(it, now)).collect();
+        let call = control.joined(session.id);
+        let tickers = control.tickers.values().cloned().collect();
+        Some(State { name, buddies: control.roster(session.account), invitations, call, tickers, cursor })
+    }
+
+    /// Acknowledges the events up to the cursor and gives the body of an answer with those after it; `None` when there are none.
+    pub(crate) fn events(&self, session: &Session, after: &Cursor, now: Instant) -> Result<Option<Bytes>, CursorExpired> {
+        let mut control = self.lock();
+        session.polls(now);
+        control.refresh_presence(session.account, now);
+        let client = control.clients.get_mut(&session.id).ok_or(CursorExpired)?;
+        client.read = now;
+        client.feed.as_mut().ok_or(CursorExpired)?.after(after, &self.epoch)
+    }
+
+    /// Tells every session of these people.
+    pub(crate) fn tell(&self, people: &[AccountId], event: &Event) {
+        self.lock().tell(people, event);
+    }
+
+    /// A ticker provider speaks.
+    pub(crate) fn set_ticker(&self, ticker: Ticker) {
+        let mut control = self.lock();
+        let event = Event::Ticker { ticker: ticker.clone() };
+        if ticker.items.is_empty() {
+            control.tickers.remove(&ticker.provider);
+        } else {
+            control.tickers.insert(ticker.provider.clone(), ticker);
+        }
+        control.tell_all(&event);
+    }
+
+    /// The relay stops: everyone hears it, and nobody waits any longer.
+    pub(crate) fn say_goodbye(&self, retry_after: Duration) {
+        let retry_after_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
+        self.lock().tell_all(&Event::Goodbye { retry_after_ms });
+        for session in self.sessions() {
+            session.wake.notify_waiters();
+        }
+        let rooms = self.rooms.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect::<Vec<_>>();
+        for room in rooms {
+            room.dismiss();
+        }
+    }
+
+    /// What is due by now: invitations time out, vanished clients leave their calls and are offline.
+    pub(crate) fn tick(&self, now: Instant) {
+        let mut control = self.lock();
+        let mut effects = control.board.tick(now);
+        let vanished = control.clients.values().filter(|client| !client.session.is_there(now)).map(|client| client.session.id);
+        for session in vanished.collect::<Vec<_>>() {
+            let Some(call) = control.board.call_of(session).map(|(call, _)| call.clone()) else { continue };
+            effects.extend(control.board.remove(session, EndReason::Vanished, now));
+            // It may come back, and then must learn that the call went on without it.
+            effects.push(switchboard::Effect::Ended(call, vec![session], EndReason::Vanished));
+        }
+        self.apply(&mut control, effects, now);
+        for account in control.people.told_present() {
+            control.refresh_presence(account, now);
+        }
+        for client in control.clients.values_mut() {
+            if now.saturating_duration_since(client.read) > FEED_IDLE
+                && let Some(feed) = &mut client.feed
+            {
+                feed.clear();
+            }
+        }
+    }
+
+    /// How much is going on.
+    pub(crate) fn counts(&self) -> Counts {
+        let control = self.lock();
+        Counts { online: control.people.told_present().len(), calls: control.board.calls().count() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Control> {
+        // A panic in here would be a bug; the rest of the memory is still the best there is.
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Control {
+    /// Queues an event for every session of these people.
+    fn tell(&mut self, people: &[AccountId], event: &Event) {
+        self.push(event, |session| people.contains(&session.account));
+    }
+
+    fn tell_sessions(&mut self, sessions: &[SessionId], event: &Event) {
+        self.push(event, |session| sessions.contains(&session.id));
+    }
+
+    fn tell_all(&mut self, event: &Event) {
+        self.push(event, |_| true);
+    }
+
+    fn push(&mut self, event: &Event, to: impl Fn(&Session) -> bool) {
+        let json = match serde_json::to_vec(event) {
+            Ok(json) => Bytes::from(json),
+            Err(error) => return tracing::error!(%error, "an event can't be written as JSON"),
+        };
+        for client in self.clients.values_mut().filter(|client| to(&client.session)) {
+            if let Some(feed) = &mut client.feed {
+                feed.push(json.clone());
+                client.session.wake.notify_waiters();
+            }
+        }
+    }
+
+    fn tell_roster(&mut self, id: AccountId) {
+        let buddies = self.roster(id);
+        self.tell(&[id], &Event::Roster { buddies });
+    }
+
+    fn roster(&self, id: AccountId) -> Vec<Buddy> {
+        let list = self.people.list(id).into_iter();
+        list.map(|(_, person, relation)| Buddy {
+            name: person.name.clone(),
+            relation,
+            presence: if relation == Relation::Mutual { person.told } else { Presence::Offline },
+        })
+        .collect()
+    }
+
+    /// Works out anew whether a person is there, and tells their buddies when it has changed.
+    fn refresh_presence(&mut self, id: AccountId, now: Instant) {
+        let mut sessions = self.clients.values().map(|client| &client.session).filter(|session| session.account == id).peekable();
+        let presence = if sessions.peek().is_none() {
+            Presence::Offline
+        } else if sessions.clone().any(|session| self.board.call_of(session.id).is_some()) {
+            Presence::Busy
+        } else if sessions.any(|session| session.is_there(now)) {
+            Presence::Available
+        } else {
+            Presence::Offline
+        };
+        let Some(person) = self.people.person_mut(id) else { return };
+        if person.told == presence {
+            return;
+        }
+        person.told = presence;
+        let event = Event::Presence { name: person.name.clone(), presence };
+        let mutual = self.people.mutual(id);
+        self.tell(&mutual, &event);
+    }
+}

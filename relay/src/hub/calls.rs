@@ -1,0 +1,213 @@
+//! Rings and calls: what the switchboard decides becomes events, rooms and rows.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::Instant,
+};
+
+use proto::{
+    CallId, Event, InvitationId,
+    api::{Joined, Rung, SetMedia},
+    model::{Call as ShownCall, Invitation as ShownInvitation, Peer, Presence, Relation},
+};
+
+use super::{
+    Control, Hub,
+    invitation::Invitation,
+    session::Session,
+    switchboard::{Call, Effect, Fresh, Member, Refused, Who},
+};
+use crate::{
+    media::room::Room,
+    store::{AccountId, CallRow, CallWrite, MemberRow, SessionId},
+};
+
+/// Why a ring was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RingRefused {
+    /// They are no mutual buddies.
+    NotBuddies,
+    /// Nobody is there to hear it.
+    Offline,
+    /// The switchboard says no.
+    Refused(Refused),
+}
+
+impl Hub {
+    /// Puts a call of an earlier run back, with those of its members whose sessions still exist.
+    pub(crate) fn restore_call(&self, row: CallRow, now: Instant) {
+        let mut control = self.lock();
+        let mut call = Call { next_peer: row.next_peer, ..Call::default() };
+        for member in row.members {
+            let Some(client) = control.clients.get(&member.session) else { continue };
+            // It gets as long to come back as a client that vanishes.
+            client.session.polls(now);
+            let who = client.session.who();
+            call.members.insert(member.peer, Member { who, audio: member.audio, video: member.video });
+        }
+        if call.members.len() < 2 {
+            self.journal.write(CallWrite::Ended(row.id));
+            return;
+        }
+        let room = Room::new();
+        for (peer, member) in &call.members {
+            room.join(member.who.session, *peer);
+        }
+        self.rooms.write().unwrap_or_else(PoisonError::into_inner).insert(row.id.clone(), Arc::new(room));
+        let accounts = call.members.values().map(|member| member.who.account).collect::<Vec<_>>();
+        control.board.restore(row.id, call);
+        for account in accounts {
+            control.refresh_presence(account, now);
+        }
+    }
+
+    /// Rings a person.
+    pub(crate) fn ring(
+        &self,
+        session: &Session,
+        to: AccountId,
+        call: Option<&CallId>,
+        fresh: Fresh,
+        now: Instant,
+    ) -> Result<Rung, RingRefused> {
+        let mut control = self.lock();
+        if control.people.relation(session.account, to) != Some(Relation::Mutual) {
+            return Err(RingRefused::NotBuddies);
+        }
+        control.refresh_presence(to, now);
+        if control.people.person(to).is_none_or(|person| person.told == Presence::Offline) {
+            return Err(RingRefused::Offline);
+        }
+        let (id, effects) = control.board.ring(session.who(), to, call, fresh, now).map_err(RingRefused::Refused)?;
+        self.apply(&mut control, effects, now);
+        let shown = control.board.invitation(&id).and_then(|invitation| control.shown(invitation, now));
+        match (shown, control.joined(session.id)) {
+            (Some(invitation), Some(joined)) => Ok(Rung { invitation, joined }),
+            _ => Err(RingRefused::Refused(Refused::NoSuchCall)),
+        }
+    }
+
+    /// Takes a ringing invitation.
+    pub(crate) fn accept(&self, session: &Session, id: &InvitationId, now: Instant) -> Result<Joined, Refused> {
+        let mut control = self.lock();
+        let effects = control.board.accept(session.who(), id, now)?;
+        self.apply(&mut control, effects, now);
+        control.joined(session.id).ok_or(Refused::NoSuchCall)
+    }
+
+    /// Refuses a ringing invitation.
+    pub(crate) fn decline(&self, session: &Session, id: &InvitationId, now: Instant) -> Result<(), Refused> {
+        let mut control = self.lock();
+        let effects = control.board.decline(session.account, id, now)?;
+        self.apply(&mut control, effects, now);
+        Ok(())
+    }
+
+    /// Takes a ring back.
+    pub(crate) fn cancel(&self, session: &Session, id: &InvitationId, now: Instant) -> Result<(), Refused> {
+        let mut control = self.lock();
+        let effects = control.board.cancel(session.account, id, now)?;
+        self.apply(&mut control, effects, now);
+        Ok(())
+    }
+
+    /// Hangs up.
+    pub(crate) fn leave(&self, session: &Session, call: &CallId, now: Instant) -> Result<(), Refused> {
+        let mut control = self.lock();
+        let effects = control.board.leave(session.id, call, now)?;
+        self.apply(&mut control, effects, now);
+        Ok(())
+    }
+
+    /// Notes what a peer sends.
+    pub(crate) fn set_media(&self, session: &Session, call: &CallId, media: SetMedia, now: Instant) -> Result<(), Refused> {
+        let mut control = self.lock();
+        let effects = control.board.set_media(session.id, call, media.audio, media.video)?;
+        self.apply(&mut control, effects, now);
+        Ok(())
+    }
+
+    /// A call as its members see it; `None` for everyone else.
+    pub(crate) fn call(&self, session: &Session, id: &CallId) -> Option<ShownCall> {
+        let control = self.lock();
+        control.board.call_of(session.id).filter(|(current, _)| *current == id)?;
+        control.shown_call(id)
+    }
+
+    /// Carries out what follows from a change.
+    pub(super) fn apply(&self, control: &mut Control, effects: Vec<Effect>, now: Instant) {
+        for effect in effects {
+            match effect {
+                Effect::Opened(call) => {
+                    self.rooms.write().unwrap_or_else(PoisonError::into_inner).insert(call.clone(), Arc::new(Room::new()));
+                    self.journal.write(CallWrite::Opened(call));
+                }
+                Effect::Joined(call, peer, member) => {
+                    if let Some(room) = self.room(&call) {
+                        room.join(member.who.session, peer);
+                    }
+                    if let Some(client) = control.clients.get(&member.who.session) {
+                        // Whoever does this is there, though its first poll is still on the way.
+                        client.session.polls(now);
+                    }
+                    let row = MemberRow { peer, session: member.who.session, audio: member.audio, video: member.video };
+                    self.journal.write(CallWrite::Joined(call, row));
+                    control.refresh_presence(member.who.account, now);
+                }
+                Effect::Left(call, peer, Who { account, .. }) => {
+                    if let Some(room) = self.room(&call) {
+                        room.leave(peer);
+                    }
+                    self.journal.write(CallWrite::Left(call, peer));
+                    control.refresh_presence(account, now);
+                }
+                Effect::Changed(id) => {
+                    if let Some(call) = control.shown_call(&id) {
+                        let members = control.members(&id);
+                        control.tell_sessions(&members, &Event::Call { call });
+                    }
+                }
+                Effect::Ended(call, told, reason) => {
+                    if control.board.call(&call).is_none() {
+                        self.rooms.write().unwrap_or_else(PoisonError::into_inner).remove(&call);
+                        self.journal.write(CallWrite::Ended(call.clone()));
+                    }
+                    control.tell_sessions(&told, &Event::CallEnded { call, reason });
+                }
+                Effect::Invitation(id) => {
+                    let Some(invitation) = control.board.invitation(&id) else { continue };
+                    let people = [invitation.from.account, invitation.to];
+                    if let Some(invitation) = control.shown(invitation, now) {
+                        control.tell(&people, &Event::Invitation { invitation });
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Control {
+    pub(super) fn shown(&self, invitation: &Invitation, now: Instant) -> Option<ShownInvitation> {
+        let (from, to) = (self.people.name(invitation.from.account)?, self.people.name(invitation.to)?);
+        Some(invitation.shown(from, to, now))
+    }
+
+    pub(super) fn joined(&self, session: SessionId) -> Option<Joined> {
+        let (id, me) = self.board.call_of(session)?;
+        Some(Joined { call: self.shown_call(id)?, me })
+    }
+
+    fn shown_call(&self, id: &CallId) -> Option<ShownCall> {
+        let call = self.board.call(id)?;
+        let peers = call.members.iter().filter_map(|(peer, member)| {
+            let name = self.people.name(member.who.account)?;
+            Some(Peer { peer: *peer, name, audio: member.audio, video: member.video })
+        });
+        Some(ShownCall { id: id.clone(), peers: peers.collect() })
+    }
+
+    fn members(&self, id: &CallId) -> Vec<SessionId> {
+        let members = self.board.call(id).into_iter().flat_map(|call| call.members.values());
+        members.map(|member| member.who.session).collect()
+    }
+}

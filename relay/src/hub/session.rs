@@ -1,0 +1,101 @@
+//! A signed-in client as the relay keeps it in memory.
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use proto::limits::VANISHED;
+use tokio::sync::Notify;
+
+use super::switchboard::Who;
+use crate::{
+    rate::{Bucket, Rate, Rates},
+    store::{AccountId, SessionId},
+    token::TokenHash,
+};
+
+/// Which rate a request counts against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counts {
+    Control,
+    Upload,
+    Poll,
+}
+
+/// One session. What every request needs is in here, so that none of them takes the hub's lock for it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) account: AccountId,
+    pub(crate) token: TokenHash,
+    /// Wakes the parked event poll.
+    pub(crate) wake: Notify,
+    /// Number of the newest event poll: an older one that still waits gives way to it.
+    pub(crate) newest_poll: AtomicU64,
+    /// Used since the database was last told.
+    used: AtomicBool,
+    origin: Instant,
+    /// When it last polled, in milliseconds since `origin`, plus 1; 0: never.
+    polled: AtomicU64,
+    rates: Rates,
+    buckets: Mutex<[Bucket; 3]>,
+}
+
+impl Session {
+    pub(crate) fn new(id: SessionId, account: AccountId, token: TokenHash, rates: Rates, now: Instant) -> Self {
+        Self {
+            id,
+            account,
+            token,
+            wake: Notify::new(),
+            newest_poll: AtomicU64::new(0),
+            used: AtomicBool::new(false),
+            origin: now,
+            polled: AtomicU64::new(0),
+            rates,
+            buckets: Mutex::new([
+                Bucket::full(rates.control, now),
+                Bucket::full(rates.uploads, now),
+                Bucket::full(rates.polls, now),
+            ]),
+        }
+    }
+
+    pub(crate) fn who(&self) -> Who {
+        Who { session: self.id, account: self.account }
+    }
+
+    /// Counts a request, or says when to come again.
+    pub(crate) fn take(&self, counts: Counts, now: Instant) -> Result<(), Duration> {
+        let (at, rate): (usize, Rate) = match counts {
+            Counts::Control => (0, self.rates.control),
+            Counts::Upload => (1, self.rates.uploads),
+            Counts::Poll => (2, self.rates.polls),
+        };
+        self.used.store(true, Ordering::Relaxed);
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)[at].take(rate, now)
+    }
+
+    /// It polls, or a poll of it ends.
+    pub(crate) fn polls(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.origin).as_millis();
+        self.polled.fetch_max(u64::try_from(since).unwrap_or(u64::MAX - 1) + 1, Ordering::Relaxed);
+    }
+
+    /// Whether it polled not long ago. A poll is held for less than [`VANISHED`], so one that waits counts too.
+    pub(crate) fn is_there(&self, now: Instant) -> bool {
+        match self.polled.load(Ordering::Relaxed) {
+            0 => false,
+            at => now.saturating_duration_since(self.origin + Duration::from_millis(at - 1)) < VANISHED,
+        }
+    }
+
+    /// Whether it was used since this was last asked.
+    pub(crate) fn take_used(&self) -> bool {
+        self.used.swap(false, Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,317 @@
+//! Who is in which call, who rings whom. Pure: it changes its own books and says what follows from it.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::{Duration, Instant},
+};
+
+use proto::{
+    CallId, InvitationId, PeerId,
+    limits::PEERS_MAX,
+    model::{EndReason, InvitationState},
+};
+
+use super::invitation::{Invitation, Over, Step};
+use crate::store::{AccountId, SessionId};
+
+/// How long an invitation that is over is still known, so that a late answer learns what became of it.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
+/// A session and whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Who {
+    pub(crate) session: SessionId,
+    pub(crate) account: AccountId,
+}
+
+/// A peer of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) who: Who,
+    pub(crate) audio: bool,
+    pub(crate) video: bool,
+}
+
+/// A call.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Call {
+    pub(crate) next_peer: u16,
+    pub(crate) members: BTreeMap<PeerId, Member>,
+}
+
+impl Call {
+    fn peer_of(&self, session: SessionId) -> Option<PeerId> {
+        self.members.iter().find(|(_, member)| member.who.session == session).map(|(peer, _)| *peer)
+    }
+}
+
+/// What follows from a change, in the order it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// There is a new call.
+    Opened(CallId),
+    /// Someone is in a call now, or says anew what they send.
+    Joined(CallId, PeerId, Member),
+    /// The members of a call are to be told how it is now.
+    Changed(CallId),
+    /// Someone is in a call no longer.
+    Left(CallId, PeerId, Who),
+    /// A call is over; these sessions are to be told why.
+    Ended(CallId, Vec<SessionId>, EndReason),
+    /// The people of an invitation are to be told how it is now.
+    Invitation(InvitationId),
+}
+
+/// Why nothing happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The call doesn't exist, or this session is not in it.
+    NoSuchCall,
+    /// There is no such invitation for this person.
+    NoSuchInvitation,
+    /// This session is in a call already.
+    InACall,
+    /// The person rung is in another call.
+    Busy,
+    /// The person rung is in this call already.
+    InThisCall,
+    /// No more peers go in.
+    Full,
+    /// The invitation is over.
+    Over(InvitationState),
+}
+
+/// Fresh identifiers, used only when needed.
+#[derive(Clone, Debug)]
+pub(crate) struct Fresh {
+    pub(crate) call: CallId,
+    pub(crate) invitation: InvitationId,
+}
+
+/// All calls and invitations.
+#[derive(Debug, Default)]
+pub(crate) struct Switchboard {
+    calls: HashMap<CallId, Call>,
+    in_call: HashMap<SessionId, CallId>,
+    invitations: HashMap<InvitationId, Invitation>,
+}
+
+impl Switchboard {
+    /// Puts a call of an earlier run back.
+    pub(crate) fn restore(&mut self, id: CallId, call: Call) {
+        for member in call.members.values() {
+            self.in_call.insert(member.who.session, id.clone());
+        }
+        self.calls.insert(id, call);
+    }
+
+    pub(crate) fn call(&self, id: &CallId) -> Option<&Call> {
+        self.calls.get(id)
+    }
+
+    pub(crate) fn invitation(&self, id: &InvitationId) -> Option<&Invitation> {
+        self.invitations.get(id)
+    }
+
+    /// The call a session is in, and as which peer.
+    pub(crate) fn call_of(&self, session: SessionId) -> Option<(&CallId, PeerId)> {
+        let id = self.in_call.get(&session)?;
+        Some((id, self.calls.get(id)?.peer_of(session)?))
+    }
+
+    /// Invitations from or to a person that ring.
+    pub(crate) fn ringing(&self, account: AccountId) -> impl Iterator<Item = &Invitation> {
+        self.invitations
+            .values()
+            .filter(move |invitation| invitation.rings() && (invitation.to == account || invitation.from.account == account))
+    }
+
+    pub(crate) fn calls(&self) -> impl Iterator<Item = (&CallId, &Call)> {
+        self.calls.iter()
+    }
+
+    /// Rings `to` into `call`, or into a new call. Where they ring this person already, it accepts instead.
+    pub(crate) fn ring(
+        &mut self,
+        from: Who,
+        to: AccountId,
+        call: Option<&CallId>,
+        fresh: Fresh,
+        now: Instant,
+    ) -> Result<(InvitationId, Vec<Effect>), Refused> {
+        let current = self.call_of(from.session).map(|(id, _)| id.clone());
+        if call.is_some() && call != current.as_ref() {
+            return Err(Refused::NoSuchCall);
+        }
+        // A ring asked for again, because its answer was lost on the way.
+        let again = self.ringing(to).find(|invitation| invitation.from == from && Some(&invitation.call) == current.as_ref());
+        if let Some(again) = again {
+            return Ok((again.id.clone(), Vec::new()));
+        }
+        if current.is_none() {
+            let theirs = self.ringing(from.account).find(|invitation| invitation.from.account == to && !invitation.is_late(now));
+            if let Some(id) = theirs.map(|invitation| invitation.id.clone()) {
+                return self.accept(from, &id, now).map(|effects| (id, effects));
+            }
+        }
+        if call.is_none() && current.is_some() {
+            return Err(Refused::InACall);
+        }
+        let theirs = self.calls.iter().filter(|(_, call)| call.members.values().any(|member| member.who.account == to));
+        let theirs = theirs.map(|(id, _)| id).collect::<Vec<_>>();
+        if theirs.iter().any(|id| Some(*id) == current.as_ref()) {
+            return Err(Refused::InThisCall);
+        }
+        if !theirs.is_empty() {
+            return Err(Refused::Busy);
+        }
+        let mut effects = Vec::new();
+        let id = if let Some(id) = current {
+            let expected = self.invitations.values().filter(|invitation| invitation.rings() && invitation.call == id).count();
+            if self.calls.get(&id).map_or(0, |call| call.members.len()) + expected >= PEERS_MAX {
+                return Err(Refused::Full);
+            }
+            id
+        } else {
+            self.calls.insert(fresh.call.clone(), Call { next_peer: 1, members: BTreeMap::new() });
+            effects.push(Effect::Opened(fresh.call.clone()));
+            self.join(&fresh.call, from, &mut effects)?;
+            fresh.call
+        };
+        let invitation = Invitation::new(fresh.invitation, id, from, to, now);
+        effects.push(Effect::Invitation(invitation.id.clone()));
+        let rung = invitation.id.clone();
+        self.invitations.insert(rung.clone(), invitation);
+        Ok((rung, effects))
+    }
+
+    /// The one who is rung takes the call on this session. Again from the same session changes nothing.
+    pub(crate) fn accept(&mut self, who: Who, id: &InvitationId, now: Instant) -> Result<Vec<Effect>, Refused> {
+        let current = self.call_of(who.session).map(|(call, _)| call.clone());
+        let invitation = self.invitations.get_mut(id).filter(|it| it.to == who.account).ok_or(Refused::NoSuchInvitation)?;
+        let call = invitation.call.clone();
+        if invitation.rings() {
+            if current.is_some() {
+                return Err(Refused::InACall);
+            }
+            if self.calls.get(&call).is_none_or(|call| call.members.len() >= PEERS_MAX) {
+                return Err(Refused::Full);
+            }
+        } else if current.as_ref() == Some(&call) {
+            return Ok(Vec::new());
+        }
+        invitation.step(Step::Accept, now).map_err(|Over(state)| Refused::Over(state))?;
+        let mut effects = vec![Effect::Invitation(id.clone())];
+        self.join(&call, who, &mut effects)?;
+        Ok(effects)
+    }
+
+    /// The one who is rung refuses.
+    pub(crate) fn decline(&mut self, account: AccountId, id: &InvitationId, now: Instant) -> Result<Vec<Effect>, Refused> {
+        self.invitations.get(id).filter(|invitation| invitation.to == account).ok_or(Refused::NoSuchInvitation)?;
+        self.finish(id, Step::Decline, EndReason::Declined, now)
+    }
+
+    /// The one who rings takes it back.
+    pub(crate) fn cancel(&mut self, account: AccountId, id: &InvitationId, now: Instant) -> Result<Vec<Effect>, Refused> {
+        self.invitations.get(id).filter(|invitation| invitation.from.account == account).ok_or(Refused::NoSuchInvitation)?;
+        self.finish(id, Step::Cancel, EndReason::Canceled, now)
+    }
+
+    /// A session hangs up.
+    pub(crate) fn leave(&mut self, session: SessionId, call: &CallId, now: Instant) -> Result<Vec<Effect>, Refused> {
+        if self.in_call.get(&session) != Some(call) {
+            return Err(Refused::NoSuchCall);
+        }
+        Ok(self.remove(session, EndReason::HungUp, now))
+    }
+
+    /// Takes a session out of the call it is in, if any: it hung up, signed off or vanished.
+    pub(crate) fn remove(&mut self, session: SessionId, reason: EndReason, now: Instant) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let Some(id) = self.in_call.remove(&session) else { return effects };
+        let Some(call) = self.calls.get_mut(&id) else { return effects };
+        let Some(peer) = call.peer_of(session) else { return effects };
+        let Some(member) = call.members.remove(&peer) else { return effects };
+        effects.push(Effect::Left(id.clone(), peer, member.who));
+        let orphans = self.invitations.values_mut().filter(|it| it.rings() && it.call == id && it.from.session == session);
+        for orphan in orphans {
+            if orphan.step(Step::Cancel, now).is_ok() {
+                effects.push(Effect::Invitation(orphan.id.clone()));
+            }
+        }
+        self.settle(&id, reason, &mut effects);
+        effects
+    }
+
+    /// A peer says what it sends.
+    pub(crate) fn set_media(
+        &mut self,
+        session: SessionId,
+        id: &CallId,
+        audio: bool,
+        video: bool,
+    ) -> Result<Vec<Effect>, Refused> {
+        let call = self.calls.get_mut(id).ok_or(Refused::NoSuchCall)?;
+        let peer = call.peer_of(session).ok_or(Refused::NoSuchCall)?;
+        let member = call.members.get_mut(&peer).ok_or(Refused::NoSuchCall)?;
+        if (member.audio, member.video) == (audio, video) {
+            return Ok(Vec::new());
+        }
+        (member.audio, member.video) = (audio, video);
+        Ok(vec![Effect::Joined(id.clone(), peer, *member), Effect::Changed(id.clone())])
+    }
+
+    /// Time passes: what rang too long is missed.
+    pub(crate) fn tick(&mut self, now: Instant) -> Vec<Effect> {
+        self.invitations.retain(|_, invitation| !invitation.is_stale(now, REMEMBERED));
+        let late = self.invitations.values().filter(|invitation| invitation.is_late(now)).map(|it| it.id.clone());
+        let late = late.collect::<Vec<_>>();
+        let missed = late.iter().filter_map(|id| self.finish(id, Step::TimeOut, EndReason::Missed, now).ok());
+        missed.flatten().collect()
+    }
+
+    fn finish(&mut self, id: &InvitationId, step: Step, reason: EndReason, now: Instant) -> Result<Vec<Effect>, Refused> {
+        let invitation = self.invitations.get_mut(id).ok_or(Refused::NoSuchInvitation)?;
+        invitation.step(step, now).map_err(|Over(state)| Refused::Over(state))?;
+        let call = invitation.call.clone();
+        let mut effects = vec![Effect::Invitation(id.clone())];
+        if self.calls.get(&call).is_some_and(|call| call.members.len() < 2) {
+            self.settle(&call, reason, &mut effects);
+        }
+        Ok(effects)
+    }
+
+    fn join(&mut self, id: &CallId, who: Who, effects: &mut Vec<Effect>) -> Result<(), Refused> {
+        let call = self.calls.get_mut(id).ok_or(Refused::NoSuchCall)?;
+        // A number is never given twice, so a call that has used them all takes nobody else.
+        let peer = PeerId(call.next_peer);
+        call.next_peer = call.next_peer.checked_add(1).ok_or(Refused::Full)?;
+        let member = Member { who, audio: true, video: true };
+        call.members.insert(peer, member);
+        self.in_call.insert(who.session, id.clone());
+        effects.push(Effect::Joined(id.clone(), peer, member));
+        effects.push(Effect::Changed(id.clone()));
+        Ok(())
+    }
+
+    /// A call goes on while two are in it, or one who still rings someone.
+    fn settle(&mut self, id: &CallId, reason: EndReason, effects: &mut Vec<Effect>) {
+        let Some(call) = self.calls.get(id) else { return };
+        let rings = self.invitations.values().any(|invitation| invitation.rings() && invitation.call == *id);
+        if call.members.len() >= 2 || (call.members.len() == 1 && rings) {
+            effects.push(Effect::Changed(id.clone()));
+            return;
+        }
+        let Some(call) = self.calls.remove(id) else { return };
+        for (peer, member) in &call.members {
+            self.in_call.remove(&member.who.session);
+            effects.push(Effect::Left(id.clone(), *peer, member.who));
+        }
+        let told = call.members.values().map(|member| member.who.session).collect();
+        effects.push(Effect::Ended(id.clone(), told, reason));
+    }
+}
+
+#[cfg(test)]
+mod tests;

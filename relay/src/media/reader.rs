@@ -1,0 +1,154 @@
+//! One reader's place in a lane: what it has fetched, what it shall skip.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use proto::{Kind, PeerId, limits::POLL_SOFT_MAX};
+
+use super::{
+    keyframe::KeyframeRequest,
+    ring::{Entry, Ring, at_or_after},
+};
+
+/// A reader whose oldest unread chunk is older than this is moved forward: half a second is where talk turns into radio.
+const BEHIND: Duration = Duration::from_millis(500);
+
+/// What a reader of audio keeps when it is moved forward: enough to fill a jitter buffer.
+const LIVE_EDGE: Duration = Duration::from_millis(100);
+
+/// One track of a lane.
+#[derive(Debug)]
+pub(crate) struct Track {
+    pub(crate) ring: Ring,
+    pub(crate) request: KeyframeRequest,
+}
+
+/// The tracks of a lane by who sends them.
+pub(crate) type Tracks = BTreeMap<PeerId, Track>;
+
+/// Where a reader is in one track.
+#[derive(Clone, Copy, Debug, Default)]
+struct Follow {
+    /// Chunks before this sequence number are of no use to it.
+    from_seq: Option<u32>,
+    /// Chunks before this position are too old for it.
+    from_position: u64,
+    /// It can't go on before the next keyframe.
+    waiting: bool,
+}
+
+impl Follow {
+    fn takes(&self, entry: &Entry) -> bool {
+        !self.waiting && entry.position >= self.from_position && self.from_seq.is_none_or(|from| at_or_after(entry.seq, from))
+    }
+}
+
+/// A place in a lane.
+#[derive(Debug)]
+pub(crate) struct Place {
+    kind: Kind,
+    /// Who reads: their own track is not for them.
+    peer: PeerId,
+    cursor: u64,
+    follows: BTreeMap<PeerId, Follow>,
+}
+
+impl Place {
+    /// A new reader: at the newest keyframe of each picture, at the live edge of each sound.
+    pub(crate) fn new(kind: Kind, peer: PeerId, tracks: &Tracks, live: u64) -> Self {
+        let start = |track: &Track| track.ring.first_at_or_after(track.ring.newest_keyframe()?.seq);
+        let cursor = match kind {
+            Kind::Audio => live,
+            Kind::Video => {
+                let others = tracks.iter().filter(|(sender, _)| **sender != peer);
+                others.filter_map(|(_, track)| start(track)).min().unwrap_or(live)
+            }
+        };
+        Self { kind, peer, cursor, follows: BTreeMap::new() }
+    }
+
+    /// The chunks to answer a poll with; `None` when there are none. Counts them as fetched.
+    pub(crate) fn fetch(&mut self, tracks: &mut Tracks, now: Instant) -> Option<Bytes> {
+        let me = self.peer;
+        for (sender, track) in tracks.iter_mut().filter(|(sender, _)| **sender != me) {
+            track.ring.evict(now);
+            self.catch_up(*sender, track, now);
+        }
+        let first = self.next(tracks)?;
+        self.cursor = first.position + 1;
+        let Some(second) = self.next(tracks).filter(|second| first.wire.len() + second.wire.len() <= POLL_SOFT_MAX) else {
+            return Some(first.wire.clone());
+        };
+        let mut body = BytesMut::with_capacity(2 * (first.wire.len() + second.wire.len()));
+        body.extend_from_slice(&first.wire);
+        let mut entry = second;
+        loop {
+            body.extend_from_slice(&entry.wire);
+            self.cursor = entry.position + 1;
+            match self.next(tracks) {
+                Some(next) if body.len() + next.wire.len() <= POLL_SOFT_MAX => entry = next,
+                _ => return Some(body.freeze()),
+            }
+        }
+    }
+
+    /// Age of the oldest chunk of a track that this reader has yet to fetch.
+    pub(crate) fn behind(&self, sender: PeerId, track: &Track, now: Instant) -> Option<Duration> {
+        let follow = self.follows.get(&sender)?;
+        let oldest = track.ring.from(self.cursor).find(|entry| follow.takes(entry))?;
+        Some(now.saturating_duration_since(oldest.at))
+    }
+
+    /// The sender is gone; its number will not come again.
+    pub(crate) fn forget(&mut self, sender: PeerId) {
+        self.follows.remove(&sender);
+    }
+
+    /// The next chunk in the order of the lane.
+    fn next<'a>(&self, tracks: &'a Tracks) -> Option<&'a Entry> {
+        let of_each = self.follows.iter().filter_map(|(sender, follow)| {
+            let track = tracks.get(sender)?;
+            track.ring.from(self.cursor).find(|entry| follow.takes(entry))
+        });
+        of_each.min_by_key(|entry| entry.position)
+    }
+
+    /// Moves the reader forward in one track where it has to.
+    fn catch_up(&mut self, sender: PeerId, track: &mut Track, now: Instant) {
+        let new = !self.follows.contains_key(&sender);
+        let follow = self.follows.entry(sender).or_default();
+        let oldest = track.ring.from(self.cursor).find(|entry| follow.takes(entry));
+        let behind = oldest.is_some_and(|oldest| now.saturating_duration_since(oldest.at) > BEHIND);
+        if self.kind == Kind::Audio {
+            if behind {
+                let young = |entry: &&Entry| now.saturating_duration_since(entry.at) <= LIVE_EDGE;
+                let live = track.ring.from(self.cursor).find(young).or_else(|| track.ring.from(self.cursor).last());
+                follow.from_position = live.map_or(self.cursor, |entry| entry.position);
+            }
+            return;
+        }
+        let lost = new || follow.waiting || track.ring.lost_before() > self.cursor;
+        if !lost && !behind {
+            return;
+        }
+        let oldest = oldest.map(|entry| entry.seq);
+        let further = |keyframe: &&Entry| oldest.is_none_or(|oldest| keyframe.seq != oldest && at_or_after(keyframe.seq, oldest));
+        let newest = track.ring.newest_keyframe();
+        if lost {
+            // A keyframe fetched before the gap doesn't help over it, but a new reader starts wherever one is.
+            let usable = newest.filter(|keyframe| keyframe.position >= self.cursor || new);
+            follow.waiting = usable.is_none();
+            follow.from_seq = usable.map(|keyframe| keyframe.seq).or(follow.from_seq);
+        } else if let Some(keyframe) = newest.filter(further) {
+            follow.from_seq = Some(keyframe.seq);
+        } else {
+            track.request.want(now);
+        }
+        if follow.waiting {
+            track.request.want(now);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The media side of one call, behind one lock that is held only for bookkeeping.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use proto::{Chunk, Header, Kind, PeerId, TrackId, api::Feedback, chunk::ChunkError};
+use tokio::sync::oneshot;
+
+use super::{
+    lane::{Answers, Lane, Polled},
+    polls::Ticket,
+};
+use crate::store::SessionId;
+
+/// A chunk up to this long is copied, so that it doesn't keep the whole buffer it came in; longer ones share it.
+const COPIED: usize = 4096;
+
+/// Waits for the answer to one poll.
+pub(crate) type Waiter = oneshot::Sender<Bytes>;
+
+/// The session is no peer of this call (any more).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotAPeer;
+
+/// Why an upload was refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BadUpload {
+    #[error(transparent)]
+    Chunk(#[from] ChunkError),
+    #[error("an upload has at least one chunk")]
+    Empty,
+    #[error("track {} is not yours to send on this lane", u32::from(*.0))]
+    Track(TrackId),
+}
+
+#[derive(Debug)]
+struct Media {
+    peers: Vec<(SessionId, PeerId)>,
+    audio: Lane<Waiter>,
+    video: Lane<Waiter>,
+}
+
+impl Media {
+    fn lane(&mut self, kind: Kind) -> &mut Lane<Waiter> {
+        match kind {
+            Kind::Audio => &mut self.audio,
+            Kind::Video => &mut self.video,
+        }
+    }
+}
+
+/// The lanes of one call and who may use them.
+#[derive(Debug)]
+pub(crate) struct Room {
+    media: Mutex<Media>,
+}
+
+/// How a poll is to be answered.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    Now(Bytes),
+    /// Through the receiver. `Place` must be given back when the wait is over.
+    Later(oneshot::Receiver<Bytes>, ParkedPoll),
+    TooMany,
+}
+
+/// Names a waiting poll.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ParkedPoll {
+    kind: Kind,
+    peer: PeerId,
+    reader: u32,
+    number: u64,
+    ticket: Ticket,
+}
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        Self { media: Mutex::new(Media { peers: Vec::new(), audio: Lane::new(Kind::Audio), video: Lane::new(Kind::Video) }) }
+    }
+
+    /// Lets a session in; again changes nothing.
+    pub(crate) fn join(&self, session: SessionId, peer: PeerId) {
+        let mut media = self.lock();
+        if !media.peers.contains(&(session, peer)) {
+            media.peers.push((session, peer));
+        }
+    }
+
+    /// Shows a peer out: its waiting polls are answered empty.
+    pub(crate) fn leave(&self, peer: PeerId) {
+        let mut answers = Answers::new();
+        let mut media = self.lock();
+        media.peers.retain(|(_, other)| *other != peer);
+        media.audio.leave(peer, &mut answers);
+        media.video.leave(peer, &mut answers);
+        drop(media);
+        send(answers);
+    }
+
+    /// Answers every waiting poll empty.
+    pub(crate) fn dismiss(&self) {
+        let mut answers = Answers::new();
+        let mut media = self.lock();
+        media.audio.dismiss_all(&mut answers);
+        media.video.dismiss_all(&mut answers);
+        drop(media);
+        send(answers);
+    }
+
+    /// Takes an upload in, whole or not at all.
+    pub(crate) fn publish(
+        &self,
+        session: SessionId,
+        kind: Kind,
+        body: Bytes,
+        now: Instant,
+    ) -> Result<Result<Feedback, BadUpload>, NotAPeer> {
+        let chunks = split(body);
+        let mut answers = Answers::new();
+        let mut media = self.lock();
+        let peer = peer(&media, session)?;
+        let chunks = match chunks {
+            Ok(chunks) => chunks,
+            Err(bad) => return Ok(Err(bad)),
+        };
+        let own = TrackId { peer, kind };
+        if let Some((header, _)) = chunks.iter().find(|(header, _)| header.track != own) {
+            return Ok(Err(BadUpload::Track(header.track)));
+        }
+        let feedback = media.lane(kind).publish(peer, chunks, now, &mut answers);
+        drop(media);
+        send(answers);
+        Ok(Ok(feedback))
+    }
+
+    /// Answers a poll or lets it wait.
+    pub(crate) fn poll(&self, session: SessionId, kind: Kind, reader: u32, number: u64, now: Instant) -> Result<Turn, NotAPeer> {
+        let mut answers = Answers::new();
+        let mut receiver = None;
+        let mut media = self.lock();
+        let peer = peer(&media, session)?;
+        let waiter = || {
+            let (sender, waiting) = oneshot::channel();
+            receiver = Some(waiting);
+            sender
+        };
+        let polled = media.lane(kind).poll(peer, reader, number, now, waiter, &mut answers);
+        drop(media);
+        send(answers);
+        Ok(match (polled, receiver) {
+            (Polled::Now(body), _) => Turn::Now(body),
+            (Polled::Parked(ticket), Some(receiver)) => Turn::Later(receiver, ParkedPoll { kind, peer, reader, number, ticket }),
+            (Polled::Parked(_), None) | (Polled::TooMany, _) => Turn::TooMany,
+        })
+    }
+
+    /// The handler of a waiting poll is gone or its time is over.
+    pub(crate) fn unpark(&self, parked: ParkedPoll) {
+        self.lock().lane(parked.kind).unpark(parked.peer, parked.reader, parked.number, parked.ticket);
+    }
+
+    /// A session can't go on without a keyframe of that track.
+    pub(crate) fn want_keyframe(&self, session: SessionId, track: TrackId, now: Instant) -> Result<(), NotAPeer> {
+        let mut media = self.lock();
+        peer(&media, session)?;
+        media.lane(track.kind).want_keyframe(track.peer, now);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Media> {
+        // A panic in here would be a bug; going on with the other chunks beats ending everyone's call.
+        self.media.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn peer(media: &Media, session: SessionId) -> Result<PeerId, NotAPeer> {
+    media.peers.iter().find(|(other, _)| *other == session).map(|(_, peer)| *peer).ok_or(NotAPeer)
+}
+
+/// Wakes the handlers. One that is gone misses nothing: its answer is remembered for when it asks again.
+fn send(answers: Answers<Waiter>) {
+    for (waiter, body) in answers {
+        let _ = waiter.send(body);
+    }
+}
+
+/// The chunks of a body, each as it goes out again.
+fn split(mut body: Bytes) -> Result<Vec<(Header, Bytes)>, BadUpload> {
+    let mut chunks = Vec::with_capacity(1);
+    while !body.is_empty() {
+        let mut rest = body.clone();
+        let chunk = Chunk::decode(&mut rest)?;
+        let length = chunk.wire_len();
+        let wire = if length <= COPIED { Bytes::copy_from_slice(&body[..length]) } else { body.slice(..length) };
+        chunks.push((chunk.header, wire));
+        body = rest;
+    }
+    if chunks.is_empty() { Err(BadUpload::Empty) } else { Ok(chunks) }
+}

@@ -1,0 +1,175 @@
+//! One relay from opening to stopping.
+
+use std::{
+    fs::{File, TryLockError},
+    net::{SocketAddr, TcpListener},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use axum::Router;
+use axum_server::Handle;
+use tokio::task::AbortHandle;
+
+use crate::{
+    app::{App, BACK_IN},
+    config::Config,
+    error::Error,
+    hub::Hub,
+    journal, router, server,
+    store::Store,
+    token,
+};
+
+/// How often the relay looks what is due, and what the admin command has changed.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How often sessions and rates are tidied up.
+const TIDY: Duration = Duration::from_secs(600);
+
+/// How long requests under way have to end once the relay stops.
+const GRACE: Duration = Duration::from_millis(1500);
+
+/// A relay. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    app: App,
+    handle: Handle<SocketAddr>,
+    tasks: Arc<Mutex<Vec<AbortHandle>>>,
+    /// Locked while this relay uses the data folder.
+    lock: Arc<Mutex<Option<File>>>,
+}
+
+impl Relay {
+    /// Opens the data folder (making it if there is none) and goes on with the sessions and calls that were there.
+    ///
+    /// # Errors
+    /// When the folder can't be used, or another relay uses it.
+    pub async fn open(config: Config) -> Result<Self, Error> {
+        let now = Instant::now();
+        let lock = lock(&config)?;
+        let store = Store::open(&config.database()).await?;
+        let (journal, writer) = journal::new();
+        let writing = tokio::spawn(writer.run(store.clone()));
+        let seen = store.last_change().await?;
+        let app = App::open(config, store, Hub::new(token::epoch()?, journal), now).await?;
+        let relay = Self { app, handle: Handle::new(), tasks: Arc::default(), lock: Arc::new(Mutex::new(Some(lock))) };
+        relay.keep(writing.abort_handle());
+        relay.keep(tokio::spawn(tick(relay.app.clone(), seen)).abort_handle());
+        Ok(relay)
+    }
+
+    /// All routes, without sockets.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        router::router(self.app.clone())
+    }
+
+    /// Listens on the configured address.
+    ///
+    /// # Errors
+    /// When the address is in use or not this machine's.
+    pub fn bind(&self) -> Result<TcpListener, Error> {
+        let address = self.app.config.listen;
+        TcpListener::bind(address).map_err(|source| Error::Listen { address, source })
+    }
+
+    /// Serves on a listener until [`Self::stop`] or [`Self::kill`].
+    ///
+    /// # Errors
+    /// When the listener can't be used.
+    pub async fn serve(&self, listener: TcpListener) -> Result<(), Error> {
+        listener.set_nonblocking(true)?;
+        server::serve(listener, self.router(), self.handle.clone(), self.app.config.connections).await?;
+        Ok(())
+    }
+
+    /// Serves on a listener until `shutdown` ends, then stops cleanly.
+    ///
+    /// # Errors
+    /// When the listener can't be used.
+    pub async fn run(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+        tokio::select! {
+            served = self.serve(listener) => return served,
+            () = shutdown => {}
+        }
+        self.stop().await;
+        Ok(())
+    }
+
+    /// Stops cleanly, within about 2 s: refuses new work, says goodbye, answers whoever waits, ends, lets go of the data folder.
+    pub async fn stop(&self) {
+        self.app.stop();
+        self.app.hub.say_goodbye(BACK_IN);
+        self.handle.graceful_shutdown(Some(GRACE));
+        self.app.hub.flush().await;
+        let deadline = Instant::now() + GRACE;
+        while self.handle.connection_count() > 0 && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.kill();
+        self.app.store.close().await;
+    }
+
+    /// Ends at once, as a crash would: connections break, nobody is told. What was acknowledged is on disk.
+    pub fn kill(&self) {
+        self.handle.shutdown();
+        for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            task.abort();
+        }
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Does what is due by `now`: rings time out, clients that vanished are gone. The relay does this by itself each second;
+    /// a test may let time pass faster.
+    pub fn tick(&self, now: Instant) {
+        self.app.hub.tick(now);
+    }
+
+    fn keep(&self, task: AbortHandle) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+    }
+}
+
+async fn tick(app: App, mut seen: i64) {
+    let mut ticks = tokio::time::interval(TICK);
+    let mut tidied = Instant::now();
+    loop {
+        ticks.tick().await;
+        let now = Instant::now();
+        app.hub.tick(now);
+        match follow(&app, seen, now).await {
+            Ok(newest) => seen = newest,
+            Err(error) => tracing::warn!(%error, "what the admin command changed could not be read"),
+        }
+        if now.saturating_duration_since(tidied) >= TIDY {
+            tidied = now;
+            app.tidy(now);
+            if let Err(error) = app.expire_sessions(now).await {
+                tracing::warn!(%error, "unused sessions could not be ended");
+            }
+        }
+    }
+}
+
+/// Reads what the admin command has changed since entry `seen`.
+async fn follow(app: &App, seen: i64, now: Instant) -> Result<i64, sqlx::Error> {
+    let mut newest = seen;
+    for (entry, account) in app.store.changes(seen).await? {
+        app.reload(account, now).await?;
+        newest = entry;
+    }
+    Ok(newest)
+}
+
+fn lock(config: &Config) -> Result<File, Error> {
+    let path = config.data.clone();
+    let unusable = |source| Error::Data { path: path.clone(), source };
+    std::fs::create_dir_all(&config.data).map_err(unusable)?;
+    let file = File::create(config.data.join("relay.lock")).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse { path }),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}

@@ -1,0 +1,56 @@
+//! All routes.
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+    routing::{delete, get, post},
+};
+use proto::limits::{CONTROL_MAX, UPLOAD_MAX};
+use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
+
+use crate::{
+    app::App,
+    handlers::{accounts, buddies, calls, chat, events, health, media, no_such_method, no_such_route},
+    refusal::Refusal,
+};
+
+/// The service both the server and the tests use.
+pub(crate) fn router(app: App) -> Router {
+    let media = Router::new()
+        .route("/v1/calls/{id}/audio", post(media::send_audio).get(media::poll_audio))
+        .route("/v1/calls/{id}/video", post(media::send_video).get(media::poll_video))
+        .method_not_allowed_fallback(no_such_method)
+        .layer(DefaultBodyLimit::max(UPLOAD_MAX));
+    Router::new()
+        .route("/v1/health", get(health))
+        .route("/v1/accounts", post(accounts::sign_up))
+        .route("/v1/session", post(accounts::sign_in).delete(accounts::sign_out))
+        .route("/v1/state", get(events::state))
+        .route("/v1/events", get(events::poll))
+        .route("/v1/buddies", post(buddies::add))
+        .route("/v1/buddies/{name}", delete(buddies::remove))
+        .route("/v1/chat", post(chat::send).get(chat::history))
+        .route("/v1/invitations", post(calls::ring))
+        .route("/v1/invitations/{id}/accept", post(calls::accept))
+        .route("/v1/invitations/{id}/decline", post(calls::decline))
+        .route("/v1/invitations/{id}/cancel", post(calls::cancel))
+        .route("/v1/calls/{id}", get(calls::show))
+        .route("/v1/calls/{id}/leave", post(calls::leave))
+        .route("/v1/calls/{id}/media", post(calls::set_media))
+        .route("/v1/calls/{id}/keyframe", post(calls::want_keyframe))
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(DefaultBodyLimit::max(CONTROL_MAX))
+        .merge(media)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .with_state(app)
+}
+
+/// A bug; the others' requests go on.
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    Refusal::internal(&text.unwrap_or("a handler panicked")).into_response()
+}

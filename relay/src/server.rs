@@ -1,0 +1,87 @@
+//! The sockets: what a connection may cost, and how the relay stops.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::Router;
+use axum_server::{Handle, accept::Accept};
+use hyper_util::rt::TokioTimer;
+use tokio::{
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tower::Service;
+
+/// How long a client may take for a request's head. An idle connection waits for the next head, so this is also when it
+/// is closed: later than clients drop theirs (reqwest: 60 s here), so that none sends into a closing one.
+const HEAD: Duration = Duration::from_secs(75);
+
+/// Most HTTP/2 streams of one connection: a call parks a dozen polls per lane.
+const STREAMS: u32 = 256;
+
+/// Serves until the handle says stop.
+pub(crate) async fn serve(
+    listener: std::net::TcpListener,
+    router: Router,
+    handle: Handle<SocketAddr>,
+    connections: usize,
+) -> io::Result<()> {
+    let admit = Admit { slots: Arc::new(Semaphore::new(connections)) };
+    let mut server = axum_server::from_tcp(listener)?.acceptor(admit).handle(handle);
+    let builder = server.http_builder();
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(Duration::from_secs(20)))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .max_concurrent_streams(STREAMS);
+    server.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await
+}
+
+/// Admits so many connections and no more, each without Nagle's delay.
+#[derive(Clone, Debug)]
+struct Admit {
+    slots: Arc<Semaphore>,
+}
+
+impl<S> Accept<TcpStream, S> for Admit {
+    type Stream = TcpStream;
+    type Service = Admitted<S>;
+    type Future = std::future::Ready<io::Result<(TcpStream, Admitted<S>)>>;
+
+    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+        let admitted = || {
+            let slot = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| io::Error::other("too many connections"))?;
+            stream.set_nodelay(true)?;
+            Ok((stream, Admitted { service, _slot: Arc::new(slot) }))
+        };
+        std::future::ready(admitted())
+    }
+}
+
+/// The service of one connection; its slot is free again once the connection is gone.
+#[derive(Clone, Debug)]
+struct Admitted<S> {
+    service: S,
+    _slot: Arc<OwnedSemaphorePermit>,
+}
+
+impl<S: Service<R>, R> Service<R> for Admitted<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> S::Future {
+        self.service.call(request)
+    }
+}

@@ -1,0 +1,183 @@
+//! Accounts, their sessions and buddies, and the log by which the admin command speaks to a running relay.
+
+use proto::Name;
+use sqlx::Row;
+
+use super::{AccountId, Result, SessionId, Store, wall_clock_ms};
+use crate::token::TokenHash;
+
+/// An account without its password.
+#[derive(Clone, Debug)]
+pub(crate) struct AccountRow {
+    pub(crate) id: AccountId,
+    pub(crate) name: Name,
+}
+
+/// A session as it is restored at start.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionRow {
+    pub(crate) id: SessionId,
+    pub(crate) account: AccountId,
+    pub(crate) token: TokenHash,
+}
+
+impl Store {
+    /// Adds an account; `None` when the name is taken.
+    pub(crate) async fn add_account(&self, name: &Name, password: &str) -> Result<Option<AccountId>> {
+        let row = sqlx::query(
+            "INSERT INTO accounts (name, key, password, created_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING RETURNING id",
+        )
+        .bind(name.as_str())
+        .bind(name.key())
+        .bind(password)
+        .bind(wall_clock_ms())
+        .fetch_optional(&self.writer)
+        .await?;
+        row.map(|row| Ok(AccountId(row.try_get(0)?))).transpose()
+    }
+
+    /// Removes an account with all it has; whether there was one.
+    pub(crate) async fn remove_account(&self, id: AccountId) -> Result<bool> {
+        Ok(sqlx::query("DELETE FROM accounts WHERE id = ?").bind(id.0).execute(&self.writer).await?.rows_affected() > 0)
+    }
+
+    /// All accounts, by rising id.
+    pub(crate) async fn accounts(&self) -> Result<Vec<AccountRow>> {
+        let rows = sqlx::query("SELECT id, name FROM accounts ORDER BY id").fetch_all(&self.reader).await?;
+        rows.iter().map(account).collect()
+    }
+
+    /// One account.
+    pub(crate) async fn account(&self, id: AccountId) -> Result<Option<AccountRow>> {
+        let row = sqlx::query("SELECT id, name FROM accounts WHERE id = ?").bind(id.0).fetch_optional(&self.reader).await?;
+        row.as_ref().map(account).transpose()
+    }
+
+    /// The account of that name and its password hash.
+    pub(crate) async fn account_by_name(&self, name: &Name) -> Result<Option<(AccountRow, String)>> {
+        let row = sqlx::query("SELECT id, name, password FROM accounts WHERE key = ?")
+            .bind(name.key())
+            .fetch_optional(&self.reader)
+            .await?;
+        row.map(|row| Ok((account(&row)?, row.try_get(2)?))).transpose()
+    }
+
+    /// Keeps a new session.
+    pub(crate) async fn add_session(&self, token: &TokenHash, account: AccountId, device: &str) -> Result<SessionId> {
+        let row = sqlx::query("INSERT INTO sessions (token, account, device, used_at_ms) VALUES (?, ?, ?, ?) RETURNING id")
+            .bind(&token.0[..])
+            .bind(account.0)
+            .bind(device)
+            .bind(wall_clock_ms())
+            .fetch_one(&self.writer)
+            .await?;
+        Ok(SessionId(row.try_get(0)?))
+    }
+
+    /// Forgets a session.
+    pub(crate) async fn remove_session(&self, id: SessionId) -> Result<()> {
+        sqlx::query("DELETE FROM sessions WHERE id = ?").bind(id.0).execute(&self.writer).await?;
+        Ok(())
+    }
+
+    /// Notes that these sessions were used just now.
+    pub(crate) async fn touch_sessions(&self, ids: &[SessionId]) -> Result<()> {
+        let now = wall_clock_ms();
+        let mut transaction = self.writer.begin().await?;
+        for id in ids {
+            sqlx::query("UPDATE sessions SET used_at_ms = ? WHERE id = ?")
+                .bind(now)
+                .bind(id.0)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Forgets the sessions not used for `unused_ms`, and says which.
+    pub(crate) async fn expire_sessions(&self, unused_ms: i64) -> Result<Vec<SessionId>> {
+        let rows = sqlx::query("DELETE FROM sessions WHERE used_at_ms < ? RETURNING id")
+            .bind(wall_clock_ms() - unused_ms)
+            .fetch_all(&self.writer)
+            .await?;
+        rows.iter().map(|row| Ok(SessionId(row.try_get(0)?))).collect()
+    }
+
+    /// All sessions.
+    pub(crate) async fn sessions(&self) -> Result<Vec<SessionRow>> {
+        let rows = sqlx::query("SELECT id, account, token FROM sessions ORDER BY id").fetch_all(&self.reader).await?;
+        rows.iter()
+            .map(|row| {
+                let token: Vec<u8> = row.try_get(2)?;
+                let token = token.try_into().map_err(|_| sqlx::Error::Decode("a token hash has 32 bytes".into()))?;
+                Ok(SessionRow { id: SessionId(row.try_get(0)?), account: AccountId(row.try_get(1)?), token: TokenHash(token) })
+            })
+            .collect()
+    }
+
+    /// Everyone's wishes: `(who, wants whom)`.
+    pub(crate) async fn all_buddies(&self) -> Result<Vec<(AccountId, AccountId)>> {
+        let rows = sqlx::query("SELECT account, buddy FROM buddies").fetch_all(&self.reader).await?;
+        rows.iter().map(pair).collect()
+    }
+
+    /// The wishes of and for one account.
+    pub(crate) async fn buddies_of(&self, id: AccountId) -> Result<Vec<(AccountId, AccountId)>> {
+        let rows = sqlx::query("SELECT account, buddy FROM buddies WHERE account = ?1 OR buddy = ?1")
+            .bind(id.0)
+            .fetch_all(&self.reader)
+            .await?;
+        rows.iter().map(pair).collect()
+    }
+
+    /// `account` wants `buddy`.
+    pub(crate) async fn add_buddy(&self, account: AccountId, buddy: AccountId) -> Result<()> {
+        sqlx::query("INSERT OR IGNORE INTO buddies (account, buddy) VALUES (?, ?)")
+            .bind(account.0)
+            .bind(buddy.0)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// The two know nothing of each other any more.
+    pub(crate) async fn remove_buddies(&self, one: AccountId, other: AccountId) -> Result<()> {
+        sqlx::query("DELETE FROM buddies WHERE (account = ?1 AND buddy = ?2) OR (account = ?2 AND buddy = ?1)")
+            .bind(one.0)
+            .bind(other.0)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Tells a running relay that these accounts were changed behind its back.
+    pub(crate) async fn log_change(&self, ids: &[AccountId]) -> Result<()> {
+        let mut transaction = self.writer.begin().await?;
+        for id in ids {
+            sqlx::query("INSERT INTO admin_log (account) VALUES (?)").bind(id.0).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// The newest entry of the log.
+    pub(crate) async fn last_change(&self) -> Result<i64> {
+        sqlx::query("SELECT COALESCE(MAX(id), 0) FROM admin_log").fetch_one(&self.reader).await?.try_get(0)
+    }
+
+    /// What was changed after entry `after`: the entry and the account.
+    pub(crate) async fn changes(&self, after: i64) -> Result<Vec<(i64, AccountId)>> {
+        let rows =
+            sqlx::query("SELECT id, account FROM admin_log WHERE id > ? ORDER BY id").bind(after).fetch_all(&self.reader).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, AccountId(row.try_get(1)?)))).collect()
+    }
+}
+
+fn account(row: &sqlx::sqlite::SqliteRow) -> Result<AccountRow> {
+    let name: String = row.try_get(1)?;
+    let name = name.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    Ok(AccountRow { id: AccountId(row.try_get(0)?), name })
+}
+
+fn pair(row: &sqlx::sqlite::SqliteRow) -> Result<(AccountId, AccountId)> {
+    Ok((AccountId(row.try_get(0)?), AccountId(row.try_get(1)?)))
+}
