@@ -88,7 +88,7 @@ pub enum SpeakerSpec {
     Silent,
 }
 
-const DEFAULT_SIZE: Size = Size { width: 640, height: 480 };
+const DEFAULT_SIZE: Size = Size::VGA;
 const DEFAULT_RATE: f32 = 30.0;
 
 impl FromStr for CameraSpec {
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn reads_what_people_write() {
         assert_eq!("pattern".parse::<CameraSpec>().unwrap(), CameraSpec::PATTERN);
-        let small = CameraSpec::Pattern { size: Size { width: 320, height: 240 }, frames_per_second: 12.5 };
+        let small = CameraSpec::Pattern { size: Size::new(320, 240).unwrap(), frames_per_second: 12.5 };
         assert_eq!("pattern:320x240@12.5".parse::<CameraSpec>().unwrap(), small);
         assert_eq!("device".parse::<CameraSpec>().unwrap(), CameraSpec::Device(None));
         assert_eq!("device:alsa:hw:0,0".parse::<MicrophoneSpec>().unwrap(), MicrophoneSpec::Device(Some("alsa:hw:0,0".into())));
@@ -218,7 +218,9 @@ mod tests {
 
     #[test]
     fn refuses_what_means_nothing() {
-        for text in ["", "device:", "pattern:", "pattern:640x480@0", "pattern:640x480@NaN", "pattern:640x480@61", "pattern:641x480"] {
+        for text in
+            ["", "device:", "pattern:", "pattern:640x480@0", "pattern:640x480@NaN", "pattern:640x480@61", "pattern:641x480"]
+        {
             assert!(text.parse::<CameraSpec>().is_err(), "{text}");
         }
         for text in ["none:", "none:1", "file", "file:", "webcam", "Pattern"] {
@@ -237,7 +239,7 @@ mod tests {
             ".{1,30}".prop_map(|id| CameraSpec::Device(Some(id))),
             ".{1,30}".prop_map(|path| CameraSpec::File(path.into())),
             (8u32..=1920, 8u32..=1080, FRAME_RATES).prop_map(|(w, h, frames_per_second)| CameraSpec::Pattern {
-                size: Size { width: w * 2, height: h * 2 },
+                size: Size::new(w * 2, h * 2).unwrap(),
                 frames_per_second
             }),
         ]

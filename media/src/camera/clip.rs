@@ -1,0 +1,145 @@
+//! A file that stands in for a camera: played over and over, at its own pace.
+
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use codecs::{Frame, MediaTime};
+
+use super::{Outlet, fit::Fit, mp4};
+use crate::{Error, Part, Trouble, VideoConfig, pace::LEAD_IN, y4m};
+
+/// Pause before a file that can't be played is tried again: someone may put it right.
+const RETRY: Duration = Duration::from_secs(3);
+/// A picture later than this isn't shown, so that sound and picture of one clip keep together.
+const LATE: Duration = Duration::from_millis(100);
+/// Late pictures in a row before one is shown all the same: on a machine that's too slow for the clip it must not stand still.
+const MOST_SKIPPED: u32 = 4;
+
+/// Plays the file until the camera is dropped.
+pub(super) fn run(path: &Path, want: VideoConfig, mut outlet: Outlet) {
+    loop {
+        if let Err(error) = play(path, want, &mut outlet) {
+            let trouble = Trouble::File { part: Part::Camera, path: path.to_owned(), reason: reason(&error) };
+            outlet.watch.trouble(trouble);
+        }
+        if outlet.stop.wait(RETRY) {
+            return;
+        }
+    }
+}
+
+/// An error's words without the path, which stands beside them already.
+pub(crate) fn reason(error: &Error) -> String {
+    match error {
+        Error::Io { source, .. } => source.to_string(),
+        Error::Format { reason, .. } => reason.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Ends with an error, or when the camera is dropped.
+fn play(path: &Path, want: VideoConfig, outlet: &mut Outlet) -> Result<(), Error> {
+    let mut clip = Clip::open(path)?;
+    let mut fit = Fit::new(want.size);
+    let mut clock = Clock::new(clip.period());
+    let mut skipped = 0;
+    // A retry begins where the clock stands, so that times go on.
+    let start = if outlet.watch.in_trouble() { outlet.started.elapsed() } else { Duration::ZERO } + LEAD_IN;
+    loop {
+        let Some(frame) = clip.next_frame()? else {
+            if !clock.wrap() {
+                return Err(Error::Format { path: path.to_owned(), reason: "it has no picture".into() });
+            }
+            clip.rewind()?;
+            continue;
+        };
+        let time = start + clock.shown(frame.time());
+        let due = outlet.started + time;
+        if outlet.stop.wait_until(due) {
+            return Ok(());
+        }
+        if due.elapsed() > LATE && skipped < MOST_SKIPPED {
+            skipped += 1;
+            continue;
+        }
+        skipped = 0;
+        let mut frame = fit.apply(frame)?;
+        frame.set_time(MediaTime::from(time));
+        outlet.put(frame);
+    }
+}
+
+/// Turns the times in a file that's played over and over into one that goes on.
+struct Clock {
+    period: Duration,
+    /// Time at which the current round began.
+    round: Duration,
+    /// Time of the file's first picture, which isn't always 0.
+    first: Option<MediaTime>,
+    latest: Duration,
+}
+
+impl Clock {
+    fn new(period: Duration) -> Self {
+        Self { period, round: Duration::ZERO, first: None, latest: Duration::ZERO }
+    }
+
+    /// When a picture is shown, from the beginning of the first round.
+    fn shown(&mut self, time: MediaTime) -> Duration {
+        let first = *self.first.get_or_insert(time);
+        self.latest = self.latest.max(self.round + (time - first));
+        self.latest
+    }
+
+    /// Begins the next round, a picture's time after the last one. False if there was no picture in this one.
+    fn wrap(&mut self) -> bool {
+        let any = self.first.take().is_some();
+        self.round = self.latest + self.period;
+        any
+    }
+}
+
+enum Clip {
+    Y4m(Box<y4m::Reader>),
+    Mp4(Box<mp4::Reader>),
+}
+
+impl Clip {
+    fn open(path: &Path) -> Result<Self, Error> {
+        let io = |source| Error::Io { path: PathBuf::from(path), source };
+        let mut head = [0; 12];
+        let mut file = File::open(path).map_err(io)?;
+        let read = file.read(&mut head).map_err(io)?;
+        match &head[..read] {
+            [b'Y', b'U', b'V', b'4', ..] => Ok(Self::Y4m(Box::new(y4m::Reader::open(path)?))),
+            [_, _, _, _, b'f', b't', b'y', b'p', ..] => Ok(Self::Mp4(Box::new(mp4::Reader::open(path)?))),
+            [] => Err(Error::Format { path: path.to_owned(), reason: "it is empty".into() }),
+            _ => Err(Error::Format { path: path.to_owned(), reason: "it is neither Y4M nor MP4".into() }),
+        }
+    }
+
+    fn next_frame(&mut self) -> Result<Option<Frame>, Error> {
+        match self {
+            Self::Y4m(reader) => reader.next_frame(),
+            Self::Mp4(reader) => reader.next_frame(),
+        }
+    }
+
+    fn rewind(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Y4m(reader) => reader.rewind(),
+            Self::Mp4(reader) => reader.rewind(),
+        }
+    }
+
+    fn period(&self) -> Duration {
+        match self {
+            Self::Y4m(reader) => Duration::from_secs_f64(reader.frames_per_second().recip()),
+            Self::Mp4(reader) => reader.period(),
+        }
+    }
+}

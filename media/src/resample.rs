@@ -1,0 +1,139 @@
+//! Sound at one rate to sound at another, in pieces of any length.
+
+use audioadapter_buffers::direct::InterleavedSlice;
+use rubato::{Async, Fft, FixedAsync, FixedSync, PolynomialDegree};
+
+/// Lowest and highest rate that's converted, in Hz: telephony at half rate, and what studio cards reach.
+pub(crate) const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
+/// Rates that share no larger divisor than this one-hundredth of them would need an enormous FFT; polynomials do for those.
+const LARGEST_RATIO: u32 = 960;
+
+/// Converts one channel from a rate to another. What comes out begins with what went in: the filter's delay is taken off.
+pub(crate) struct Resampler {
+    kind: Kind,
+    /// What waits for a whole chunk.
+    pending: Vec<f32>,
+    output: Vec<f32>,
+    /// Samples of the filter's delay that are still to be left out.
+    delay: usize,
+}
+
+enum Kind {
+    /// The rates are the same.
+    Same,
+    Convert(Box<dyn rubato::Resampler<f32> + Send>),
+}
+
+impl Resampler {
+    /// From `from` Hz to `to` Hz; `None` outside [`RATES`].
+    pub(crate) fn new(from: u32, to: u32) -> Option<Self> {
+        if !RATES.contains(&from) || !RATES.contains(&to) {
+            return None;
+        }
+        let kind = if from == to { Kind::Same } else { Kind::Convert(convert(from, to)?) };
+        let (output, delay) = match &kind {
+            Kind::Same => (Vec::new(), 0),
+            Kind::Convert(resampler) => (vec![0.0; resampler.output_frames_max()], resampler.output_delay()),
+        };
+        Some(Self { kind, pending: Vec::new(), output, delay })
+    }
+
+    /// Converts `input` and appends the result to `out`. What doesn't fill a chunk (10 ms or a little more) waits for the next call.
+    pub(crate) fn push(&mut self, input: &[f32], out: &mut Vec<f32>) {
+        let Kind::Convert(resampler) = &mut self.kind else {
+            out.extend_from_slice(input);
+            return;
+        };
+        self.pending.extend_from_slice(input);
+        let mut used = 0;
+        loop {
+            let chunk = resampler.input_frames_next();
+            let Some(input) = self.pending.get(used..used + chunk) else { break };
+            used += chunk;
+            let room = self.output.len();
+            let (Ok(input), Ok(mut output)) =
+                (InterleavedSlice::new(input, 1, chunk), InterleavedSlice::new_mut(&mut self.output, 1, room))
+            else {
+                break;
+            };
+            match resampler.process_into_buffer(&input, &mut output, None) {
+                Ok((_, written)) => {
+                    let skip = self.delay.min(written);
+                    self.delay -= skip;
+                    out.extend_from_slice(&self.output[skip..written]);
+                }
+                // Only buffers of the wrong length are refused, which these aren't; a chunk less is a click.
+                Err(error) => tracing::error!(%error, "sound can't be converted"),
+            }
+        }
+        self.pending.drain(..used);
+    }
+
+    /// Samples that went in and wait for more.
+    pub(crate) fn waiting(&self) -> usize {
+        self.pending.len()
+    }
+}
+
+fn convert(from: u32, to: u32) -> Option<Box<dyn rubato::Resampler<f32> + Send>> {
+    let divisor = gcd(from, to);
+    let chunk = (from / 100) as usize;
+    if from / divisor <= LARGEST_RATIO && to / divisor <= LARGEST_RATIO {
+        let fft = Fft::<f32>::new(from as usize, to as usize, chunk, 1, FixedSync::Input).ok()?;
+        Some(Box::new(fft))
+    } else {
+        let ratio = f64::from(to) / f64::from(from);
+        let poly = Async::<f32>::new_poly(ratio, 1.0, PolynomialDegree::Septic, chunk, 1, FixedAsync::Input).ok()?;
+        Some(Box::new(poly))
+    }
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn tone(rate: u32, hertz: f64, seconds: f64) -> Vec<f32> {
+        let count = (f64::from(rate) * seconds) as usize;
+        (0..count).map(|index| (index as f64 * hertz * std::f64::consts::TAU / f64::from(rate)).sin() as f32 * 0.5).collect()
+    }
+
+    fn convert(from: u32, to: u32, input: &[f32], piece: usize) -> Vec<f32> {
+        let mut resampler = Resampler::new(from, to).unwrap();
+        let mut out = Vec::new();
+        input.chunks(piece).for_each(|piece| resampler.push(piece, &mut out));
+        out
+    }
+
+    #[test]
+    fn a_tone_stays_the_tone_it_was() {
+        for from in [8_000, 11_025, 16_000, 22_050, 32_000, 44_099, 44_100, 48_000, 96_000, 192_000] {
+            let out = convert(from, 48_000, &tone(from, 440.0, 1.0), 441);
+            let expected = tone(48_000, 440.0, 1.0);
+            assert!(out.len() > 45_000 && out.len() <= 48_001, "{from}: {}", out.len());
+            // The ends aside, where the filter sees silence.
+            let error: f32 = (4_800..40_000).map(|index| (out[index] - expected[index]).abs()).fold(0.0, f32::max);
+            assert!(error < 0.01, "{from}: off by {error}");
+        }
+    }
+
+    #[test]
+    fn impossible_rates_are_refused() {
+        assert!(Resampler::new(0, 48_000).is_none());
+        assert!(Resampler::new(u32::MAX, 48_000).is_none());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn pieces_make_no_difference(from in prop::sample::select(vec![8_000u32, 44_100, 48_000, 50_001]), piece in 1usize..3_000) {
+            let input = tone(from, 300.0, 0.2);
+            prop_assert_eq!(convert(from, 48_000, &input, piece), convert(from, 48_000, &input, input.len()));
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! What microphone and speaker share: the system's devices, the streams on them and the rings between their callbacks and our
+//! threads.
+
+pub(crate) mod device;
+pub(crate) mod ring;
+pub(crate) mod stream;
+pub(crate) mod watch;

@@ -1,0 +1,183 @@
+//! Where sound goes to: a speaker, or nowhere at a speaker's pace.
+
+mod idle;
+mod ringing;
+
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use codecs::opus;
+use ringbuf::traits::Producer;
+
+use crate::{
+    Part, SpeakerSpec, Trouble,
+    resample::Resampler,
+    sound::{
+        ring::{Exchange, Source, Wake, duration, filled, ring},
+        stream, watch,
+    },
+    stop::Stop,
+    watch::{State, Watch},
+};
+
+use idle::Idle;
+pub use ringing::{Ringing, ring as ring_tone};
+
+/// How often sound that nobody hears is used up: the period a device is asked for.
+const BEAT: Duration = Duration::from_millis(10);
+
+/// A running sink of sound. Dropping it ends it without waiting for the device.
+#[derive(Debug)]
+pub struct Speaker {
+    stop: Stop,
+}
+
+/// The way into a [`Speaker`], for the one thread that decodes.
+pub struct Playback {
+    exchange: Exchange<Line>,
+    wake: Wake,
+    line: Line,
+    resampler: Option<Resampler>,
+    /// Sound at the device's rate that found no room in the ring yet.
+    pending: Vec<f32>,
+}
+
+/// A ring that a device was just connected to.
+struct Line {
+    source: Source,
+    /// Hz.
+    rate: u32,
+}
+
+impl Speaker {
+    /// Starts the sink that `spec` names. While a device is in trouble its sound is used up all the same, at the pace of the clock, so
+    /// that a call goes on as if it were heard.
+    ///
+    /// `state` hears, on the sink's thread, when a device begins to play and what keeps it from it; trouble doesn't end the sink,
+    /// which tries again every few seconds.
+    #[must_use]
+    pub fn start(spec: &SpeakerSpec, state: State) -> (Self, Playback) {
+        let (stop, exchange, wake) = (Stop::default(), Exchange::default(), Wake::default());
+        let (source, drain) = ring(opus::SAMPLE_RATE);
+        let idle = Idle::new(drain, wake.clone(), Instant::now());
+        let line = Line { source, rate: opus::SAMPLE_RATE };
+        let playback = Playback { exchange: exchange.clone(), wake: wake.clone(), line, resampler: None, pending: Vec::new() };
+        let news = Watch::new(Part::Speaker, state.clone());
+        let work: Box<dyn FnOnce() + Send> = match spec.clone() {
+            SpeakerSpec::Silent => {
+                let stop = stop.clone();
+                Box::new(move || silent(idle, &stop, news))
+            }
+            SpeakerSpec::Device(id) => {
+                let stop = stop.clone();
+                Box::new(move || device(id, exchange, wake, idle, &stop, news))
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("speaker".into()).spawn(work) {
+            state(Err(Trouble::Failed { part: Part::Speaker, detail: error.to_string() }));
+        }
+        (Self { stop }, playback)
+    }
+}
+
+impl Drop for Speaker {
+    fn drop(&mut self) {
+        self.stop.set();
+    }
+}
+
+impl Playback {
+    /// Takes samples of one channel at 48 kHz, as many as there's room for (a second's worth in all), and returns how many.
+    pub fn write(&mut self, samples: &[f32]) -> usize {
+        self.connect();
+        self.flush();
+        if !self.pending.is_empty() {
+            return 0;
+        }
+        let Some(resampler) = &mut self.resampler else { return self.line.source.samples.push_slice(samples) };
+        resampler.push(samples, &mut self.pending);
+        self.flush();
+        samples.len()
+    }
+
+    /// How long it takes until what's written now is taken by the device.
+    #[must_use]
+    pub fn buffered(&self) -> Duration {
+        let waiting = self.resampler.as_ref().map_or(0, Resampler::waiting);
+        duration(self.pending.len() + filled(&self.line.source.samples), self.line.rate) + duration(waiting, opus::SAMPLE_RATE)
+    }
+
+    /// Waits until no more than `target` is buffered; false if it doesn't come to that within `timeout`.
+    pub fn wait_until_below(&mut self, target: Duration, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        loop {
+            self.connect();
+            self.flush();
+            if self.buffered() <= target {
+                return true;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            self.wake.nap(left);
+        }
+    }
+
+    /// Goes over to the device that was opened last, if one was.
+    fn connect(&mut self) {
+        let Some(line) = self.exchange.take() else { return };
+        self.pending.clear();
+        self.resampler = (line.rate != opus::SAMPLE_RATE).then(|| Resampler::new(opus::SAMPLE_RATE, line.rate)).flatten();
+        self.line = line;
+    }
+
+    fn flush(&mut self) {
+        let pushed = self.line.source.samples.push_slice(&self.pending);
+        self.pending.drain(..pushed);
+    }
+}
+
+impl std::fmt::Debug for Playback {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Playback").field("rate", &self.line.rate).field("buffered", &self.buffered()).finish_non_exhaustive()
+    }
+}
+
+fn silent(mut idle: Idle, stop: &Stop, mut news: Watch) {
+    news.well();
+    let mut pace = crate::pace::Pace::new(Instant::now(), BEAT.as_secs_f64().recip());
+    while !stop.wait_until(pace.due()) {
+        let now = Instant::now();
+        idle.use_up(now);
+        pace.advance(now);
+    }
+}
+
+fn device(id: Option<String>, exchange: Exchange<Line>, wake: Wake, idle: Idle, stop: &Stop, news: Watch) {
+    let mut idle = Some(idle);
+    let (lines, wakes) = (exchange.clone(), wake.clone());
+    let open = move || {
+        stream::open_speaker(id.as_deref(), &wakes, |rate| {
+            let (source, drain) = ring(rate);
+            lines.offer(Line { source, rate });
+            drain
+        })
+    };
+    let open: watch::Open = Arc::new(open);
+    // The device's ring dies with it; until the next one there's one of our own, used up by this thread.
+    watch::run(Part::Speaker, &open, stop, news, BEAT, |opened| match opened {
+        watch::Now::Open => idle = None,
+        watch::Now::Without => {
+            let idle = idle.get_or_insert_with(|| {
+                let (source, drain) = ring(opus::SAMPLE_RATE);
+                exchange.offer(Line { source, rate: opus::SAMPLE_RATE });
+                Idle::new(drain, wake.clone(), Instant::now())
+            });
+            idle.use_up(Instant::now());
+        }
+    });
+}
