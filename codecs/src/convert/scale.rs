@@ -1,7 +1,8 @@
 //! From one size to another.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::{Error, Frame, Size};
 
@@ -32,11 +33,12 @@ impl Scaler {
         let mut scaled = Frame::new(size, frame.color(), frame.time());
         let (y, u, v) = scaled.planes_mut();
         for (from, to, divisor) in [(frame.y(), y, 1), (frame.u(), u, 2), (frame.v(), v, 2)] {
-            let from = ImageRef::new(frame.size().width / divisor, frame.size().height / divisor, from, PixelType::U8)
+            let from = TypedImageRef::<U8>::from_buffer(frame.size().width / divisor, frame.size().height / divisor, from)
                 .map_err(Error::ScalePlane)?;
-            let mut to = Image::from_slice_u8(size.width / divisor, size.height / divisor, to, PixelType::U8)
-                .map_err(Error::ScalePlane)?;
-            self.resizer.resize(&from, &mut to, &options).map_err(Error::Scale)?;
+            let mut to =
+                TypedImage::<U8>::from_buffer(size.width / divisor, size.height / divisor, to).map_err(Error::ScalePlane)?;
+            // The untyped call would do, but it is compiled for every pixel type there is: two minutes of building.
+            self.resizer.resize_typed(&from, &mut to, &options).map_err(Error::Scale)?;
         }
         Ok(scaled)
     }
