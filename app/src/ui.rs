@@ -1,0 +1,113 @@
+//! The desktop app's window.
+
+pub mod app;
+mod backend;
+mod icon;
+mod keys;
+mod line;
+mod net;
+mod notice;
+mod pacer;
+pub mod preset;
+mod pretend;
+mod screen;
+mod settings;
+mod sound;
+pub mod theme;
+mod when;
+pub mod widget;
+
+use anyhow::Context as _;
+use iced::{Program, Theme, window};
+use proto::Name;
+
+pub use self::settings::Settings;
+use self::{
+    app::{App, Message},
+    preset::Sample,
+};
+use crate::{cli, engine::Setup};
+
+/// What the command line says about the window.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    pub relay: Option<String>,
+    pub user: Option<Name>,
+    pub password: Option<String>,
+    pub setup: Setup,
+    /// Ring this buddy as soon as they are there.
+    pub call: Option<Name>,
+    /// Accept the first call that comes.
+    pub answer: bool,
+    /// In physical pixels from the upper left corner of the screen.
+    pub position: Option<(i32, i32)>,
+    /// In logical pixels.
+    pub size: Option<(u32, u32)>,
+    /// A sample screen instead of the real thing.
+    pub preset: Option<Sample>,
+    /// What was remembered from earlier starts.
+    pub settings: Settings,
+}
+
+impl TryFrom<cli::Window> for Options {
+    type Error = anyhow::Error;
+
+    fn try_from(window: cli::Window) -> anyhow::Result<Self> {
+        let preset = window.preset.as_deref().map(|name| {
+            let names = || Sample::ALL.map(Sample::name).join(", ");
+            Sample::find(name).with_context(|| format!("there is no preset {name:?}; there are {}", names()))
+        });
+        Ok(Self {
+            password: window.password()?,
+            setup: window.setup(),
+            preset: preset.transpose()?,
+            relay: window.relay,
+            user: window.user,
+            call: window.call,
+            answer: window.answer,
+            position: window.window,
+            size: None,
+            settings: Settings::load(),
+        })
+    }
+}
+
+/// Opens the window and returns once it is closed. To be called before other threads are started.
+pub fn run(options: Options) -> anyhow::Result<()> {
+    backend::choose();
+    application(options).run().context("the window can't be opened")
+}
+
+/// The whole app, not yet running: tests boot it too.
+pub fn application(options: Options) -> iced::Application<impl Program<State = App, Message = Message, Theme = Theme>> {
+    let (position, size) = (options.position, options.size);
+    let boot = move || options.preset.map_or_else(|| App::boot(options.clone()), Sample::boot);
+    let position =
+        position.map_or(window::Position::Default, |(x, y)| window::Position::Specific(iced::Point::new(x as f32, y as f32)));
+    let size = size.map_or(app::SIZE, |(width, height)| iced::Size::new(width as f32, height as f32));
+    iced::application(boot, App::update, App::view)
+        .title(App::title)
+        .theme(App::theme)
+        .style(App::style)
+        .subscription(App::subscription)
+        .settings(settings())
+        .window(window::Settings {
+            size,
+            min_size: Some(app::SMALLEST),
+            position,
+            exit_on_close_request: false,
+            ..window::Settings::default()
+        })
+        .presets(preset::all())
+}
+
+/// Fonts and sizes; the same for the window and for tests.
+pub fn settings() -> iced::Settings {
+    iced::Settings {
+        default_font: theme::text::REGULAR,
+        default_text_size: theme::text::BODY.into(),
+        fonts: vec![icon::FONT.into(), theme::text::STRONG_FACE.into()],
+        antialiasing: true,
+        ..iced::Settings::default()
+    }
+}

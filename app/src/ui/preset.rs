@@ -1,0 +1,234 @@
+//! Sample screens without a network: to look at, and for tests to start from.
+
+use codecs::{Color, Frame, MediaTime, Size};
+use iced::{Preset, Task};
+use media::{CameraSpec, MicrophoneSpec, SpeakerSpec, Trouble};
+use proto::{
+    Cursor, Name,
+    api::State,
+    model::{Buddy, Presence, Relation, Ticker, TickerItem},
+};
+
+use super::{
+    app::{App, Message, Screen},
+    line::Line,
+    pretend::{DAY_MS, Pretend},
+    screen::{
+        desk::{self, Desk, Wishes, call, phone},
+        sign_in::SignIn,
+    },
+    settings::Settings,
+};
+use crate::engine::{Device, Figures, LaneHealth, Setup, Update};
+
+/// One of the sample screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sample {
+    SignedOut,
+    Home,
+    /// Nobody in the list yet.
+    Empty,
+    Calling,
+    BeingRung,
+    Declined,
+    InCall,
+    /// Three peers, a muted one and one without a camera.
+    Group,
+    Reconnecting,
+}
+
+impl Sample {
+    pub const ALL: [Self; 9] = [
+        Self::SignedOut,
+        Self::Home,
+        Self::Empty,
+        Self::Calling,
+        Self::BeingRung,
+        Self::Declined,
+        Self::InCall,
+        Self::Group,
+        Self::Reconnecting,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SignedOut => "signed-out",
+            Self::Home => "home",
+            Self::Empty => "empty",
+            Self::Calling => "calling",
+            Self::BeingRung => "being-rung",
+            Self::Declined => "declined",
+            Self::InCall => "in-call",
+            Self::Group => "group",
+            Self::Reconnecting => "reconnecting",
+        }
+    }
+
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|sample| sample.name() == name)
+    }
+
+    pub fn boot(self) -> (App, Task<Message>) {
+        let setup = setup();
+        let screen = match self {
+            Self::SignedOut => Screen::SignIn(SignIn::new(&Settings::default())),
+            _ => Screen::Desk(Box::new(self.desk(setup.clone()))),
+        };
+        (App::at(screen, Settings::default(), setup, Wishes::default()), Task::none())
+    }
+
+    fn desk(self, setup: Setup) -> Desk {
+        let pretend = pretend();
+        let invitation = pretend.invitation();
+        let mut desk = Desk::new(Line::Pretend(pretend.clone()), setup, Wishes::default());
+        desk.freeze_clock(DAY_MS + 8 * 60_000);
+        let mut state = state();
+        if self == Self::Empty {
+            state.buddies.clear();
+        }
+        if self == Self::BeingRung {
+            state.invitations.push(invitation.clone());
+        }
+        settle(&mut desk, desk::Message::Relay(relay_client::Update::State(state)));
+        if self == Self::Empty {
+            return desk;
+        }
+        let ben = pretend.other.clone();
+        settle(&mut desk, desk::Message::Buddies(desk::buddy_list::Message::Selected(ben.clone())));
+        let page = proto::api::PageHistory { with: ben.clone(), before: None, after: None, limit: None };
+        let history = pretend.history(&page);
+        settle(&mut desk, desk::Message::Conversation(ben.clone(), desk::conversation::Message::Paged(page, Ok(history))));
+        match self {
+            Self::Calling | Self::Declined => {
+                settle(&mut desk, desk::Message::Conversation(ben.clone(), desk::conversation::Message::CallPressed));
+                let mut rung = pretend.ring(ben.clone());
+                if self == Self::Declined {
+                    rung.invitation.state = proto::model::InvitationState::Declined;
+                }
+                settle(&mut desk, desk::Message::Phone(phone::Message::Placed(ben, Ok(rung))));
+            }
+            Self::InCall | Self::Group | Self::Reconnecting => self.talk(&mut desk, &pretend),
+            _ => {}
+        }
+        desk
+    }
+
+    fn talk(self, desk: &mut Desk, pretend: &Pretend) {
+        let invitation = pretend.invitation();
+        let mut joined = pretend.joined();
+        if self == Self::Group {
+            for (number, name, audio, video) in [(3, "zoe.king", false, true), (4, "Kim", true, false)] {
+                let peer = proto::PeerId(number);
+                joined.call.peers.push(proto::model::Peer { peer, name: known(name), audio, video });
+            }
+        }
+        let happen = |event| desk::Message::Relay(relay_client::Update::Event(event));
+        settle(desk, happen(proto::Event::Invitation { invitation: invitation.clone() }));
+        settle(desk, desk::Message::Phone(phone::Message::AcceptPressed));
+        settle(desk, desk::Message::Phone(phone::Message::Accepted(invitation.id, Ok(joined))));
+        desk.pretend_pictures(&face(Size::VGA, 40), &face(Size::VGA, 0));
+        let engine = |update| desk::Message::Call(call::Message::Engine(update));
+        let figures =
+            Figures { delay_ms: Some(6.4), rtt_ms: Some(2.0), up_kbps: 812.0, down_kbps: 790.0, frames_per_second: 30.0 };
+        settle(desk, engine(Update::Figures(figures)));
+        if self == Self::Group {
+            settle(desk, desk::Message::Call(call::Message::FiguresPressed));
+        }
+        if self == Self::Reconnecting {
+            let since = std::time::Instant::now() - std::time::Duration::from_millis(3500);
+            let reason = "The relay https://relay.example.org can't be reached.".to_owned();
+            settle(desk, engine(Update::Lanes(LaneHealth::Reconnecting { since, reason })));
+            let trouble = Some(Trouble::Busy(media::Part::Camera));
+            settle(desk, engine(Update::Trouble { device: Device::Camera, trouble }));
+        }
+    }
+}
+
+/// All of them, for iced's tester.
+pub fn all() -> Vec<Preset<App, Message>> {
+    Sample::ALL.into_iter().map(|sample| Preset::new(sample.name(), move || sample.boot())).collect()
+}
+
+/// A sample has nothing to wait for: what would be asked of the relay is fed in by hand.
+fn settle(desk: &mut Desk, message: desk::Message) {
+    drop(desk.update(message));
+}
+
+fn setup() -> Setup {
+    Setup::new(CameraSpec::PATTERN, MicrophoneSpec::Chirp, SpeakerSpec::Silent)
+}
+
+fn pretend() -> Pretend {
+    Pretend { me: known("Ana"), other: known("Ben") }
+}
+
+fn state() -> State {
+    let buddy = |name, relation, presence| Buddy { name: known(name), relation, presence };
+    let item = |title: &str, body: Option<&str>, link: Option<&str>| TickerItem {
+        title: title.into(),
+        body: body.map(Into::into),
+        link: link.map(Into::into),
+    };
+    let fortune = item("A call a day keeps the distance away.", Some("<p>The cookie of the day.</p>"), None);
+    let status = item("The relay is well: 4 people are here.", None, Some("https://relay.example.org/status"));
+    State {
+        name: known("Ana"),
+        buddies: vec![
+            buddy("Ben", Relation::Mutual, Presence::Available),
+            buddy("zoe.king", Relation::Mutual, Presence::Busy),
+            buddy("Kim", Relation::Mutual, Presence::Available),
+            buddy("grandma", Relation::Mutual, Presence::Offline),
+            buddy("Omar_D", Relation::Asking, Presence::Offline),
+            buddy("lee", Relation::Asked, Presence::Offline),
+        ],
+        invitations: Vec::new(),
+        call: None,
+        tickers: vec![
+            Ticker { provider: "fortune".into(), items: vec![fortune] },
+            Ticker { provider: "relay-status".into(), items: vec![status] },
+        ],
+        cursor: Cursor::new("sample"),
+    }
+}
+
+fn known(name: &str) -> Name {
+    name.parse().unwrap_or_else(|_| unreachable!("the samples' names are names"))
+}
+
+/// A friendly face on a soft ground; `turn` makes another one of it.
+pub fn face(size: Size, turn: u8) -> Frame {
+    let mut frame = Frame::new(size, Color::default(), MediaTime::ZERO);
+    let (width, height) = (size.width as usize, size.height as usize);
+    let (middle, eye) = ((width as f32 / 2.0, height as f32 * 0.48), height as f32 * 0.035);
+    let round = height as f32 * 0.32;
+    let within = |x: f32, y: f32, (cx, cy): (f32, f32), r: f32| (x - cx).hypot(y - cy) < r;
+    let paint = |x: f32, y: f32| -> [u8; 3] {
+        let smile = within(x, y, (middle.0, middle.1 + round * 0.15), round * 0.55)
+            && !within(x, y, (middle.0, middle.1 + round * 0.02), round * 0.58)
+            && y > middle.1;
+        let eyes = [-0.35, 0.35].iter().any(|side| within(x, y, (middle.0 + side * round, middle.1 - round * 0.2), eye));
+        if eyes || smile {
+            [50, 120, 135]
+        } else if within(x, y, middle, round) {
+            [190, 100 + turn / 4, 155 - turn / 2]
+        } else if within(x, y, (middle.0, height as f32 * 1.2), height as f32 * 0.45) {
+            [95, 160 - turn, 110 + turn / 2]
+        } else {
+            [120 + (60.0 * y / height as f32) as u8, 140 - turn / 2, 112 + turn / 3]
+        }
+    };
+    let (luma, u, v) = frame.planes_mut();
+    for (row, line) in luma.chunks_exact_mut(width).enumerate() {
+        for (column, pixel) in line.iter_mut().enumerate() {
+            *pixel = paint(column as f32, row as f32)[0];
+        }
+    }
+    for (plane, channel) in [(u, 1), (v, 2)] {
+        for (row, line) in plane.chunks_exact_mut(width / 2).enumerate() {
+            for (column, pixel) in line.iter_mut().enumerate() {
+                *pixel = paint(column as f32 * 2.0 + 0.5, row as f32 * 2.0 + 0.5)[channel];
+            }
+        }
+    }
+    frame
+}

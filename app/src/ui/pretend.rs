@@ -1,0 +1,96 @@
+//! A relay of canned answers: the screens work without a network, for tests and to be looked at.
+
+use proto::{
+    CallId, ErrorCode, InvitationId, MessageId, Name, PeerId,
+    api::{History, Joined, PageHistory, Rung},
+    model::{Call, Invitation, InvitationState, Message, Peer},
+};
+
+use super::notice::Notice;
+
+/// A message that contains this can't be sent.
+pub const LOST: &str = "(lost)";
+
+/// 2026-03-05 14:00 UTC, the day on which all samples happen.
+pub const DAY_MS: u64 = 1_772_719_200_000;
+
+#[derive(Debug, Clone)]
+pub struct Pretend {
+    pub me: Name,
+    /// The one who is rung and who rings.
+    pub other: Name,
+}
+
+impl Pretend {
+    pub fn ring(&self, to: Name) -> Rung {
+        let joined = Joined { call: Call { peers: self.peers()[..1].to_vec(), ..self.joined().call }, me: PeerId(1) };
+        Rung { invitation: Invitation { from: self.me.clone(), to, ..self.invitation() }, joined }
+    }
+
+    /// The other rings.
+    pub fn invitation(&self) -> Invitation {
+        Invitation {
+            id: InvitationId::new("sample-invitation"),
+            call: CallId::new("sample-call"),
+            from: self.other.clone(),
+            to: self.me.clone(),
+            state: InvitationState::Ringing,
+            expires_in_ms: 45_000,
+        }
+    }
+
+    pub fn joined(&self) -> Joined {
+        Joined { call: Call { id: CallId::new("sample-call"), peers: self.peers() }, me: PeerId(1) }
+    }
+
+    pub fn send_chat(&self, to: Name, text: String, client_id: String) -> Result<Message, Notice> {
+        if text.contains(LOST) {
+            let text = "The relay can't be reached. Check the network.".to_owned();
+            return Err(Notice { text, code: Some(ErrorCode::Internal) });
+        }
+        let (id, sent_at_ms) = (MessageId(1000 + text.len() as u64), DAY_MS + 9 * 60_000);
+        Ok(Message { id, from: self.me.clone(), to, text, sent_at_ms, client_id })
+    }
+
+    /// Two pages: the newest messages, and one before them.
+    pub fn history(&self, page: &PageHistory) -> History {
+        if page.with.is(&self.other) && page.after.is_none() {
+            let before = page.before.unwrap_or(u64::MAX);
+            let messages = self.messages().into_iter().filter(|message| message.id.0 < before);
+            let messages: Vec<_> = messages.collect();
+            let start = messages.len().saturating_sub(6);
+            return History { messages: messages[start..].to_vec(), more: start > 0 };
+        }
+        History { messages: Vec::new(), more: false }
+    }
+
+    fn peers(&self) -> Vec<Peer> {
+        let peer = |number, name: &Name| Peer { peer: PeerId(number), name: name.clone(), audio: true, video: true };
+        vec![peer(1, &self.me), peer(2, &self.other)]
+    }
+
+    fn messages(&self) -> Vec<Message> {
+        const LINES: [(bool, u64, &str); 8] = [
+            (true, 10, "Did the parcel arrive?"),
+            (false, 11, "Yes, this morning. Thank you so much!"),
+            (false, 1440, "Are you back at the hotel?"),
+            (true, 1441, "Just now. The network here lets nothing but web pages through."),
+            (false, 1442, "Good that we need nothing else, then."),
+            (true, 1443, "Shall I call you at three?"),
+            (false, 1444, "Yes! I want to show you what the little one has built."),
+            (true, 1446, "I can hardly wait \u{2013} see you then."),
+        ];
+        let line = |(index, (mine, minute, text)): (usize, &(bool, u64, &str))| {
+            let (from, to) = if *mine { (&self.me, &self.other) } else { (&self.other, &self.me) };
+            Message {
+                id: MessageId(index as u64 + 1),
+                from: from.clone(),
+                to: to.clone(),
+                text: (*text).to_owned(),
+                sent_at_ms: DAY_MS - 1440 * 60_000 + minute * 60_000,
+                client_id: String::new(),
+            }
+        };
+        LINES.iter().enumerate().map(line).collect()
+    }
+}

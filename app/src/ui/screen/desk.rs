@@ -1,0 +1,502 @@
+//! The screen of someone who has signed in: buddies, conversations, calls, and the ticker along the foot.
+
+pub mod buddy_list;
+pub mod call;
+pub mod conversation;
+pub mod dialog;
+pub mod phone;
+pub mod tape;
+mod view;
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use iced::{Subscription, Task};
+use proto::{
+    Event, Name,
+    api::{Joined, State},
+    model::{Presence, Relation},
+};
+use relay_client::Update;
+
+use self::{
+    buddy_list::BuddyList,
+    call::Call,
+    conversation::Conversation,
+    phone::{Phone, Step},
+    tape::Tape,
+};
+use crate::{
+    engine::{self, Setup},
+    ui::{
+        keys::Shortcut,
+        line::Line,
+        notice::Notice,
+        sound::{Ringer, Sound},
+        when::{self, Zone},
+        widget::toast::Kind,
+    },
+};
+
+/// Everything of someone who has signed in.
+pub struct Desk {
+    line: Line,
+    link: Link,
+    setup: Setup,
+    buddies: BuddyList,
+    /// By the other's key.
+    conversations: HashMap<String, Conversation>,
+    phone: Phone,
+    tape: Tape,
+    ringer: Ringer,
+    wishes: Wishes,
+    /// Physical pixels per logical one.
+    scale: f32,
+    zone: Zone,
+    now: Instant,
+    now_ms: u64,
+}
+
+/// How the way to the relay is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    Connecting,
+    Live,
+    Reconnecting { since: Instant, reason: String },
+}
+
+/// What to do by itself, as the command line asks.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// Ring this buddy as soon as they are there.
+    pub call: Option<Name>,
+    /// Accept the first call that comes.
+    pub answer: bool,
+}
+
+#[derive(Debug, Clone)]
+pub enum Message {
+    Relay(Update),
+    Buddies(buddy_list::Message),
+    Conversation(Name, conversation::Message),
+    Phone(phone::Message),
+    Call(call::Message),
+    Tape(tape::Message),
+    Shortcut(Shortcut),
+    Tick(Instant, u64),
+    AppearanceChosen,
+    SignOutPressed,
+    /// A request nobody waits for is done.
+    Done(Result<(), Notice>),
+}
+
+pub enum Action {
+    None,
+    Run(Task<Message>),
+    /// Tell the person.
+    Tell(Kind, String, Task<Message>),
+    ChangeAppearance,
+    SignOut,
+    /// The relay has ended the session.
+    SignedOut(String),
+}
+
+impl Desk {
+    pub fn new(line: Line, setup: Setup, wishes: Wishes) -> Self {
+        let ringer = Ringer::new(&setup.speaker);
+        Self {
+            buddies: BuddyList::default(),
+            conversations: HashMap::new(),
+            phone: Phone::Idle,
+            tape: Tape::default(),
+            link: Link::Connecting,
+            scale: 1.0,
+            zone: Zone::Local,
+            now: Instant::now(),
+            now_ms: when::now_ms(),
+            line,
+            setup,
+            ringer,
+            wishes,
+        }
+    }
+
+    pub fn me(&self) -> &Name {
+        self.line.me()
+    }
+
+    pub fn line(&self) -> &Line {
+        &self.line
+    }
+
+    pub fn phone(&self) -> &Phone {
+        &self.phone
+    }
+
+    pub fn set_scale(&mut self, scale: f32) {
+        self.scale = scale;
+    }
+
+    /// Times are shown as they were at this moment in UTC, so that a picture of the screen is always the same.
+    pub fn freeze_clock(&mut self, now_ms: u64) {
+        self.zone = Zone::Utc;
+        self.now_ms = now_ms;
+    }
+
+    /// Unread messages in all conversations.
+    pub fn unread(&self) -> usize {
+        self.conversations.values().map(Conversation::unread).sum()
+    }
+
+    /// Ends what is going on before the window closes or the person signs out.
+    pub fn hang_up(&mut self) -> Task<Message> {
+        let step = self.phone.hang_up();
+        let action = self.follow(step);
+        self.ringer.play(None);
+        into_task(action)
+    }
+
+    /// Hangs up and signs out, one after the other.
+    pub fn say_goodbye(&mut self) -> Task<Message> {
+        let hang_up = self.hang_up();
+        hang_up.chain(self.line.sign_out().map(Message::Done))
+    }
+
+    /// Who is large on the screen, in a call.
+    pub fn talks_with(&self) -> Option<&Name> {
+        match &self.phone {
+            Phone::Talking(call) => call.partner(),
+            _ => None,
+        }
+    }
+
+    pub fn update(&mut self, message: Message) -> Action {
+        let action = match message {
+            Message::Relay(update) => self.hear(update),
+            Message::Buddies(message) => self.buddy_list(message),
+            Message::Conversation(with, message) => self.converse(with, message),
+            Message::Phone(message) => {
+                let step = self.phone.update(message);
+                self.follow(step)
+            }
+            Message::Call(message) => self.in_call(message),
+            Message::Tape(message) => {
+                self.tape.update(message);
+                Action::None
+            }
+            Message::Shortcut(shortcut) => self.shortcut(shortcut),
+            Message::Tick(now, now_ms) => self.tick(now, now_ms),
+            Message::AppearanceChosen => Action::ChangeAppearance,
+            Message::SignOutPressed => Action::SignOut,
+            Message::Done(Ok(())) => Action::None,
+            Message::Done(Err(notice)) => Action::Tell(Kind::Trouble, notice.text, Task::none()),
+        };
+        self.ringer.play(match &self.phone {
+            Phone::Rung { answering: false, .. } => Some(Sound::Ring),
+            Phone::Calling(calling) if calling.placed() => Some(Sound::Ringback),
+            _ => None,
+        });
+        action
+    }
+
+    pub fn subscription(&self) -> Subscription<Message> {
+        let tick = match &self.phone {
+            Phone::Talking(_) => Duration::from_secs(1),
+            _ if self.link != Link::Live => Duration::from_secs(1),
+            // Only the names of days hang on it.
+            _ => Duration::from_secs(60),
+        };
+        Subscription::batch([
+            self.line.events().map(Message::Relay),
+            self.tape.subscription().map(Message::Tape),
+            iced::time::every(tick).map(|now| Message::Tick(now, when::now_ms())),
+        ])
+    }
+
+    fn hear(&mut self, update: Update) -> Action {
+        match update {
+            Update::State(state) => self.know(state),
+            Update::Event(event) => self.happen(event),
+            Update::Connected => {
+                self.link = Link::Live;
+                Action::None
+            }
+            Update::Reconnecting { since, reason, .. } => {
+                self.link = Link::Reconnecting { since, reason: reason.to_string() };
+                Action::None
+            }
+            Update::SignedOut { reason } => Action::SignedOut(reason.to_string()),
+            _ => Action::None,
+        }
+    }
+
+    /// Everything as it is now.
+    pub fn know(&mut self, state: State) -> Action {
+        self.link = Link::Live;
+        self.buddies.know(state.buddies);
+        self.tape.know(state.tickers);
+        let me = self.me().clone();
+        let step = self.phone.know(&me, &state.invitations, state.call.as_ref());
+        let phone = self.follow(step);
+        // What was written while nobody listened is in no event.
+        let missed: Vec<_> = self.conversations.values_mut().filter_map(Conversation::catch_up).collect();
+        let missed = missed.into_iter().map(|page| self.history(page));
+        let missed = Task::batch(missed.collect::<Vec<_>>());
+        let wishes = self.grant();
+        and(and(phone, missed), wishes)
+    }
+
+    fn happen(&mut self, event: Event) -> Action {
+        match event {
+            Event::Roster { buddies } => {
+                self.buddies.know(buddies);
+                Action::Run(self.grant())
+            }
+            Event::Presence { name, presence } => {
+                self.buddies.presence(&name, presence);
+                Action::Run(self.grant())
+            }
+            Event::Invitation { invitation } => {
+                let me = self.me().clone();
+                let step = self.phone.invitation(&me, invitation);
+                let action = self.follow(step);
+                let wishes = self.grant();
+                and(action, wishes)
+            }
+            Event::Call { call } => {
+                let step = self.phone.call(call);
+                self.follow(step)
+            }
+            Event::CallEnded { call, reason } => {
+                let step = self.phone.call_ended(&call, reason);
+                self.follow(step)
+            }
+            Event::Chat { message } => {
+                let other = if message.from.is(self.me()) { message.to.clone() } else { message.from.clone() };
+                let (mine, open) = (message.from.is(self.me()), self.is_open(&other));
+                self.conversation(&other).arrive(message, mine, open);
+                Action::None
+            }
+            Event::Ticker { ticker } => {
+                self.tape.hear(ticker);
+                Action::None
+            }
+            _ => Action::None,
+        }
+    }
+
+    /// Does what the command line asked for, once it can be done.
+    fn grant(&mut self) -> Task<Message> {
+        if self.wishes.answer
+            && let Phone::Rung { answering: false, .. } = self.phone
+        {
+            self.wishes.answer = false;
+            let step = self.phone.update(phone::Message::AcceptPressed);
+            return into_task(self.follow(step));
+        }
+        if let Some(name) = &self.wishes.call
+            && matches!(self.phone, Phone::Idle)
+            && self.buddies.presence_of(name).is_some_and(|presence| presence != Presence::Offline)
+            && let Some(name) = self.wishes.call.take()
+        {
+            let select = self.select(name.clone());
+            let step = self.phone.ring(name);
+            return Task::batch([select, into_task(self.follow(step))]);
+        }
+        Task::none()
+    }
+
+    fn buddy_list(&mut self, message: buddy_list::Message) -> Action {
+        match self.buddies.update(message) {
+            buddy_list::Action::None => Action::None,
+            buddy_list::Action::Select(name) => Action::Run(self.select(name)),
+            buddy_list::Action::Add(name) => {
+                let asked = name.clone();
+                let add = self.line.add_buddy(name);
+                Action::Run(add.map(move |result| Message::Buddies(buddy_list::Message::Added(asked.clone(), result))))
+            }
+            buddy_list::Action::Remove(name) => Action::Run(self.line.remove_buddy(name).map(Message::Done)),
+            buddy_list::Action::Ring(name) => {
+                let step = self.phone.ring(name);
+                self.follow(step)
+            }
+        }
+    }
+
+    fn select(&mut self, name: Name) -> Task<Message> {
+        self.buddies.select(Some(name.clone()));
+        let page = self.conversation(&name).open();
+        page.map_or_else(Task::none, |page| self.history(page))
+    }
+
+    fn converse(&mut self, with: Name, message: conversation::Message) -> Action {
+        let (me, now_ms) = (self.me().clone(), self.now_ms);
+        match self.conversation(&with).update(message, &me, now_ms) {
+            conversation::Action::None => Action::None,
+            conversation::Action::Page(page) => Action::Run(self.history(page)),
+            conversation::Action::Send { text, client_id } => {
+                let key = client_id.clone();
+                let send = self.line.send_chat(with.clone(), text, client_id);
+                let sent = move |result| Message::Conversation(with.clone(), conversation::Message::Sent(key.clone(), result));
+                Action::Run(send.map(sent))
+            }
+            conversation::Action::Ring => {
+                let step = self.phone.ring(with);
+                self.follow(step)
+            }
+            conversation::Action::Remove => {
+                self.buddies.select(None);
+                Action::Run(self.line.remove_buddy(with).map(Message::Done))
+            }
+        }
+    }
+
+    fn history(&self, page: proto::api::PageHistory) -> Task<Message> {
+        let (with, asked) = (page.with.clone(), page.clone());
+        self.line
+            .history(page)
+            .map(move |result| Message::Conversation(with.clone(), conversation::Message::Paged(asked.clone(), result)))
+    }
+
+    fn conversation(&mut self, with: &Name) -> &mut Conversation {
+        self.conversations.entry(with.key()).or_insert_with(|| Conversation::new(with.clone()))
+    }
+
+    /// Whether the person sees this conversation now.
+    fn is_open(&self, with: &Name) -> bool {
+        match &self.phone {
+            Phone::Talking(call) => call.chats_with().is_some_and(|name| name.is(with)),
+            _ => self.buddies.selected().is_some_and(|name| name.is(with)),
+        }
+    }
+
+    fn in_call(&mut self, message: call::Message) -> Action {
+        let Phone::Talking(call) = &mut self.phone else { return Action::None };
+        match call.update(message, self.now) {
+            call::Action::None => Action::None,
+            call::Action::Run(task) => Action::Run(task.map(Message::Call)),
+            call::Action::SetMedia(media) => {
+                let id = call.id().clone();
+                Action::Run(self.line.set_media(id, media).map(Message::Done))
+            }
+            call::Action::OpenChat => Action::Run(self.open_chat()),
+            call::Action::HangUp => {
+                let step = self.phone.hang_up();
+                self.follow(step)
+            }
+        }
+    }
+
+    /// Whom the call's chat is with may have changed.
+    fn open_chat(&mut self) -> Task<Message> {
+        let Phone::Talking(call) = &self.phone else { return Task::none() };
+        let Some(name) = call.chats_with().cloned() else { return Task::none() };
+        let page = self.conversation(&name).open();
+        page.map_or_else(Task::none, |page| self.history(page))
+    }
+
+    /// Does what the phone wants done.
+    fn follow(&mut self, step: Step) -> Action {
+        match step {
+            Step::None => Action::None,
+            Step::Tell(kind, text) => Action::Tell(kind, text, Task::none()),
+            Step::Ring(to) => {
+                let whom = to.clone();
+                let ring = self.line.ring(to);
+                Action::Run(ring.map(move |result| Message::Phone(phone::Message::Placed(whom.clone(), result))))
+            }
+            Step::Accept(id) => {
+                let accept = self.line.accept(id.clone());
+                Action::Run(accept.map(move |result| Message::Phone(phone::Message::Accepted(id.clone(), result))))
+            }
+            Step::Decline(id) => Action::Run(self.line.decline(id).map(Message::Done)),
+            Step::Cancel(id) => Action::Run(self.line.cancel(id).map(Message::Done)),
+            Step::Join(joined) => Action::Run(self.join(joined)),
+            Step::Changed => {
+                let Phone::Talking(call) = &mut self.phone else { return Action::None };
+                let redraws = call.people_changed().map(Message::Call);
+                Action::Run(Task::batch([redraws, self.open_chat()]))
+            }
+            Step::Leave(id, talk) => {
+                // Dropping it ends capture and lanes before the relay is told.
+                drop(talk);
+                Action::Run(self.line.leave(id).map(Message::Done))
+            }
+        }
+    }
+
+    fn join(&mut self, joined: Joined) -> Task<Message> {
+        let engine = self.line.session().map(|session| {
+            let (sender, updates) = futures::channel::mpsc::unbounded();
+            (engine::Engine::start(session, &joined, self.setup.clone(), sender), updates)
+        });
+        let (call, task) = Call::new(joined, self.line.me(), &self.setup, engine, self.now);
+        let media = self.line.set_media(call.id().clone(), call.media());
+        self.phone = Phone::Talking(Box::new(call));
+        Task::batch([task.map(Message::Call), media.map(Message::Done), self.open_chat()])
+    }
+
+    fn shortcut(&mut self, shortcut: Shortcut) -> Action {
+        match (&self.phone, shortcut) {
+            (Phone::Talking(_), Shortcut::Mute) => self.in_call(call::Message::MutePressed),
+            (Phone::Talking(_), Shortcut::Camera) => self.in_call(call::Message::CameraPressed),
+            (Phone::Talking(_) | Phone::Calling(_), Shortcut::HangUp) => {
+                let step = self.phone.hang_up();
+                self.follow(step)
+            }
+            (Phone::Rung { .. }, Shortcut::Confirm) => self.update(Message::Phone(phone::Message::AcceptPressed)),
+            (Phone::Rung { .. }, Shortcut::Dismiss) => self.update(Message::Phone(phone::Message::DeclinePressed)),
+            (Phone::Calling(_), Shortcut::Dismiss) => self.update(Message::Phone(phone::Message::CancelPressed)),
+            (Phone::Over { .. }, Shortcut::Dismiss | Shortcut::Confirm) => {
+                self.update(Message::Phone(phone::Message::ClosePressed))
+            }
+            (_, Shortcut::Dismiss) => {
+                self.buddies.dismiss();
+                Action::None
+            }
+            _ => Action::None,
+        }
+    }
+
+    fn tick(&mut self, now: Instant, now_ms: u64) -> Action {
+        self.now = now;
+        if self.zone == Zone::Local {
+            self.now_ms = now_ms;
+        }
+        if let Phone::Talking(call) = &mut self.phone {
+            call.tick(now);
+        }
+        Action::None
+    }
+
+    /// Pictures for a call without a relay.
+    pub fn pretend_pictures(&mut self, own: &codecs::Frame, others: &codecs::Frame) {
+        if let Phone::Talking(call) = &mut self.phone {
+            call.pretend(own, others);
+        }
+    }
+
+    /// Whether this person may be rung and written to.
+    fn is_mutual(&self, name: &Name) -> bool {
+        self.buddies.relation_of(name) == Some(Relation::Mutual)
+    }
+}
+
+fn into_task(action: Action) -> Task<Message> {
+    match action {
+        Action::Run(task) | Action::Tell(_, _, task) => task,
+        _ => Task::none(),
+    }
+}
+
+/// The action, and the task beside it.
+fn and(action: Action, task: Task<Message>) -> Action {
+    match action {
+        Action::None => Action::Run(task),
+        Action::Run(first) => Action::Run(Task::batch([first, task])),
+        Action::Tell(kind, text, first) => Action::Tell(kind, text, Task::batch([first, task])),
+        other => other,
+    }
+}

@@ -1,0 +1,285 @@
+//! A call: who is in it, what is shown of them, and how it fares.
+
+mod controls;
+mod figures;
+mod stage;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::{Duration, Instant},
+};
+
+use futures::channel::mpsc::UnboundedReceiver;
+use iced::{Task, task};
+use media::{Slot, Trouble};
+use proto::{
+    CallId, Name, PeerId,
+    api::{Joined, SetMedia},
+    model::{self, Peer},
+};
+
+use crate::{
+    engine::{Device, Engine, Figures, LaneHealth, Setup, Update},
+    ui::{pacer, when, widget::video::Feed},
+};
+
+pub struct Call {
+    call: model::Call,
+    me: PeerId,
+    my_name: Name,
+    /// None where there is no relay.
+    engine: Option<Engine>,
+    feeds: HashMap<PeerId, Feed>,
+    preview: Feed,
+    /// Whose picture is large.
+    main: Option<PeerId>,
+    muted: bool,
+    camera_on: bool,
+    has_camera: bool,
+    has_microphone: bool,
+    chat_open: bool,
+    figures_open: bool,
+    health: LaneHealth,
+    troubles: BTreeMap<u8, (Device, Trouble)>,
+    figures: Option<Figures>,
+    started: Instant,
+    now: Instant,
+    /// Ends the watch over the slots when the call goes.
+    redraws: Option<task::Handle>,
+    updates: Option<task::Handle>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Message {
+    MutePressed,
+    CameraPressed,
+    HangUpPressed,
+    ChatPressed,
+    FiguresPressed,
+    PeerPressed(PeerId),
+    TroubleDismissed(Device),
+    Engine(Update),
+}
+
+pub enum Action {
+    None,
+    Run(Task<Message>),
+    SetMedia(SetMedia),
+    /// The chat was opened, or is with another person now.
+    OpenChat,
+    HangUp,
+}
+
+impl Call {
+    pub fn new(
+        joined: Joined,
+        my_name: &Name,
+        setup: &Setup,
+        engine: Option<(Engine, UnboundedReceiver<Update>)>,
+        now: Instant,
+    ) -> (Self, Task<Message>) {
+        let (engine, updates) = engine.unzip();
+        let (listen, updates) = updates.map(|updates| Task::run(updates, Message::Engine).abortable()).unzip();
+        let preview = Feed::new(engine.as_ref().map_or_else(Slot::new, Engine::preview));
+        let mut call = Self {
+            call: joined.call,
+            me: joined.me,
+            my_name: my_name.clone(),
+            engine,
+            feeds: HashMap::new(),
+            preview,
+            main: None,
+            muted: !setup.sends_audio(),
+            camera_on: setup.sends_video(),
+            has_camera: setup.sends_video(),
+            has_microphone: setup.sends_audio(),
+            chat_open: true,
+            figures_open: false,
+            health: LaneHealth::Live,
+            troubles: BTreeMap::new(),
+            figures: None,
+            started: now,
+            now,
+            redraws: None,
+            updates: updates.map(task::Handle::abort_on_drop),
+        };
+        let redraws = call.people_changed();
+        (call, Task::batch([listen.unwrap_or_else(Task::none), redraws]))
+    }
+
+    pub fn id(&self) -> &CallId {
+        &self.call.id
+    }
+
+    /// What this person sends.
+    pub fn media(&self) -> SetMedia {
+        SetMedia { audio: !self.muted, video: self.camera_on }
+    }
+
+    /// Everyone else, for a sentence.
+    pub fn others(&self) -> String {
+        let names: Vec<_> = self.peers().map(|peer| peer.name.as_str()).collect();
+        match names.as_slice() {
+            [] => "The other".to_owned(),
+            [one] => (*one).to_owned(),
+            [first @ .., last] => format!("{} and {last}", first.join(", ")),
+        }
+    }
+
+    pub fn lasted(&self) -> String {
+        when::lasted(self.now.saturating_duration_since(self.started))
+    }
+
+    /// With whom the chat beside the pictures is, while it is open.
+    pub fn chats_with(&self) -> Option<&Name> {
+        self.partner().filter(|_| self.chat_open)
+    }
+
+    /// Whose picture is large.
+    pub fn partner(&self) -> Option<&Name> {
+        self.main_peer().map(|peer| &peer.name)
+    }
+
+    pub fn tick(&mut self, now: Instant) {
+        self.now = now;
+    }
+
+    /// Replaces who is in the call. Follow it with [`Call::people_changed`].
+    pub fn set_people(&mut self, call: model::Call) {
+        if let Some(engine) = &self.engine {
+            engine.call_changed(&self.call, &call);
+        }
+        self.call = call;
+    }
+
+    /// Looks at the pictures of those who are in the call now.
+    pub fn people_changed(&mut self) -> Task<Message> {
+        let peers: Vec<_> = self.peers().map(|peer| peer.peer).collect();
+        let same = peers.len() == self.feeds.len() && peers.iter().all(|peer| self.feeds.contains_key(peer));
+        self.feeds.retain(|peer, _| peers.contains(peer));
+        for peer in &peers {
+            let engine = &self.engine;
+            let slot = || engine.as_ref().map_or_else(Slot::new, |engine| engine.picture(*peer));
+            self.feeds.entry(*peer).or_insert_with(|| Feed::new(slot()));
+        }
+        let lost = self.main.is_none_or(|main| !peers.contains(&main));
+        if lost {
+            self.main = peers.first().copied();
+        }
+        if same && !lost && self.redraws.is_some() {
+            return Task::none();
+        }
+        self.watch()
+    }
+
+    /// Has the window redrawn for each new picture of the large one, the others along with it.
+    fn watch(&mut self) -> Task<Message> {
+        self.redraws = None;
+        if self.engine.is_none() {
+            return Task::none();
+        }
+        let others = self.feeds.iter().filter(|(peer, _)| Some(**peer) != self.main).map(|(_, feed)| feed.slot.clone());
+        let others: Vec<_> = others.chain([self.preview.slot.clone()]).collect();
+        let first = self.main.and_then(|main| self.feeds.get(&main)).map_or_else(Slot::new, |feed| feed.slot.clone());
+        let (task, handle) = pacer::redraw(first, others);
+        self.redraws = Some(handle);
+        task
+    }
+
+    pub fn update(&mut self, message: Message, now: Instant) -> Action {
+        match message {
+            Message::MutePressed if self.has_microphone => {
+                self.muted = !self.muted;
+                if let Some(engine) = &self.engine {
+                    engine.set_muted(self.muted);
+                }
+                Action::SetMedia(self.media())
+            }
+            Message::CameraPressed if self.has_camera => {
+                self.camera_on = !self.camera_on;
+                if let Some(engine) = &self.engine {
+                    engine.set_camera_on(self.camera_on);
+                }
+                Action::SetMedia(self.media())
+            }
+            Message::MutePressed | Message::CameraPressed => Action::None,
+            Message::HangUpPressed => Action::HangUp,
+            Message::ChatPressed => {
+                self.chat_open = !self.chat_open;
+                if self.chat_open { Action::OpenChat } else { Action::None }
+            }
+            Message::FiguresPressed => {
+                self.figures_open = !self.figures_open;
+                Action::None
+            }
+            Message::PeerPressed(peer) => {
+                self.main = Some(peer);
+                Action::Run(self.watch())
+            }
+            Message::TroubleDismissed(device) => {
+                self.troubles.remove(&order(device));
+                Action::None
+            }
+            Message::Engine(update) => {
+                self.now = now.max(self.now);
+                self.hear(update);
+                Action::None
+            }
+        }
+    }
+
+    fn hear(&mut self, update: Update) {
+        match update {
+            Update::Trouble { device, trouble: Some(trouble) } => {
+                self.troubles.insert(order(device), (device, trouble));
+            }
+            Update::Trouble { device, trouble: None } => {
+                self.troubles.remove(&order(device));
+            }
+            Update::Lanes(health) => self.health = health,
+            Update::Figures(figures) => self.figures = Some(figures),
+            Update::PictureStarted(_) => {}
+        }
+    }
+
+    fn peers(&self) -> impl Iterator<Item = &Peer> {
+        self.call.peers.iter().filter(|peer| peer.peer != self.me)
+    }
+
+    fn main_peer(&self) -> Option<&Peer> {
+        self.peers().find(|peer| Some(peer.peer) == self.main).or_else(|| self.peers().next())
+    }
+
+    /// How long the way to the relay has been broken.
+    fn away(&self) -> Option<(Duration, &str)> {
+        match &self.health {
+            LaneHealth::Reconnecting { since, reason } => Some((self.now.saturating_duration_since(*since), reason)),
+            _ => None,
+        }
+    }
+
+    /// Pictures for a call without a relay.
+    pub fn pretend(&mut self, own: &codecs::Frame, others: &codecs::Frame) {
+        self.preview.slot.put(own.clone());
+        for feed in self.feeds.values() {
+            feed.slot.put(others.clone());
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if let Some(engine) = &self.engine {
+            engine.stop();
+        }
+    }
+}
+
+/// Troubles are shown in this order.
+fn order(device: Device) -> u8 {
+    match device {
+        Device::Camera => 0,
+        Device::Microphone => 1,
+        Device::Speaker => 2,
+    }
+}

@@ -1,0 +1,120 @@
+//! What can be done in a call, and what stands in its way.
+
+use iced::{
+    Center, Element, Fill,
+    widget::{button, column, container, row, text::IntoFragment, tooltip::Position},
+};
+
+use super::{Call, Message};
+use crate::{
+    engine::LaneHealth,
+    ui::{
+        icon::{self, Icon, icon},
+        keys,
+        theme::{self, spacing, text},
+        widget::{avatar, hint::hint},
+    },
+};
+
+/// A connection away for less than this is no news: the picture has hardly stopped.
+const SHORT: std::time::Duration = std::time::Duration::from_millis(700);
+
+impl Call {
+    pub fn controls(&self) -> Element<'_, Message> {
+        let mute = match (self.has_microphone, self.muted) {
+            (false, _) => control("mute", Icon::MicOff, "No microphone", false, None),
+            (true, true) => control("mute", Icon::MicOff, format!("Unmute ({})", keys::MUTE), false, Some(Message::MutePressed)),
+            (true, false) => control("mute", Icon::Mic, format!("Mute ({})", keys::MUTE), true, Some(Message::MutePressed)),
+        };
+        let camera = match (self.has_camera, self.camera_on) {
+            (false, _) => control("camera", Icon::VideoOff, "No camera", false, None),
+            (true, true) => {
+                control("camera", Icon::Video, format!("Camera off ({})", keys::CAMERA), true, Some(Message::CameraPressed))
+            }
+            (true, false) => {
+                control("camera", Icon::VideoOff, format!("Camera on ({})", keys::CAMERA), false, Some(Message::CameraPressed))
+            }
+        };
+        let hang_up = button(sign(Icon::PhoneOff))
+            .width(spacing::CONTROL * 1.5)
+            .height(spacing::CONTROL)
+            .style(theme::button::danger)
+            .on_press(Message::HangUpPressed);
+        let hang_up = hint(container(hang_up).id("hang-up"), format!("Hang up ({})", keys::HANG_UP), Position::Top);
+        let middle = row![mute, camera, hang_up].spacing(spacing::M).align_y(Center);
+        let right = row![
+            toggle("figures", Icon::Activity, "How the call fares", self.figures_open, Message::FiguresPressed),
+            toggle("chat", Icon::MessageCircle, "Chat", self.chat_open, Message::ChatPressed),
+        ]
+        .spacing(spacing::S);
+        let bar = row![container(self.state()).width(Fill), middle, container(right).width(Fill).align_x(iced::Alignment::End),];
+        container(bar.spacing(spacing::M).align_y(Center)).padding([spacing::S, spacing::M]).into()
+    }
+
+    /// How long, and how the connection is.
+    fn state(&self) -> Element<'_, Message> {
+        let (dot, words) = match (&self.health, self.away()) {
+            (LaneHealth::Ended { .. }, _) => (avatar::dot(|palette| palette.danger), "Ended".to_owned()),
+            (_, Some((away, _))) if away >= SHORT => {
+                (avatar::dot(|palette| palette.warning), format!("Reconnecting\u{2026} {} s", away.as_secs()))
+            }
+            _ => (avatar::dot(|palette| palette.good), "Connected".to_owned()),
+        };
+        column![text::strong(self.lasted()), row![dot, text::caption(words)].spacing(spacing::XS).align_y(Center),].into()
+    }
+
+    /// What is wrong with the connection and the devices, above the pictures.
+    pub fn banners(&self) -> Option<Element<'_, Message>> {
+        let away = self.away().filter(|(away, _)| *away >= SHORT).map(|(_, reason)| {
+            banner(Icon::WifiOff, format!("The connection is gone; it is tried again all the time. {reason}"), None)
+        });
+        let ended = match &self.health {
+            LaneHealth::Ended { reason } => Some(banner(Icon::WifiOff, format!("The call can't go on. {reason}"), None)),
+            _ => None,
+        };
+        let troubles = self
+            .troubles
+            .values()
+            .map(|(device, trouble)| banner(Icon::TriangleAlert, trouble.to_string(), Some(Message::TroubleDismissed(*device))));
+        let list: Vec<_> = away.into_iter().chain(ended).chain(troubles).collect();
+        (!list.is_empty()).then(|| column(list).spacing(spacing::S).into())
+    }
+}
+
+fn sign<'a>(which: Icon) -> Element<'a, Message> {
+    container(icon(which, icon::MEDIUM)).center(Fill).into()
+}
+
+fn control<'a>(
+    id: &'static str,
+    which: Icon,
+    says: impl IntoFragment<'a>,
+    usual: bool,
+    message: Option<Message>,
+) -> Element<'a, Message> {
+    let button = button(sign(which))
+        .width(spacing::CONTROL)
+        .height(spacing::CONTROL)
+        .padding(0)
+        .style(theme::button::control(usual))
+        .on_press_maybe(message);
+    hint(container(button).id(id), says, Position::Top)
+}
+
+fn toggle<'a>(id: &'static str, which: Icon, says: &'a str, open: bool, message: Message) -> Element<'a, Message> {
+    let button = button(sign(which))
+        .width(spacing::CONTROL)
+        .height(spacing::CONTROL)
+        .padding(0)
+        .style(theme::button::toggle(open))
+        .on_press(message);
+    hint(container(button).id(id), says, Position::Top)
+}
+
+fn banner<'a>(which: Icon, says: String, dismiss: Option<Message>) -> Element<'a, Message> {
+    let sign = icon(which, icon::MEDIUM).style(text::warning);
+    let close = dismiss
+        .map(|message| button(icon(Icon::X, icon::SMALL)).padding(spacing::XS).style(theme::button::quiet).on_press(message));
+    let line = row![sign, text::body(says).width(Fill)].push(close).spacing(spacing::S).align_y(Center);
+    container(line).padding([spacing::S, spacing::M]).style(theme::container::warning).into()
+}

@@ -1,0 +1,125 @@
+//! The pictures: one large, the others in a row, the own one in a corner.
+
+use iced::{
+    Alignment, Center, Element, Fill,
+    widget::{button, center, column, container, row, space, stack},
+};
+use proto::model::Peer;
+
+use super::{Call, Message};
+use crate::ui::{
+    icon::{self, Icon, icon},
+    theme::{self, spacing, text},
+    widget::{avatar, video::Video},
+};
+
+impl Call {
+    pub fn stage(&self, scale: f32) -> Element<'_, Message> {
+        let ground = container(space()).width(Fill).height(Fill).style(theme::container::stage);
+        let large = self.main_peer().map_or_else(nobody, |peer| self.large(peer, scale));
+        let above = column![
+            self.marks(),
+            space().height(Fill),
+            row![self.filmstrip(scale), space().width(Fill), self.own(scale)].align_y(Alignment::End)
+        ]
+        .padding(spacing::M);
+        stack![ground, large, above].width(Fill).height(Fill).into()
+    }
+
+    fn large<'a>(&'a self, peer: &'a Peer, scale: f32) -> Element<'a, Message> {
+        let waiting =
+            if peer.video { format!("Waiting for {}\u{2019}s picture\u{2026}", peer.name) } else { "Camera off".into() };
+        let instead = center(
+            column![
+                avatar::avatar(&peer.name, spacing::AVATAR_L),
+                text::lead(peer.name.as_str()).style(text::on_stage),
+                text::caption(waiting).style(text::on_stage_muted),
+            ]
+            .spacing(spacing::M)
+            .align_x(Center),
+        );
+        self.picture(peer, scale, instead, spacing::RADIUS_L)
+    }
+
+    fn picture<'a>(
+        &'a self,
+        peer: &'a Peer,
+        scale: f32,
+        instead: impl Into<Element<'a, Message>>,
+        radius: f32,
+    ) -> Element<'a, Message> {
+        match self.feeds.get(&peer.peer) {
+            Some(feed) => Video::new(feed, scale, instead).shown(peer.video).still(self.engine.is_none()).radius(radius).into(),
+            None => instead.into(),
+        }
+    }
+
+    /// Who is large, and what they have switched off.
+    fn marks(&self) -> Element<'_, Message> {
+        let Some(peer) = self.main_peer() else { return space().into() };
+        let name = row![text::body(peer.name.as_str()).style(text::on_stage)];
+        let mut line = name.spacing(spacing::S).align_y(Center);
+        if !peer.audio {
+            line = line.push(icon(Icon::MicOff, icon::SMALL).style(text::on_stage));
+            line = line.push(text::caption("muted").style(text::on_stage_muted));
+        }
+        if !peer.video {
+            line = line.push(icon(Icon::VideoOff, icon::SMALL).style(text::on_stage));
+            line = line.push(text::caption("camera off").style(text::on_stage_muted));
+        }
+        let name = container(line).padding([spacing::XS, spacing::M]).style(theme::container::over_picture);
+        row![name, space().width(Fill)].push(self.figures_line()).align_y(Alignment::Start).spacing(spacing::S).into()
+    }
+
+    /// The others in the call, in a row; pressing one makes it large.
+    fn filmstrip(&self, scale: f32) -> Element<'_, Message> {
+        let large = self.main_peer().map(|peer| peer.peer);
+        let tiles = self.peers().filter(|peer| Some(peer.peer) != large).map(|peer| self.tile(peer, scale));
+        row(tiles).spacing(spacing::S).into()
+    }
+
+    fn tile<'a>(&'a self, peer: &'a Peer, scale: f32) -> Element<'a, Message> {
+        let (width, height) = spacing::TILE;
+        let instead = center(avatar::avatar(&peer.name, spacing::AVATAR_M));
+        let muted = (!peer.audio).then(|| icon(Icon::MicOff, icon::SMALL).style(text::on_stage));
+        let name = row![text::caption(peer.name.as_str()).style(text::on_stage)].push(muted).spacing(spacing::XS);
+        let name = container(name).padding([0.0, spacing::S]).style(theme::container::over_picture);
+        let picture = container(self.picture(peer, scale, instead, spacing::RADIUS_M)).style(theme::container::stage_raised);
+        let foot = container(name).padding(spacing::XS).width(Fill).height(Fill).align_y(Alignment::End);
+        button(stack![picture, foot])
+            .width(width)
+            .height(height)
+            .padding(0)
+            .style(theme::button::bare)
+            .on_press(Message::PeerPressed(peer.peer))
+            .into()
+    }
+
+    /// What the others see of this person, as in a mirror.
+    fn own(&self, scale: f32) -> Element<'_, Message> {
+        let (width, height) = spacing::PREVIEW;
+        let why = if !self.has_camera {
+            "No camera"
+        } else if self.camera_on {
+            "Starting\u{2026}"
+        } else {
+            "Camera off"
+        };
+        let instead = center(
+            column![avatar::avatar(&self.my_name, spacing::AVATAR_M), text::caption(why).style(text::on_stage_muted)]
+                .spacing(spacing::S)
+                .align_x(Center),
+        );
+        let video = Video::new(&self.preview, scale, instead)
+            .mirrored()
+            .covering()
+            .shown(self.camera_on)
+            .still(self.engine.is_none())
+            .radius(spacing::RADIUS_M);
+        container(video).width(width).height(height).style(theme::container::stage_raised).into()
+    }
+}
+
+fn nobody<'a>() -> Element<'a, Message> {
+    center(text::body("Nobody else is here any more.").style(text::on_stage_muted)).into()
+}

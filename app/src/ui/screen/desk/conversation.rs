@@ -1,0 +1,254 @@
+//! What two people write to each other.
+
+pub mod view;
+
+use proto::{
+    Name,
+    api::{History, PageHistory},
+    limits::TEXT_MAX,
+    model,
+};
+
+use crate::ui::notice::Notice;
+
+/// Messages fetched at once: more than a tall window shows.
+const PAGE: u32 = 40;
+
+#[derive(Debug)]
+pub struct Conversation {
+    with: Name,
+    /// By rising number; what has none yet comes last.
+    entries: Vec<Entry>,
+    /// There are older messages at the relay.
+    more: bool,
+    loading: Loading,
+    draft: String,
+    unread: usize,
+    error: Option<String>,
+    /// Makes the ids of own messages differ.
+    sent: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loading {
+    /// Nothing was fetched yet.
+    Never,
+    Now,
+    Done,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    id: Option<u64>,
+    client_id: String,
+    mine: bool,
+    text: String,
+    at_ms: u64,
+    delivery: Delivery,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Delivery {
+    Sending,
+    Sent,
+    Failed(String),
+}
+
+#[derive(Debug, Clone)]
+pub enum Message {
+    DraftChanged(String),
+    SendPressed,
+    RetryPressed(String),
+    Sent(String, Result<model::Message, Notice>),
+    Paged(PageHistory, Result<History, Notice>),
+    OlderPressed,
+    /// How near the top the person has scrolled, in pixels.
+    Scrolled(f32),
+    CallPressed,
+    RemovePressed,
+}
+
+#[derive(Debug)]
+pub enum Action {
+    None,
+    Page(PageHistory),
+    Send { text: String, client_id: String },
+    Ring,
+    Remove,
+}
+
+/// Older messages are fetched when the person is this near the top, in pixels.
+const NEAR_TOP: f32 = 80.0;
+
+impl Conversation {
+    pub fn new(with: Name) -> Self {
+        Self {
+            with,
+            entries: Vec::new(),
+            more: false,
+            loading: Loading::Never,
+            draft: String::new(),
+            unread: 0,
+            error: None,
+            sent: 0,
+        }
+    }
+
+    pub fn unread(&self) -> usize {
+        self.unread
+    }
+
+    /// The person looks at it: nothing is unread, and the first time the newest messages are wanted.
+    pub fn open(&mut self) -> Option<PageHistory> {
+        self.unread = 0;
+        if self.loading != Loading::Never {
+            return None;
+        }
+        self.loading = Loading::Now;
+        Some(PageHistory { with: self.with.clone(), before: None, after: None, limit: Some(PAGE) })
+    }
+
+    /// What has been missed since the last known message, if any of it is known.
+    pub fn catch_up(&mut self) -> Option<PageHistory> {
+        if self.loading != Loading::Done {
+            return None;
+        }
+        let after = self.entries.iter().filter_map(|entry| entry.id).max();
+        self.loading = Loading::Now;
+        Some(PageHistory { with: self.with.clone(), before: None, after, limit: Some(PAGE) })
+    }
+
+    /// A message from the event lane.
+    pub fn arrive(&mut self, message: model::Message, mine: bool, open: bool) {
+        let known = self.entries.iter().any(|entry| entry.id == Some(message.id.0));
+        if !known && !mine && !open {
+            self.unread += 1;
+        }
+        self.put(message, mine);
+    }
+
+    pub fn update(&mut self, message: Message, me: &Name, now_ms: u64) -> Action {
+        match message {
+            Message::DraftChanged(draft) => {
+                self.draft = draft;
+                self.error = None;
+                Action::None
+            }
+            Message::SendPressed => self.send(now_ms),
+            Message::RetryPressed(client_id) => self.retry(client_id),
+            Message::Sent(_, Ok(message)) => {
+                self.put(message, true);
+                Action::None
+            }
+            Message::Sent(client_id, Err(notice)) => {
+                // The event lane may have brought it meanwhile: then it was sent after all.
+                let waiting = |entry: &&mut Entry| entry.client_id == client_id && entry.delivery == Delivery::Sending;
+                if let Some(entry) = self.entries.iter_mut().find(waiting) {
+                    entry.delivery = Delivery::Failed(notice.text);
+                }
+                Action::None
+            }
+            Message::Paged(page, result) => self.paged(&page, result, me),
+            Message::OlderPressed => self.older(),
+            Message::Scrolled(from_top) if from_top < NEAR_TOP => self.older(),
+            Message::Scrolled(_) => Action::None,
+            Message::CallPressed => Action::Ring,
+            Message::RemovePressed => Action::Remove,
+        }
+    }
+
+    fn send(&mut self, now_ms: u64) -> Action {
+        let text = self.draft.trim().to_owned();
+        if text.is_empty() {
+            return Action::None;
+        }
+        let length = text.chars().count();
+        if length > TEXT_MAX {
+            self.error = Some(format!("A message has at most {TEXT_MAX} characters; this one has {length}."));
+            return Action::None;
+        }
+        self.draft.clear();
+        self.sent += 1;
+        let client_id = format!("{:x}-{:x}-{:x}", std::process::id(), now_ms, self.sent);
+        self.entries.push(Entry {
+            id: None,
+            client_id: client_id.clone(),
+            mine: true,
+            text: text.clone(),
+            at_ms: now_ms,
+            delivery: Delivery::Sending,
+        });
+        Action::Send { text, client_id }
+    }
+
+    fn retry(&mut self, client_id: String) -> Action {
+        let failed = |entry: &&mut Entry| entry.client_id == client_id && matches!(entry.delivery, Delivery::Failed(_));
+        match self.entries.iter_mut().find(failed) {
+            Some(entry) => {
+                entry.delivery = Delivery::Sending;
+                // The same id: if the relay got it the first time, there is still one message.
+                Action::Send { text: entry.text.clone(), client_id }
+            }
+            None => Action::None,
+        }
+    }
+
+    fn older(&mut self) -> Action {
+        let first = self.entries.iter().find_map(|entry| entry.id);
+        if !self.more || self.loading != Loading::Done || first.is_none() {
+            return Action::None;
+        }
+        self.loading = Loading::Now;
+        Action::Page(PageHistory { with: self.with.clone(), before: first, after: None, limit: Some(PAGE) })
+    }
+
+    fn paged(&mut self, page: &PageHistory, result: Result<History, Notice>, me: &Name) -> Action {
+        let first_page = page.before.is_none() && page.after.is_none();
+        match result {
+            Ok(history) => {
+                self.loading = Loading::Done;
+                self.error = None;
+                if page.after.is_none() {
+                    self.more = history.more;
+                }
+                for message in history.messages {
+                    let mine = message.from.is(me);
+                    self.put(message, mine);
+                }
+                // A long absence: there may be more than one page of it.
+                if page.after.is_some() && history.more {
+                    return self.catch_up().map_or(Action::None, Action::Page);
+                }
+            }
+            Err(notice) => {
+                self.loading = if first_page { Loading::Never } else { Loading::Done };
+                self.error = Some(notice.text);
+            }
+        }
+        Action::None
+    }
+
+    /// Puts a message where it belongs, in place of what is known of it.
+    fn put(&mut self, message: model::Message, mine: bool) {
+        let same = |entry: &Entry| {
+            entry.id == Some(message.id.0) || entry.id.is_none() && entry.mine && mine && entry.client_id == message.client_id
+        };
+        self.entries.retain(|entry| !same(entry));
+        let id = message.id.0;
+        let place = self.entries.partition_point(|entry| entry.id.is_some_and(|other| other < id));
+        self.entries.insert(
+            place,
+            Entry {
+                id: Some(id),
+                client_id: message.client_id,
+                mine,
+                text: message.text,
+                at_ms: message.sent_at_ms,
+                delivery: Delivery::Sent,
+            },
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

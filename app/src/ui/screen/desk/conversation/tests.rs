@@ -1,0 +1,132 @@
+use proto::MessageId;
+
+use super::*;
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+fn from(sender: &str, id: u64, client_id: &str) -> model::Message {
+    let to = if sender == "Ana" { "Ben" } else { "Ana" };
+    model::Message {
+        id: MessageId(id),
+        from: name(sender),
+        to: name(to),
+        text: format!("text {id}"),
+        sent_at_ms: id * 1000,
+        client_id: client_id.into(),
+    }
+}
+
+fn update(conversation: &mut Conversation, message: Message) -> Action {
+    conversation.update(message, &name("Ana"), 5000)
+}
+
+fn texts(conversation: &Conversation) -> Vec<&str> {
+    conversation.entries.iter().map(|entry| entry.text.as_str()).collect()
+}
+
+fn write(conversation: &mut Conversation, text: &str) -> String {
+    update(conversation, Message::DraftChanged(text.into()));
+    match update(conversation, Message::SendPressed) {
+        Action::Send { client_id, .. } => client_id,
+        other => panic!("not sent: {other:?}"),
+    }
+}
+
+#[test]
+fn an_own_message_is_one_message_whatever_comes_first() {
+    for event_first in [true, false] {
+        let mut ana = Conversation::new(name("Ben"));
+        let id = write(&mut ana, " hello ");
+        assert_eq!((texts(&ana), ana.draft.as_str()), (vec!["hello"], ""));
+        let sent = Message::Sent(id.clone(), Ok(from("Ana", 7, &id)));
+        if event_first {
+            ana.arrive(from("Ana", 7, &id), true, false);
+            update(&mut ana, sent);
+        } else {
+            update(&mut ana, sent);
+            ana.arrive(from("Ana", 7, &id), true, false);
+        }
+        assert_eq!(ana.entries.len(), 1);
+        assert_eq!(ana.entries[0].delivery, Delivery::Sent);
+        assert_eq!(ana.unread(), 0);
+    }
+}
+
+#[test]
+fn a_failed_message_can_be_sent_again_under_the_same_id() {
+    let mut ana = Conversation::new(name("Ben"));
+    let id = write(&mut ana, "hello");
+    update(&mut ana, Message::Sent(id.clone(), Err(Notice::new("no network"))));
+    assert_eq!(ana.entries[0].delivery, Delivery::Failed("no network".into()));
+    let Action::Send { client_id, text } = update(&mut ana, Message::RetryPressed(id.clone())) else { panic!("not sent") };
+    assert_eq!((client_id, text.as_str()), (id.clone(), "hello"));
+    // Pressed twice: it is under way already.
+    assert!(matches!(update(&mut ana, Message::RetryPressed(id)), Action::None));
+}
+
+#[test]
+fn messages_stand_in_order_and_once() {
+    let mut ana = Conversation::new(name("Ben"));
+    assert!(ana.open().is_some());
+    assert!(ana.open().is_none());
+    let pending = write(&mut ana, "on its way");
+    ana.arrive(from("Ben", 9, ""), false, true);
+    ana.arrive(from("Ben", 8, ""), false, true);
+    let page = PageHistory { with: name("Ben"), before: None, after: None, limit: None };
+    let history = History { messages: vec![from("Ben", 7, ""), from("Ben", 8, "")], more: true };
+    update(&mut ana, Message::Paged(page, Ok(history)));
+    assert_eq!(texts(&ana), ["text 7", "text 8", "text 9", "on its way"]);
+    update(&mut ana, Message::Sent(pending.clone(), Ok(from("Ana", 10, &pending))));
+    assert_eq!(texts(&ana), ["text 7", "text 8", "text 9", "text 10"]);
+}
+
+#[test]
+fn older_messages_come_page_by_page() {
+    let mut ana = Conversation::new(name("Ben"));
+    let first = ana.open().unwrap();
+    assert!(matches!(update(&mut ana, Message::OlderPressed), Action::None));
+    update(&mut ana, Message::Paged(first, Ok(History { messages: vec![from("Ben", 7, "")], more: true })));
+    assert!(matches!(update(&mut ana, Message::Scrolled(500.0)), Action::None));
+    let Action::Page(older) = update(&mut ana, Message::Scrolled(0.0)) else { panic!("no page asked for") };
+    assert_eq!(older.before, Some(7));
+    assert!(matches!(update(&mut ana, Message::Scrolled(0.0)), Action::None), "one page at a time");
+    update(&mut ana, Message::Paged(older, Ok(History { messages: vec![from("Ben", 3, "")], more: false })));
+    assert!(matches!(update(&mut ana, Message::OlderPressed), Action::None));
+    assert_eq!(texts(&ana), ["text 3", "text 7"]);
+}
+
+#[test]
+fn what_was_missed_is_fetched_after_an_absence() {
+    let mut ana = Conversation::new(name("Ben"));
+    assert!(ana.catch_up().is_none(), "what was never opened is fetched when it is");
+    let first = ana.open().unwrap();
+    update(&mut ana, Message::Paged(first, Ok(History { messages: vec![from("Ben", 7, "")], more: false })));
+    let page = ana.catch_up().unwrap();
+    assert_eq!(page.after, Some(7));
+    let history = History { messages: vec![from("Ben", 8, "")], more: true };
+    let Action::Page(next) = update(&mut ana, Message::Paged(page, Ok(history))) else { panic!("no second page") };
+    assert_eq!(next.after, Some(8));
+}
+
+#[test]
+fn unread_messages_are_counted_until_the_conversation_is_opened() {
+    let mut ana = Conversation::new(name("Ben"));
+    ana.arrive(from("Ben", 1, ""), false, false);
+    ana.arrive(from("Ben", 1, ""), false, false);
+    ana.arrive(from("Ben", 2, ""), false, false);
+    assert_eq!(ana.unread(), 2);
+    ana.open();
+    assert_eq!(ana.unread(), 0);
+}
+
+#[test]
+fn a_message_that_is_too_long_stays_in_the_field() {
+    let mut ana = Conversation::new(name("Ben"));
+    let long = "x".repeat(TEXT_MAX + 1);
+    update(&mut ana, Message::DraftChanged(long.clone()));
+    assert!(matches!(update(&mut ana, Message::SendPressed), Action::None));
+    assert_eq!(ana.draft, long);
+    assert!(ana.error.is_some());
+}

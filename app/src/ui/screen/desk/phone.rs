@@ -1,0 +1,311 @@
+//! The telephone: idle, ringing someone, being rung, or in a call. Just one of them at a time.
+
+use proto::{
+    CallId, ErrorCode, InvitationId, Name,
+    api::{Joined, Rung},
+    model::{self, EndReason, Invitation, InvitationState},
+};
+
+use super::call::Call;
+use crate::ui::{notice::Notice, widget::toast::Kind};
+
+pub enum Phone {
+    Idle,
+    /// This person rings someone.
+    Calling(Calling),
+    /// Someone rings this person.
+    Rung {
+        invitation: Invitation,
+        answering: bool,
+    },
+    Talking(Box<Call>),
+    /// Nothing came of the ring.
+    Over {
+        to: Name,
+        outcome: Outcome,
+    },
+}
+
+/// A ring on its way or at the other's.
+#[derive(Debug, Clone)]
+pub struct Calling {
+    pub to: Name,
+    placed: Option<Rung>,
+    /// What the event lane said before the ring's own answer was here.
+    early: Option<Invitation>,
+    early_call: Option<model::Call>,
+}
+
+impl Calling {
+    fn new(to: Name) -> Self {
+        Self { to, placed: None, early: None, early_call: None }
+    }
+
+    /// Whether it rings at the other's.
+    pub fn placed(&self) -> bool {
+        self.placed.is_some()
+    }
+}
+
+/// Why nothing came of a ring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Declined,
+    NoAnswer,
+    Busy,
+    Offline,
+    Failed(String),
+}
+
+#[derive(Debug, Clone)]
+pub enum Message {
+    Placed(Name, Result<Rung, Notice>),
+    Accepted(InvitationId, Result<Joined, Notice>),
+    AcceptPressed,
+    DeclinePressed,
+    CancelPressed,
+    AgainPressed,
+    ClosePressed,
+}
+
+/// What is to be done about a change.
+pub enum Step {
+    None,
+    Tell(Kind, String),
+    Ring(Name),
+    Accept(InvitationId),
+    Decline(InvitationId),
+    Cancel(InvitationId),
+    Join(Joined),
+    /// Other people are in the call now, or they muted.
+    Changed,
+    Leave(CallId, Box<Call>),
+}
+
+impl Phone {
+    /// Rings someone, unless the phone is in use.
+    pub fn ring(&mut self, to: Name) -> Step {
+        match self {
+            Self::Idle | Self::Over { .. } => {
+                *self = Self::Calling(Calling::new(to.clone()));
+                Step::Ring(to)
+            }
+            _ => Step::None,
+        }
+    }
+
+    pub fn update(&mut self, message: Message) -> Step {
+        match message {
+            Message::Placed(to, Ok(rung)) => self.placed(&to, rung),
+            Message::Placed(to, Err(notice)) => self.refused(to, notice),
+            Message::Accepted(id, result) => self.accepted(&id, result),
+            Message::AcceptPressed => self.accept(),
+            Message::DeclinePressed if matches!(self, Self::Rung { .. }) => self.hang_up(),
+            Message::CancelPressed if matches!(self, Self::Calling(_)) => self.hang_up(),
+            Message::AgainPressed => match self {
+                Self::Over { to, .. } => {
+                    let to = to.clone();
+                    self.ring(to)
+                }
+                _ => Step::None,
+            },
+            Message::ClosePressed if matches!(self, Self::Over { .. }) => {
+                *self = Self::Idle;
+                Step::None
+            }
+            Message::DeclinePressed | Message::CancelPressed | Message::ClosePressed => Step::None,
+        }
+    }
+
+    /// Ends whatever is going on.
+    pub fn hang_up(&mut self) -> Step {
+        match std::mem::replace(self, Self::Idle) {
+            Self::Idle | Self::Over { .. } => Step::None,
+            // If the ring's answer is still on its way, it is canceled once it is here.
+            Self::Calling(calling) => calling.placed.map_or(Step::None, |rung| Step::Cancel(rung.invitation.id)),
+            Self::Rung { invitation, .. } => Step::Decline(invitation.id),
+            Self::Talking(call) => Step::Leave(call.id().clone(), call),
+        }
+    }
+
+    fn accept(&mut self) -> Step {
+        match self {
+            Self::Rung { invitation, answering } if !*answering => {
+                *answering = true;
+                Step::Accept(invitation.id.clone())
+            }
+            _ => Step::None,
+        }
+    }
+
+    fn placed(&mut self, to: &Name, rung: Rung) -> Step {
+        let calling = match self {
+            Self::Calling(calling) if calling.placed.is_none() && calling.to.is(to) => calling,
+            // Called off before the relay had answered.
+            _ => return Step::Cancel(rung.invitation.id),
+        };
+        let early = calling.early.take().filter(|early| early.id == rung.invitation.id);
+        let early_call = calling.early_call.take().filter(|call| call.id == rung.joined.call.id);
+        let (state, joined) = (early.map_or(rung.invitation.state, |early| early.state), rung.joined.clone());
+        calling.placed = Some(rung);
+        match (state, early_call) {
+            (_, Some(call)) => Step::Join(Joined { call, ..joined }),
+            // Both rang: that is an answer.
+            (InvitationState::Accepted, None) => Step::Join(joined),
+            (state, None) => self.answered(state),
+        }
+    }
+
+    fn refused(&mut self, to: Name, notice: Notice) -> Step {
+        if matches!(self, Self::Calling(calling) if calling.to.is(&to)) {
+            let outcome = match notice.code {
+                Some(ErrorCode::Busy) => Outcome::Busy,
+                Some(ErrorCode::Offline) => Outcome::Offline,
+                _ => Outcome::Failed(notice.text),
+            };
+            *self = Self::Over { to, outcome };
+        }
+        Step::None
+    }
+
+    fn accepted(&mut self, id: &InvitationId, result: Result<Joined, Notice>) -> Step {
+        let waiting = matches!(self, Self::Rung { invitation, .. } if invitation.id == *id);
+        match result {
+            Ok(joined) if waiting => Step::Join(joined),
+            Err(notice) if waiting => {
+                *self = Self::Idle;
+                Step::Tell(Kind::Trouble, notice.text)
+            }
+            _ => Step::None,
+        }
+    }
+
+    /// The relay tells how things are, after a time in which events may have been missed.
+    pub fn know(&mut self, me: &Name, invitations: &[Invitation], call: Option<&Joined>) -> Step {
+        let rings = |id: &InvitationId| invitations.iter().any(|invitation| invitation.id == *id);
+        match self {
+            Self::Talking(talk) => match call {
+                Some(joined) if joined.call.id == *talk.id() => {
+                    talk.set_people(joined.call.clone());
+                    Step::Changed
+                }
+                _ => self.ended("The call ended while the connection was away."),
+            },
+            Self::Calling(Calling { placed: Some(rung), to, .. }) if !rings(&rung.invitation.id) => match call {
+                Some(joined) if joined.call.id == rung.joined.call.id && joined.call.peers.len() > 1 => {
+                    Step::Join(joined.clone())
+                }
+                _ => {
+                    *self = Self::Over { to: to.clone(), outcome: Outcome::NoAnswer };
+                    Step::None
+                }
+            },
+            Self::Rung { invitation, answering: false } if !rings(&invitation.id) => {
+                *self = Self::Idle;
+                Step::None
+            }
+            Self::Idle | Self::Over { .. } => match invitations.iter().find(|invitation| invitation.to.is(me)) {
+                Some(invitation) => self.invitation(me, invitation.clone()),
+                None => Step::None,
+            },
+            Self::Calling(_) | Self::Rung { .. } => Step::None,
+        }
+    }
+
+    pub fn invitation(&mut self, me: &Name, invitation: Invitation) -> Step {
+        let rings = invitation.state == InvitationState::Ringing;
+        match self {
+            Self::Idle | Self::Over { .. } if rings && invitation.to.is(me) => {
+                *self = Self::Rung { invitation, answering: false };
+                Step::None
+            }
+            Self::Rung { invitation: current, answering } if current.id == invitation.id && !rings => {
+                // The answer to this client's own request says more.
+                if *answering && invitation.state == InvitationState::Accepted {
+                    return Step::None;
+                }
+                *self = Self::Idle;
+                match invitation.state {
+                    InvitationState::Missed | InvitationState::Canceled => {
+                        Step::Tell(Kind::News, format!("You missed a call from {}.", invitation.from))
+                    }
+                    InvitationState::Accepted => Step::Tell(Kind::News, "Answered on another device.".into()),
+                    _ => Step::None,
+                }
+            }
+            Self::Calling(calling) if invitation.from.is(me) && calling.to.is(&invitation.to) => match &calling.placed {
+                None => {
+                    calling.early = Some(invitation);
+                    Step::None
+                }
+                Some(rung) if rung.invitation.id == invitation.id => self.answered(invitation.state),
+                Some(_) => Step::None,
+            },
+            _ => Step::None,
+        }
+    }
+
+    /// What became of the ring.
+    fn answered(&mut self, state: InvitationState) -> Step {
+        let Self::Calling(calling) = self else { return Step::None };
+        let over = |outcome| Self::Over { to: calling.to.clone(), outcome };
+        *self = match state {
+            // The event of the call, which comes too, says who is in it.
+            InvitationState::Ringing | InvitationState::Accepted => return Step::None,
+            InvitationState::Declined => over(Outcome::Declined),
+            InvitationState::Missed => over(Outcome::NoAnswer),
+            _ => Self::Idle,
+        };
+        Step::None
+    }
+
+    pub fn call(&mut self, call: model::Call) -> Step {
+        match self {
+            Self::Talking(talk) if *talk.id() == call.id => {
+                talk.set_people(call);
+                Step::Changed
+            }
+            Self::Calling(calling) if call.peers.len() > 1 => match &calling.placed {
+                Some(rung) if rung.joined.call.id == call.id => Step::Join(Joined { call, me: rung.joined.me }),
+                Some(_) => Step::None,
+                None => {
+                    calling.early_call = Some(call);
+                    Step::None
+                }
+            },
+            _ => Step::None,
+        }
+    }
+
+    pub fn call_ended(&mut self, call: &CallId, reason: EndReason) -> Step {
+        match self {
+            Self::Talking(talk) if talk.id() == call => {
+                let who = talk.others();
+                match reason {
+                    EndReason::Vanished => self.ended(&format!("{who} lost the connection.")),
+                    _ => self.ended(&format!("{who} hung up.")),
+                }
+            }
+            Self::Calling(Calling { placed: Some(rung), to, .. }) if rung.joined.call.id == *call => {
+                let to = to.clone();
+                *self = match reason {
+                    EndReason::Declined => Self::Over { to, outcome: Outcome::Declined },
+                    EndReason::Canceled => Self::Idle,
+                    _ => Self::Over { to, outcome: Outcome::NoAnswer },
+                };
+                Step::None
+            }
+            _ => Step::None,
+        }
+    }
+
+    fn ended(&mut self, text: &str) -> Step {
+        match std::mem::replace(self, Self::Idle) {
+            Self::Talking(call) => Step::Tell(Kind::News, format!("{text} You talked for {}.", call.lasted())),
+            _ => Step::None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! The desk on the screen.
+
+use iced::{
+    Center, Element, Fill,
+    widget::{button, center, column, container, row, space, stack, tooltip::Position},
+};
+use proto::{Name, model::Presence};
+
+use super::{Call, Conversation, Desk, Link, Message, Phone, conversation::view::Surroundings};
+use crate::ui::{
+    icon::{self, Icon, icon},
+    theme::{self, Appearance, spacing, text},
+    when,
+    widget::{avatar, hint::hint},
+};
+
+impl Desk {
+    pub fn view(&self, appearance: Appearance) -> Element<'_, Message> {
+        let page = match &self.phone {
+            Phone::Talking(call) => self.call(call),
+            _ => self.home(appearance),
+        };
+        let page = column![page].push(self.tape.view().map(|tape| column![hairline(), tape.map(Message::Tape)]));
+        let page = container(page).width(Fill).height(Fill).style(theme::container::background);
+        let dialog = self.phone.dialog().map(|dialog| dialog.map(Message::Phone));
+        stack![page].push(dialog).into()
+    }
+
+    fn home(&self, appearance: Appearance) -> Element<'_, Message> {
+        let buddies = self.buddies.view(|name| self.conversations.get(&name.key()).map_or(0, Conversation::unread));
+        let side = column![self.own_card(appearance)].push(self.trouble()).push(buddies.map(Message::Buddies));
+        let side = container(side).width(spacing::SIDEBAR).height(Fill).style(theme::container::panel);
+        let edge = container(space()).width(spacing::HAIR).height(Fill).style(theme::container::hairline);
+        let main = match self.buddies.selected().and_then(|name| self.conversations.get(&name.key()).map(|talk| (name, talk))) {
+            Some((name, talk)) => {
+                let with = name.clone();
+                talk.view(self.around(name)).map(move |message| Message::Conversation(with.clone(), message))
+            }
+            None => welcome(),
+        };
+        row![side, edge, container(main).width(Fill).height(Fill)].height(Fill).into()
+    }
+
+    fn call<'a>(&'a self, call: &'a Call) -> Element<'a, Message> {
+        let stage = column![]
+            .push(call.banners().map(|banners| banners.map(Message::Call)))
+            .push(call.stage(self.scale).map(Message::Call))
+            .push(call.controls().map(Message::Call))
+            .spacing(spacing::S);
+        let stage = container(stage).padding(spacing::M).width(Fill).height(Fill);
+        let chat = call.chats_with().and_then(|name| {
+            let talk = self.conversations.get(&name.key())?;
+            let with = name.clone();
+            let chat = talk.aside(self.around(name)).map(move |message| Message::Conversation(with.clone(), message));
+            Some(container(chat).width(spacing::CHAT).height(Fill).style(theme::container::panel))
+        });
+        row![stage].push(chat).height(Fill).into()
+    }
+
+    fn around(&self, name: &Name) -> Surroundings {
+        Surroundings {
+            presence: self.buddies.presence_of(name).unwrap_or(Presence::Offline),
+            mutual: self.is_mutual(name),
+            zone: self.zone,
+            now_ms: self.now_ms,
+        }
+    }
+
+    fn own_card(&self, appearance: Appearance) -> Element<'_, Message> {
+        let look = match appearance {
+            Appearance::System => Icon::SunMoon,
+            Appearance::Light => Icon::Sun,
+            Appearance::Dark => Icon::Moon,
+        };
+        let quiet = |id, which: Icon, message| {
+            let button = button(icon(which, icon::MEDIUM)).padding(spacing::S).style(theme::button::quiet);
+            container(button.on_press(message)).id(id)
+        };
+        let (presence, state) = match &self.link {
+            Link::Live => (Presence::Available, "Connected"),
+            Link::Connecting => (Presence::Offline, "Connecting\u{2026}"),
+            Link::Reconnecting { .. } => (Presence::Busy, "Reconnecting\u{2026}"),
+        };
+        let card = row![
+            avatar::with_presence(self.me(), presence, spacing::AVATAR_M),
+            column![text::lead(self.me().as_str()), text::caption(state)].width(Fill),
+            hint(quiet("appearance", look, Message::AppearanceChosen), appearance.describe(), Position::Bottom),
+            hint(quiet("sign-out", Icon::LogOut, Message::SignOutPressed), "Sign out", Position::Bottom),
+        ];
+        container(card.spacing(spacing::S).align_y(Center)).padding([spacing::M, spacing::L]).into()
+    }
+
+    /// Why nothing comes from the relay, and for how long.
+    fn trouble(&self) -> Option<Element<'_, Message>> {
+        let Link::Reconnecting { since, reason } = &self.link else { return None };
+        let away = when::lasted(self.now.saturating_duration_since(*since));
+        let line = row![
+            icon(Icon::WifiOff, icon::MEDIUM).style(text::warning),
+            text::caption(format!("{reason} Trying again for {away}.")).style(text::normal).width(Fill),
+        ];
+        let line = container(line.spacing(spacing::S).align_y(Center)).padding(spacing::M).style(theme::container::warning);
+        Some(container(line).padding([0.0, spacing::M]).into())
+    }
+}
+
+fn welcome<'a>() -> Element<'a, Message> {
+    let words = column![
+        icon(Icon::Tv, icon::LARGE).style(text::faint),
+        text::lead("Choose a buddy to talk to"),
+        text::body("or ask someone to be your buddy, at the lower left.").style(text::muted),
+    ];
+    center(words.spacing(spacing::M).align_x(Center)).into()
+}
+
+fn hairline<'a>() -> Element<'a, Message> {
+    container(space()).height(spacing::HAIR).width(Fill).style(theme::container::hairline).into()
+}

@@ -1,0 +1,37 @@
+//! The one scale of distances, in logical pixels, and what is measured in it.
+
+pub const HAIR: f32 = 1.0;
+pub const XS: f32 = 4.0;
+pub const S: f32 = 8.0;
+pub const M: f32 = 12.0;
+pub const L: f32 = 16.0;
+pub const XL: f32 = 24.0;
+pub const XXL: f32 = 40.0;
+
+/// Corner radii.
+pub const RADIUS_S: f32 = 8.0;
+pub const RADIUS_M: f32 = 12.0;
+pub const RADIUS_L: f32 = 18.0;
+/// Round at the ends, whatever the height.
+pub const PILL: f32 = 100.0;
+
+/// Widths of columns: the buddy list, the chat beside a call, a form, a dialog.
+pub const SIDEBAR: f32 = 288.0;
+pub const CHAT: f32 = 300.0;
+pub const FORM: f32 = 380.0;
+pub const DIALOG: f32 = 360.0;
+/// No bubble is wider, however wide the window.
+pub const BUBBLE: f32 = 440.0;
+
+/// The ticker's height.
+pub const TAPE: f32 = 38.0;
+/// A round button of the call's controls.
+pub const CONTROL: f32 = 52.0;
+/// A tile of the filmstrip and the own preview.
+pub const TILE: (f32, f32) = (144.0, 108.0);
+pub const PREVIEW: (f32, f32) = (184.0, 138.0);
+
+/// Diameters of avatars.
+pub const AVATAR_S: f32 = 36.0;
+pub const AVATAR_M: f32 = 44.0;
+pub const AVATAR_L: f32 = 104.0;
