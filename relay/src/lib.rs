@@ -27,6 +27,7 @@ mod relay;
 mod router;
 mod server;
 mod store;
+mod ticker;
 mod token;
 
 pub use crate::{

@@ -18,7 +18,7 @@ use crate::{
     hub::Hub,
     journal, router, server,
     store::Store,
-    token,
+    ticker, token,
 };
 
 /// How often the relay looks what is due, and what the admin command has changed.
@@ -80,6 +80,7 @@ impl Relay {
     /// When the listener can't be used.
     pub async fn serve(&self, listener: TcpListener) -> Result<(), Error> {
         listener.set_nonblocking(true)?;
+        self.keep(tokio::spawn(ticker::run(self.app.clone(), listener.local_addr()?)).abort_handle());
         server::serve(listener, self.router(), self.handle.clone(), self.app.config.connections).await?;
         Ok(())
     }

@@ -1,0 +1,15 @@
+//! The relay by request: on its router, and over real sockets where the sockets are the point.
+
+mod accounts;
+mod bench;
+mod buddies;
+mod calls;
+mod chat;
+mod command_line;
+mod events;
+mod lanes;
+mod refusals;
+mod restart;
+mod sockets;
+#[cfg(unix)]
+mod ticker;
