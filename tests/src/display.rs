@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use image::GrayImage;
+use image::RgbImage;
 use tempfile::TempDir;
 
 use crate::process::Process;
@@ -53,12 +53,12 @@ impl Display {
         &self.name
     }
 
-    /// What is on the display now, in shades of gray.
-    pub fn picture(&self) -> GrayImage {
+    /// What is on the display now.
+    pub fn picture(&self) -> RgbImage {
         let output = Command::new("import").args(["-window", "root", "png:-"]).env("DISPLAY", &self.name).output();
         let output = output.expect("import runs (Debian package imagemagick)");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        image::load_from_memory(&output.stdout).expect("import writes PNG").into_luma8()
+        image::load_from_memory(&output.stdout).expect("import writes PNG").into_rgb8()
     }
 
     /// Saves what is on the display, for a person to look at.

@@ -4,6 +4,7 @@ pub mod display;
 pub mod people;
 pub mod process;
 pub mod robot;
+pub mod sight;
 pub mod video;
 
 use std::{
