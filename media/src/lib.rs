@@ -7,16 +7,44 @@
 
 #![warn(missing_docs)]
 
+pub mod barcode;
+pub mod call;
+pub mod camera;
+pub mod chirp;
+pub mod devices;
+mod downlink;
 pub mod error;
 pub mod gate;
+mod jitter;
+mod keyframes;
+pub mod microphone;
+mod mixer;
+mod pace;
 pub mod payload;
+mod playout;
+pub mod recorder;
+mod recording;
+mod reorder;
 pub mod report;
+mod resample;
+mod sequence;
 pub mod slot;
+mod sound;
+pub mod speaker;
 pub mod spec;
+mod spell;
 pub mod stats;
+mod stop;
+mod stretch;
 pub mod track;
 pub mod trouble;
+mod uplink;
+pub mod watch;
+mod wav;
+mod workers;
+pub mod y4m;
 
+pub use call::Call;
 pub use error::Error;
 pub use gate::Gate;
 pub use report::Report;
