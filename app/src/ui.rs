@@ -1,20 +1,20 @@
 //! The desktop app's window.
 
 pub mod app;
-mod backend;
-mod icon;
-mod keys;
-mod line;
-mod net;
-mod notice;
-mod pacer;
+pub mod backend;
+pub mod icon;
+pub mod keys;
+pub mod line;
+pub mod net;
+pub mod notice;
+pub mod pacer;
 pub mod preset;
-mod pretend;
-mod screen;
-mod settings;
-mod sound;
+pub mod pretend;
+pub mod screen;
+pub mod settings;
+pub mod sound;
 pub mod theme;
-mod when;
+pub mod when;
 pub mod widget;
 
 use anyhow::Context as _;
@@ -96,6 +96,7 @@ pub fn application(options: Options) -> iced::Application<impl Program<State = A
             min_size: Some(app::SMALLEST),
             position,
             exit_on_close_request: false,
+            platform_specific: platform(),
             ..window::Settings::default()
         })
         .presets(preset::all())
@@ -110,4 +111,15 @@ pub fn settings() -> iced::Settings {
         antialiasing: true,
         ..iced::Settings::default()
     }
+}
+
+/// The name by which the desktop groups windows and finds their icon.
+#[cfg(target_os = "linux")]
+fn platform() -> window::settings::PlatformSpecific {
+    window::settings::PlatformSpecific { application_id: "tvphone".into(), ..Default::default() }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn platform() -> window::settings::PlatformSpecific {
+    window::settings::PlatformSpecific::default()
 }

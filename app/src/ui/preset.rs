@@ -79,7 +79,6 @@ impl Sample {
 
     fn desk(self, setup: Setup) -> Desk {
         let pretend = pretend();
-        let invitation = pretend.invitation();
         let mut desk = Desk::new(Line::Pretend(pretend.clone()), setup, Wishes::default());
         desk.freeze_clock(DAY_MS + 8 * 60_000);
         let mut state = state();
@@ -87,7 +86,7 @@ impl Sample {
             state.buddies.clear();
         }
         if self == Self::BeingRung {
-            state.invitations.push(invitation.clone());
+            state.invitations.push(pretend.invitation());
         }
         settle(&mut desk, desk::Message::Relay(relay_client::Update::State(state)));
         if self == Self::Empty {

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use iced::{Subscription, Task};
+use iced::{Subscription, Task, window};
 use proto::{
     Event, Name,
     api::{Joined, State},
@@ -262,8 +262,9 @@ impl Desk {
                 let me = self.me().clone();
                 let step = self.phone.invitation(&me, invitation);
                 let action = self.follow(step);
+                let look = if matches!(self.phone, Phone::Rung { .. }) { call_attention() } else { Task::none() };
                 let wishes = self.grant();
-                and(action, wishes)
+                and(and(action, look), wishes)
             }
             Event::Call { call } => {
                 let step = self.phone.call(call);
@@ -482,6 +483,11 @@ impl Desk {
     fn is_mutual(&self, name: &Name) -> bool {
         self.buddies.relation_of(name) == Some(Relation::Mutual)
     }
+}
+
+/// Has the system point at the window, wherever it lies.
+fn call_attention() -> Task<Message> {
+    window::latest().and_then(|id| window::request_user_attention::<Message>(id, Some(window::UserAttention::Critical)))
 }
 
 fn into_task(action: Action) -> Task<Message> {

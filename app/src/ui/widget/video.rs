@@ -138,6 +138,24 @@ impl<Message> Video<'_, Message> {
         let age = state.now?.saturating_duration_since(*since);
         (!self.live || age < STALE).then_some(frame)
     }
+
+    fn draw_frame(&self, renderer: &mut iced::Renderer, state: &State, frame: &Arc<Frame>, bounds: Rectangle, clip: Rectangle) {
+        match renderer {
+            iced::Renderer::Primary(_) => {
+                let placed = fit::place(frame.size(), bounds, self.look.covers);
+                let primitive = shader::Primitive::new(self.feed.id, Arc::clone(frame), state.generation, placed.crop, self.look);
+                renderer.with_layer(clip, |renderer| primitive.draw_in(renderer, placed.bounds));
+            }
+            iced::Renderer::Secondary(_) => {
+                if let Some(Picture { handle, bounds }) = state.painter.picture() {
+                    use image::Renderer as _;
+                    // Painted in the very pixels it gets, so nothing is to be smoothed.
+                    let image = image::Image::new(handle.clone()).filter_method(image::FilterMethod::Nearest).snap(true);
+                    renderer.draw_image(image, *bounds, clip);
+                }
+            }
+        }
+    }
 }
 
 impl<Message> Widget<Message, Theme, iced::Renderer> for Video<'_, Message> {
@@ -219,38 +237,12 @@ impl<Message> Widget<Message, Theme, iced::Renderer> for Video<'_, Message> {
         let Some(clip) = bounds.intersection(viewport) else { return };
         let state = tree.state.downcast_ref::<State>();
         match self.current(state) {
-            Some(frame) => draw_frame(renderer, self.feed.id, frame, state, bounds, self.look, clip),
+            Some(frame) => self.draw_frame(renderer, state, frame, bounds, clip),
             None => {
                 if let Some(layout) = layout.children().next() {
                     let instead = self.instead.as_widget();
                     instead.draw(&tree.children[0], renderer, theme, style, layout, cursor, viewport);
                 }
-            }
-        }
-    }
-}
-
-fn draw_frame(
-    renderer: &mut iced::Renderer,
-    id: u64,
-    frame: &Arc<Frame>,
-    state: &State,
-    bounds: Rectangle,
-    look: Look,
-    clip: Rectangle,
-) {
-    match renderer {
-        iced::Renderer::Primary(_) => {
-            let placed = fit::place(frame.size(), bounds, look.covers);
-            let primitive = shader::Primitive::new(id, Arc::clone(frame), state.generation, placed.crop, look);
-            renderer.with_layer(clip, |renderer| primitive.draw_in(renderer, placed.bounds));
-        }
-        iced::Renderer::Secondary(_) => {
-            if let Some(Picture { handle, bounds }) = state.painter.picture() {
-                use image::Renderer as _;
-                // Painted in the very pixels it gets, so nothing is to be smoothed.
-                let image = image::Image::new(handle.clone()).filter_method(image::FilterMethod::Nearest).snap(true);
-                renderer.draw_image(image, *bounds, clip);
             }
         }
     }

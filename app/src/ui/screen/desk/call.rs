@@ -46,7 +46,8 @@ pub struct Call {
     now: Instant,
     /// Ends the watch over the slots when the call goes.
     redraws: Option<task::Handle>,
-    updates: Option<task::Handle>,
+    /// Ends the engine's reports likewise.
+    _updates: Option<task::Handle>,
 }
 
 #[derive(Debug, Clone)]
@@ -101,7 +102,7 @@ impl Call {
             started: now,
             now,
             redraws: None,
-            updates: updates.map(task::Handle::abort_on_drop),
+            _updates: updates.map(task::Handle::abort_on_drop),
         };
         let redraws = call.people_changed();
         (call, Task::batch([listen.unwrap_or_else(Task::none), redraws]))

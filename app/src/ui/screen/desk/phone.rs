@@ -9,6 +9,7 @@ use proto::{
 use super::call::Call;
 use crate::ui::{notice::Notice, widget::toast::Kind};
 
+#[expect(clippy::large_enum_variant, reason = "there is just one phone, and its large variant is the busy one")]
 pub enum Phone {
     Idle,
     /// This person rings someone.

@@ -28,7 +28,8 @@ impl Desk {
 
     fn home(&self, appearance: Appearance) -> Element<'_, Message> {
         let buddies = self.buddies.view(|name| self.conversations.get(&name.key()).map_or(0, Conversation::unread));
-        let side = column![self.own_card(appearance)].push(self.trouble()).push(buddies.map(Message::Buddies));
+        // The trouble has a place of its own, empty or not, so that the list keeps its scroll and its focus.
+        let side = column![self.own_card(appearance), container(self.trouble()), buddies.map(Message::Buddies)];
         let side = container(side).width(spacing::SIDEBAR).height(Fill).style(theme::container::panel);
         let edge = container(space()).width(spacing::HAIR).height(Fill).style(theme::container::hairline);
         let main = match self.buddies.selected().and_then(|name| self.conversations.get(&name.key()).map(|talk| (name, talk))) {
@@ -42,10 +43,11 @@ impl Desk {
     }
 
     fn call<'a>(&'a self, call: &'a Call) -> Element<'a, Message> {
+        let unread = call.partner().and_then(|name| self.conversations.get(&name.key())).map_or(0, Conversation::unread);
         let stage = column![]
             .push(call.banners().map(|banners| banners.map(Message::Call)))
             .push(call.stage(self.scale).map(Message::Call))
-            .push(call.controls().map(Message::Call))
+            .push(call.controls(unread).map(Message::Call))
             .spacing(spacing::S);
         let stage = container(stage).padding(spacing::M).width(Fill).height(Fill);
         let chat = call.chats_with().and_then(|name| {

@@ -71,7 +71,7 @@ impl shader::Primitive for Primitive {
             mirrored: self.look.mirrored,
             linear: pipeline.is_srgb(),
         };
-        pipeline.upload(device, queue, self.id, &self.frame, self.generation, &uniforms.bytes());
+        pipeline.upload(device, queue, self, &uniforms.bytes());
     }
 
     fn draw(&self, pipeline: &Pipeline, pass: &mut wgpu::RenderPass<'_>) -> bool {

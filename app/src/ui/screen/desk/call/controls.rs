@@ -2,7 +2,7 @@
 
 use iced::{
     Center, Element, Fill,
-    widget::{button, column, container, row, text::IntoFragment, tooltip::Position},
+    widget::{button, column, container, row, stack, text::IntoFragment, tooltip::Position},
 };
 
 use super::{Call, Message};
@@ -20,7 +20,8 @@ use crate::{
 const SHORT: std::time::Duration = std::time::Duration::from_millis(700);
 
 impl Call {
-    pub fn controls(&self) -> Element<'_, Message> {
+    /// `unread` counts what was written while the chat was put away.
+    pub fn controls(&self, unread: usize) -> Element<'_, Message> {
         let mute = match (self.has_microphone, self.muted) {
             (false, _) => control("mute", Icon::MicOff, "No microphone", false, None),
             (true, true) => control("mute", Icon::MicOff, format!("Unmute ({})", keys::MUTE), false, Some(Message::MutePressed)),
@@ -42,11 +43,13 @@ impl Call {
             .on_press(Message::HangUpPressed);
         let hang_up = hint(container(hang_up).id("hang-up"), format!("Hang up ({})", keys::HANG_UP), Position::Top);
         let middle = row![mute, camera, hang_up].spacing(spacing::M).align_y(Center);
-        let right = row![
-            toggle("figures", Icon::Activity, "How the call fares", self.figures_open, Message::FiguresPressed),
-            toggle("chat", Icon::MessageCircle, "Chat", self.chat_open, Message::ChatPressed),
-        ]
-        .spacing(spacing::S);
+        let badge = (unread > 0).then(|| {
+            let count = text::strong(unread.min(99).to_string()).size(text::CAPTION).line_height(1.2);
+            container(count).padding([spacing::HAIR, spacing::S]).style(theme::container::badge)
+        });
+        let chat = toggle("chat", Icon::MessageCircle, "Chat", self.chat_open, Message::ChatPressed);
+        let figures = toggle("figures", Icon::Activity, "How the call fares", self.figures_open, Message::FiguresPressed);
+        let right = row![figures, stack![chat].push(badge)].spacing(spacing::S);
         let bar = row![container(self.state()).width(Fill), middle, container(right).width(Fill).align_x(iced::Alignment::End),];
         container(bar.spacing(spacing::M).align_y(Center)).padding([spacing::S, spacing::M]).into()
     }

@@ -110,7 +110,8 @@ impl Conversation {
         let field = if around.mutual { field.on_input(Message::DraftChanged).on_submit(Message::SendPressed) } else { field };
         let line = row![field, send.on_press_maybe(ready.then_some(Message::SendPressed))].spacing(spacing::S).align_y(Center);
         let error = self.error.as_deref().map(|error| text::caption(error).style(text::danger));
-        container(column![].push(error).push(line).spacing(spacing::XS)).padding([spacing::M, spacing::L]).into()
+        // The field comes first: what comes and goes after it doesn't take its focus away.
+        container(column![line].push(error).spacing(spacing::XS)).padding([spacing::M, spacing::L]).into()
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use codecs::Frame;
 use iced::{
     wgpu::{self, util::DeviceExt as _},
     widget::shader,
 };
 
-use super::UNIFORMS;
+use super::{Primitive, UNIFORMS};
 
 /// Redraws after which the textures of a stream nobody draws any more are given back.
 const IDLE: u32 = 120;
@@ -95,23 +94,16 @@ impl Pipeline {
         self.streams.len()
     }
 
-    pub(super) fn upload(
-        &mut self,
-        device: &wgpu::Device,
-        queue: &wgpu::Queue,
-        id: u64,
-        frame: &Frame,
-        generation: u64,
-        uniforms: &[u8; UNIFORMS],
-    ) {
-        if self.streams.get(&id).is_none_or(|stream| stream.size != frame.size()) {
+    pub(super) fn upload(&mut self, device: &wgpu::Device, queue: &wgpu::Queue, picture: &Primitive, uniforms: &[u8; UNIFORMS]) {
+        let frame = &picture.frame;
+        if self.streams.get(&picture.id).is_none_or(|stream| stream.size != frame.size()) {
             let stream = self.stream(device, frame.size());
-            self.streams.insert(id, stream);
+            self.streams.insert(picture.id, stream);
         }
-        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(&picture.id) else { return };
         stream.idle = 0;
         queue.write_buffer(&stream.uniforms, 0, uniforms);
-        if stream.generation.replace(generation) != Some(generation) {
+        if stream.generation.replace(picture.generation) != Some(picture.generation) {
             let (y, u, v) = frame.strides();
             for ((texture, plane), stride) in stream.planes.iter().zip([frame.y(), frame.u(), frame.v()]).zip([y, u, v]) {
                 write(queue, texture, plane, stride);
