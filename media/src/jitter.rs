@@ -37,16 +37,16 @@ const KEEP_US: i64 = 100_000;
 /// Microseconds over the target at which even running sound is skipped: shortening it would take more than a second.
 const JUMP_US: i64 = 200_000;
 
-/// Microseconds over the target before sound is shortened: less than a frame, so that the delay comes to rest near the
-/// target, and more than what one step of shortening takes away, so that it does rest.
-const OVER_US: i64 = 15_000;
+/// Sound already decoded, in microseconds, that a step of shortening can be taken from without another packet: the longest
+/// step there is.
+const SPARE_US: i64 = 10_000;
 
-/// Microseconds under the target before sound is stretched.
-const UNDER_US: i64 = 2_000;
-
-/// Over how many frames the shortest delay decides: a sound card asks for several frames at once and then for none, so only
-/// the last of each such group was near being late. Cards ask at least ten times a second.
+/// Over how many frames the shortest delay decides that sound may be shortened: a sound card asks for several frames at once
+/// and then for none, and only the last of each such group was near being late. Cards ask at least ten times a second.
 const RECENT: usize = 10;
+
+/// The same for stretching, which can't wait as long.
+const RECENT_LOW: usize = 4;
 
 /// The most packets kept: 2.5 s, more than is ever worth catching up on.
 const HELD_MAX: usize = 128;
@@ -62,7 +62,7 @@ pub(crate) struct Jitter {
     /// Everything before this position is decided.
     floor: u64,
     started: bool,
-    /// Delays at which the last packets left, in microseconds.
+    /// Delays at which the last packets were asked for, in microseconds.
     recent: VecDeque<i64>,
     counts: Counts,
 }
@@ -183,6 +183,9 @@ impl Jitter {
             return;
         }
         self.counts.received += 1;
+        if arrival.anew {
+            self.begin_anew();
+        }
         let at = self.micros(now);
         self.delay.arrive(at, at - media_micros(packet.time));
         if arrival.position < self.floor {
@@ -195,28 +198,30 @@ impl Jitter {
         }
     }
 
-    /// What to play for the 20 ms that begin at `at`. To be asked in the rhythm of playing; when it asks ahead, `at` is later
-    /// than now.
-    pub(crate) fn pull(&mut self, at: Instant) -> Output {
-        let at = self.micros(at);
-        match self.state {
+    /// What to play next, to be asked at `now` in the rhythm of playing. `spare` is the sound that has been given out and not
+    /// yet been played, beyond what playing needs now.
+    pub(crate) fn pull(&mut self, now: Instant, spare: Duration) -> Output {
+        let at = self.micros(now);
+        let mut output = match self.state {
             State::Paused(why) => self.pull_paused(at, why),
             State::Playing { made_up, silence } => self.pull_playing(at, made_up, silence),
+        };
+        if let Output::Packet { pace, .. } = &mut output {
+            *pace = self.pace(i64::try_from(spare.as_micros()).unwrap_or(i64::MAX));
         }
+        output
     }
 
-    /// Playing has shortened or lengthened a frame by so many microseconds (lengthened is positive).
-    pub(crate) fn stretched(&mut self, by_us: i64) {
-        for delay in &mut self.recent {
-            *delay += by_us;
-        }
+    /// Playing has made a frame longer: from now on packets are asked for later.
+    pub(crate) fn stretched(&mut self) {
+        self.recent.clear();
     }
 
     pub(crate) fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// How long packets wait now, after their quickest possible arrival; zero if none has been played.
+    /// How long packets wait now, after their quickest possible arrival, until they're decoded; zero if none has been.
     pub(crate) fn playout_delay(&self) -> Duration {
         Duration::from_micros(self.recent.iter().min().map_or(0, |delay| (*delay).max(0).cast_unsigned()))
     }
@@ -299,20 +304,30 @@ impl Jitter {
             }
             self.recent.push_back(delay);
         }
-        Output::Packet { data: packet.data, pace: self.pace() }
+        Output::Packet { data: packet.data, pace: Pace::Normal }
     }
 
-    fn pace(&self) -> Pace {
+    /// Packets are asked for in steps of a frame, so their delay comes to rest between the target and one frame more. What is
+    /// spare comes on top, and goes away as far as it makes no packet be asked for any sooner.
+    fn pace(&self, spare: i64) -> Pace {
         let Some(&shortest) = self.recent.iter().min() else { return Pace::Normal };
         let over = shortest - self.delay.target();
-        let known = self.recent.len() == RECENT || over > KEEP_US / 2;
-        if known && over > OVER_US && !self.held.is_empty() {
-            Pace::Faster
-        } else if known && over < -UNDER_US {
-            Pace::Slower
-        } else {
-            Pace::Normal
+        if over < 0 {
+            return if self.recent.len() >= RECENT_LOW { Pace::Slower } else { Pace::Normal };
         }
+        let known = self.recent.len() == RECENT || over > KEEP_US / 2;
+        let ample = over > FRAME_US && !self.held.is_empty();
+        if known && (ample || spare >= SPARE_US) { Pace::Faster } else { Pace::Normal }
+    }
+
+    /// The sender was restarted, and its clock too.
+    fn begin_anew(&mut self) {
+        self.counts.skipped += self.held.len() as u64;
+        self.held.clear();
+        self.delay.rebase();
+        self.recent.clear();
+        self.state = State::Paused(Pause::Start);
+        self.started = false;
     }
 
     fn skip_first(&mut self) {

@@ -95,6 +95,9 @@ impl<T> Reorder<T> {
             return;
         }
         self.counts.received += 1;
+        if arrival.anew {
+            self.begin_anew();
+        }
         if arrival.position < self.floor {
             self.counts.late += 1;
             return;
@@ -163,6 +166,15 @@ impl<T> Reorder<T> {
         self.floor = position + 1;
         self.hole_since = (!self.held.is_empty()).then_some(now);
         Some(Next::Packet(taken.packet))
+    }
+
+    /// Nothing from before goes with what comes now.
+    fn begin_anew(&mut self) {
+        self.counts.undecodable += self.held.len() as u64;
+        self.held.clear();
+        self.state = State::Unsynced { told: false };
+        self.started = false;
+        self.hole_since = None;
     }
 
     fn drop_first(&mut self) {
@@ -312,6 +324,18 @@ mod tests {
         assert_eq!(track.push(2, false), []);
         assert_eq!(track.push(3, true), packets([3]));
         assert_eq!(track.reorder.counts().undecodable, 1);
+    }
+
+    #[test]
+    fn a_sender_who_begins_anew_is_followed() {
+        let mut track = Track::new();
+        track.push(0, true);
+        assert_eq!(track.push(900, true), packets([900]));
+        track.push(902, false);
+        assert_eq!(track.push(0, true), packets([0]));
+        assert_eq!(track.push(2, false), []);
+        assert_eq!(track.push(1, false), packets([1, 2]));
+        assert_eq!((track.reorder.counts().lost, track.reorder.counts().undecodable), (899, 1));
     }
 
     proptest! {

@@ -1,51 +1,68 @@
-//! Sequence numbers that wrap, made into ones that don't.
+//! Sequence numbers that wrap, and sometimes begin anew, made into positions that only grow.
 
 /// How far back arrivals are remembered, in packets: 2.5 s of sound, more than any repeat is late.
 const REMEMBERED: u64 = 128;
 
-/// Where numbering starts, so that packets older than the first one still have a place.
+/// A number this far back is the first of a sender who began anew; the relay takes it for that, too.
+const ANEW: i32 = 256;
+
+/// Where positions start, so that packets older than the first one still have one.
 const BASE: u64 = 1 << 32;
 
 /// Follows the numbers of one track.
 #[derive(Debug, Default)]
 pub(crate) struct Sequence {
-    /// The highest position so far, and a bit for each of the [`REMEMBERED`] up to it: bit 0 is that position itself.
-    newest: Option<(u64, u128)>,
+    newest: Option<Newest>,
+}
+
+#[derive(Debug)]
+struct Newest {
+    seq: u32,
+    position: u64,
+    /// A bit for each of the [`REMEMBERED`] positions up to the newest, which is bit 0.
+    seen: u128,
 }
 
 /// One packet's place in its track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Arrival {
-    /// Its position: one more from packet to packet, without wrapping.
+    /// One more from packet to packet, without wrapping.
     pub(crate) position: u64,
     /// Whether it has been here before. Not known of one too old to be remembered.
     pub(crate) repeated: bool,
+    /// The sender has begun anew with this packet: nothing before it belongs to it.
+    pub(crate) anew: bool,
 }
 
 impl Sequence {
-    /// Takes note of a packet. The number is taken as the position nearest to the newest one.
+    /// Takes note of a packet. Its position is the one nearest to the newest.
     pub(crate) fn arrive(&mut self, seq: u32) -> Arrival {
-        let Some((newest, seen)) = &mut self.newest else {
+        let Some(newest) = &mut self.newest else {
             let position = BASE + u64::from(seq);
-            self.newest = Some((position, 1));
-            return Arrival { position, repeated: false };
+            self.newest = Some(Newest { seq, position, seen: 1 });
+            return Arrival { position, repeated: false, anew: false };
         };
-        // The low half of a position is the number it came with, so the wrapped difference is the way to go.
-        let ahead = seq.wrapping_sub(*newest as u32).cast_signed();
-        let position = newest.saturating_add_signed(i64::from(ahead));
-        if position > *newest {
-            let by = position - *newest;
-            *seen = if by < REMEMBERED { *seen << by | 1 } else { 1 };
-            *newest = position;
-            return Arrival { position, repeated: false };
+        let ahead = seq.wrapping_sub(newest.seq).cast_signed();
+        if ahead <= -ANEW {
+            // Leave room for packets of the new beginning that were overtaken by this one.
+            let position = newest.position + u64::from(ANEW.cast_unsigned());
+            *newest = Newest { seq, position, seen: 1 };
+            return Arrival { position, repeated: false, anew: true };
         }
-        let back = *newest - position;
+        let position = newest.position.saturating_add_signed(i64::from(ahead));
+        if position > newest.position {
+            let by = position - newest.position;
+            let seen = if by < REMEMBERED { newest.seen << by | 1 } else { 1 };
+            *newest = Newest { seq, position, seen };
+            return Arrival { position, repeated: false, anew: false };
+        }
+        let back = newest.position - position;
         if back >= REMEMBERED {
-            return Arrival { position, repeated: false };
+            return Arrival { position, repeated: false, anew: false };
         }
-        let repeated = *seen >> back & 1 == 1;
-        *seen |= 1 << back;
-        Arrival { position, repeated }
+        let repeated = newest.seen >> back & 1 == 1;
+        newest.seen |= 1 << back;
+        Arrival { position, repeated, anew: false }
     }
 }
 
@@ -61,9 +78,9 @@ mod tests {
         let first = sequence.arrive(u32::MAX - 1).position;
         assert_eq!(sequence.arrive(u32::MAX).position, first + 1);
         assert_eq!(sequence.arrive(1).position, first + 3);
-        assert_eq!(sequence.arrive(0), Arrival { position: first + 2, repeated: false });
-        assert_eq!(sequence.arrive(0), Arrival { position: first + 2, repeated: true });
-        assert_eq!(sequence.arrive(u32::MAX), Arrival { position: first + 1, repeated: true });
+        assert_eq!(sequence.arrive(0), Arrival { position: first + 2, repeated: false, anew: false });
+        assert_eq!(sequence.arrive(0), Arrival { position: first + 2, repeated: true, anew: false });
+        assert_eq!(sequence.arrive(u32::MAX), Arrival { position: first + 1, repeated: true, anew: false });
     }
 
     #[test]
@@ -72,6 +89,16 @@ mod tests {
         let first = sequence.arrive(0).position;
         assert_eq!(sequence.arrive(u32::MAX).position, first - 1);
         assert_eq!(sequence.arrive(5).position, first + 5);
+    }
+
+    #[test]
+    fn far_back_is_a_new_beginning() {
+        let mut sequence = Sequence::default();
+        let last = sequence.arrive(1000).position;
+        assert!(!sequence.arrive(745).anew);
+        let again = sequence.arrive(744);
+        assert!(again.anew && again.position > last);
+        assert_eq!(sequence.arrive(745), Arrival { position: again.position + 1, repeated: false, anew: false });
     }
 
     proptest! {
@@ -88,10 +115,13 @@ mod tests {
         }
 
         #[test]
-        fn no_numbers_make_it_panic(numbers in prop::collection::vec(any::<u32>(), 0..300)) {
+        fn no_numbers_make_it_panic_or_go_back_far(numbers in prop::collection::vec(any::<u32>(), 0..300)) {
             let mut sequence = Sequence::default();
+            let mut highest = 0;
             for number in numbers {
-                prop_assert_eq!(sequence.arrive(number).position as u32, number);
+                let position = sequence.arrive(number).position;
+                prop_assert!(position + 256 > highest);
+                highest = highest.max(position);
             }
         }
     }

@@ -241,13 +241,13 @@ impl Work {
         let Some(frame) = self.latest.take() else { return };
         self.shown = Some(now);
         let size = frame.size();
-        self.outlet.slot.put(frame);
         self.watcher.shown(now);
         self.shared.count(|stats| {
             stats.shown += 1;
             stats.size = Some(size);
             stats.freezes = self.watcher.freezes();
         });
+        self.outlet.slot.put(frame);
         let news = self.size.is_none_or(|(last, when)| last != size && now.saturating_duration_since(when) >= SIZES_APART);
         if news {
             self.size = Some((size, now));

@@ -16,6 +16,9 @@ pub(crate) const TARGET_MIN_US: i64 = 20_000;
 /// follow a new path; clocks drift less than 1 ms meanwhile.
 const BASE_WINDOW_US: i64 = 5_000_000;
 
+/// Stalls further apart, in microseconds, are single events.
+const STALLS_APART_US: i64 = 10_000_000;
+
 /// How often the worst delay since the last time is taken down, in microseconds.
 const SAMPLE_US: i64 = 500_000;
 
@@ -45,11 +48,20 @@ pub(crate) struct Delay {
     histogram: [f32; STEPS],
     samples: u32,
     target: i64,
+    /// When a packet was last later than any target would allow for.
+    last_stall: Option<i64>,
 }
 
 impl Default for Delay {
     fn default() -> Self {
-        Self { quickest: VecDeque::new(), sample: None, histogram: [0.0; STEPS], samples: 0, target: TARGET_MIN_US }
+        Self {
+            quickest: VecDeque::new(),
+            sample: None,
+            histogram: [0.0; STEPS],
+            samples: 0,
+            target: TARGET_MIN_US,
+            last_stall: None,
+        }
     }
 }
 
@@ -68,17 +80,30 @@ impl Delay {
             Some((since, worst)) if at - *since < SAMPLE_US => {
                 *worst = relative.max(*worst);
                 // A rise is met at once while little is known yet.
-                if self.samples == 0 {
+                if self.samples == 0 && *worst <= TARGET_MAX_US {
                     self.target = self.target.max(clamp(*worst + STEP_US));
                 }
             }
             Some((_, worst)) => {
                 let worst = *worst;
                 self.sample = Some((at, relative));
-                self.learn(worst);
+                // Waiting would not have helped against a stall, so it's no reason to wait longer; one after the other is.
+                let stall = worst > TARGET_MAX_US;
+                let again = self.last_stall.is_some_and(|last| at - last < STALLS_APART_US);
+                if !stall || again {
+                    self.learn(worst);
+                }
+                if stall {
+                    self.last_stall = Some(at);
+                }
             }
             None => self.sample = Some((at, relative)),
         }
+    }
+
+    /// The sender's clock begins anew: transit times from before mean nothing. What is known of their spread stays.
+    pub(crate) fn rebase(&mut self) {
+        self.quickest.clear();
     }
 
     /// The quickest transit, in microseconds; `None` before the first packet.

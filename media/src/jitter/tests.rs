@@ -43,15 +43,15 @@ impl Ear {
                 self.jitter.push(self.start + Duration::from_micros(at), n, packet);
             }
             while self.ahead < FRAME_US {
-                let at = self.now + self.ahead.cast_unsigned();
-                let output = self.jitter.pull(self.start + Duration::from_micros(at));
+                let now = self.start + Duration::from_micros(self.now);
+                let output = self.jitter.pull(now, Duration::from_micros(self.ahead.cast_unsigned()));
                 let by = match &output {
                     Output::Packet { pace: Pace::Faster, .. } => -STEP_US,
                     Output::Packet { pace: Pace::Slower, .. } => STEP_US,
                     _ => 0,
                 };
-                if by != 0 {
-                    self.jitter.stretched(by);
+                if by > 0 {
+                    self.jitter.stretched();
                 }
                 self.ahead += FRAME_US + by;
                 self.heard.push(output);
@@ -96,6 +96,7 @@ fn a_jittery_track_waits_as_long_as_it_must_and_no_longer() {
     let settled = ear.jitter.counts();
     ear.listen(49.0);
     assert!((50..=80).contains(&ear.delay_ms()), "{}", ear.delay_ms());
+    assert!(ear.ahead < FRAME_US / 2, "{}", ear.ahead);
     let counts = ear.jitter.counts();
     assert_eq!(counts.lost - settled.lost, 0);
     assert_eq!(counts.concealed - settled.concealed, 0);
@@ -114,7 +115,7 @@ fn after_a_stall_the_delay_is_short_again_within_two_seconds() {
     assert_eq!(during.concealed, u64::from(CONCEAL_MAX));
     assert!((85..=105).contains(&during.stalled), "{during:?}");
     ear.listen(2.0);
-    assert!(ear.delay_ms() <= before + 15, "{} after {before}", ear.delay_ms());
+    assert!(ear.delay_ms() <= before + 20, "{} after {before}", ear.delay_ms());
     let after = ear.jitter.counts();
     assert!((85..=105).contains(&after.skipped), "{after:?}");
     ear.listen(3.0);
@@ -132,13 +133,12 @@ fn many_stalls_never_make_delay_creep() {
 }
 
 #[test]
-fn a_lost_packet_is_recovered_from_the_next_and_two_are_made_up() {
+fn a_lost_packet_is_recovered_from_the_next_and_of_two_the_first_is_made_up() {
     let mut ear = Ear::talk(300, |n| (n != 100 && n != 200 && n != 201).then_some(0));
-    // Over the first one they come late enough that the hole shows while the next is there.
     ear.listen(5.9);
     let counts = ear.jitter.counts();
-    assert_eq!(counts.lost + counts.concealed + counts.recovered, 3 + counts.concealed + counts.recovered);
-    assert!(counts.recovered >= 1 && counts.recovered + counts.concealed <= 5, "{counts:?}");
+    // Of the two, the first is first taken for late.
+    assert_eq!((counts.lost, counts.recovered, counts.concealed), (3, 2, 2));
     assert_eq!(counts.late, 0);
 }
 
@@ -215,10 +215,26 @@ fn numbers_that_wrap_play_on() {
         let now = jitter.origin + FRAME * n;
         let packet = Packet { time: MediaTime(u64::from(n) * 20 * MS), silence: false, data: Bytes::from_static(b"x") };
         jitter.push(now, (u32::MAX - 50).wrapping_add(n), packet);
-        played += u32::from(matches!(jitter.pull(now + Duration::from_millis(5)), Output::Packet { .. }));
+        played += u32::from(matches!(jitter.pull(now + Duration::from_millis(5), Duration::ZERO), Output::Packet { .. }));
     }
     assert!(played >= 97);
     assert_eq!(jitter.counts().lost, 0);
+}
+
+#[test]
+fn a_sender_who_begins_anew_is_followed() {
+    let mut ear = Ear::talk(0, |_| None);
+    for n in 0..1000_u32 {
+        let now = ear.start + Duration::from_micros(u64::from(n) * 20 * MS);
+        let (seq, clock) = if n < 500 { (n, 3_600_000 * MS) } else { (n - 500, 0) };
+        let time = MediaTime(clock + u64::from(seq) * 20 * MS);
+        ear.jitter.push(now, seq, Packet { time, silence: false, data: n.to_be_bytes().to_vec().into() });
+        ear.listen(0.02);
+    }
+    assert!(ear.packets().len() > 990, "{}", ear.packets().len());
+    assert!(ear.packets().is_sorted_by(|a, b| a < b));
+    assert!((20..=40).contains(&ear.delay_ms()), "{}", ear.delay_ms());
+    assert_eq!(ear.jitter.counts().lost, 0);
 }
 
 proptest! {
@@ -233,7 +249,7 @@ proptest! {
             now += Duration::from_micros(wait);
             let packet = Packet { time: MediaTime(u64::from(n) * 20 * MS), silence, data: n.to_be_bytes().to_vec().into() };
             jitter.push(now, start.wrapping_add(n), packet);
-            if pull && let Output::Packet { data, .. } = jitter.pull(now) {
+            if pull && let Output::Packet { data, .. } = jitter.pull(now, Duration::ZERO) {
                 let n = u32::from_be_bytes(data[..].try_into().unwrap());
                 prop_assert!(last.is_none_or(|last| n > last), "{n} after {last:?}");
                 last = Some(n);
@@ -256,7 +272,7 @@ proptest! {
         for (seq, time, wait, silence) in steps {
             now += Duration::from_micros(wait);
             jitter.push(now, seq, Packet { time: MediaTime(time), silence, data: Bytes::from_static(b"x") });
-            jitter.pull(now);
+            jitter.pull(now, Duration::ZERO);
             prop_assert!(jitter.held.len() <= HELD_MAX);
         }
     }
