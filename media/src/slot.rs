@@ -134,10 +134,11 @@ mod tests {
     fn the_newest_frame_wins() {
         let slot = Slot::new();
         assert!(slot.latest().is_none());
+        let other = slot.clone();
         slot.put(frame(1));
-        slot.clone().put(frame(2));
+        other.put(frame(2));
         assert_eq!(slot.latest().unwrap().time(), MediaTime(2));
-        assert_eq!(slot.generation(), 2);
+        assert_eq!((slot.generation(), other.seen().frames), (2, 2));
         slot.clear();
         assert!(slot.latest().is_none());
         assert_eq!(slot.generation(), 3);

@@ -216,8 +216,7 @@ impl Delays {
 
 impl Default for Delays {
     fn default() -> Self {
-        #[expect(clippy::expect_used, reason = "3 is among the 0 to 5 significant digits a histogram may have")]
-        Self(Histogram::new(3).expect("three significant digits are allowed"))
+        Self(Histogram::new(3).expect("a histogram may have 0 to 5 significant digits"))
     }
 }
 

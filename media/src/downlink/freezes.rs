@@ -10,6 +10,9 @@ use crate::stats::Freezes;
 /// Over how many frames the average is taken.
 const AVERAGED: usize = 30;
 
+/// How many it takes: before, there is no telling what's usual. The W3C leaves this open; it's what libwebrtc does.
+const ENOUGH: usize = 5;
+
 /// What a frame has to stand beyond the average to count as frozen.
 const OVER: Duration = Duration::from_millis(150);
 
@@ -35,7 +38,7 @@ impl Watcher {
             self.freezes.paused += stood;
             return;
         }
-        if !self.stood.is_empty() {
+        if self.stood.len() >= ENOUGH {
             let average = self.sum / self.stood.len() as u32;
             if stood >= (average * 3).max(average + OVER) {
                 self.freezes.freezes += 1;
@@ -81,6 +84,12 @@ mod tests {
         assert_eq!((frozen.freezes, frozen.frozen), (1, Duration::from_millis(183)));
         assert_eq!(watch([200; 100].into_iter().chain([599])).freezes, 0);
         assert_eq!(watch([200; 100].into_iter().chain([600])).freezes, 1);
+    }
+
+    #[test]
+    fn a_bumpy_start_is_no_freeze() {
+        assert_eq!(watch([2, 300, 5, 200, 33]).freezes, 0);
+        assert_eq!(watch([33, 33, 33, 33, 33, 300]).freezes, 1);
     }
 
     #[test]
