@@ -27,14 +27,14 @@ pub(crate) fn photo(size: Size, number: u64) -> Frame {
     let centre = (width as f64 * (0.5 + 0.3 * (number as f64 / 15.0).sin()), height as f64 * 0.5);
     let radius = height as f64 / 5.0;
     let grain = noise(width * height, 99);
+    let columns = (0..width).map(|x| (70.0 + 40.0 * (x as f64 / 213.0).sin(), 8.0 * (x as f64 / 5.0).sin())).collect::<Vec<_>>();
     let (luma, u, v) = frame.planes_mut();
-    for y in 0..height {
-        for x in 0..width {
-            let (at_x, at_y) = (x as f64 / 640.0, y as f64 / 480.0);
-            let texture = 8.0 * (x as f64 / 5.0).sin() * (y as f64 / 7.0).cos() + f64::from(grain[y * width + x] % 4);
-            let disc = if (x as f64 - centre.0).hypot(y as f64 - centre.1) < radius { 60.0 } else { 0.0 };
-            luma[y * width + x] =
-                (70.0 + 40.0 * (3.0 * at_x).sin() + 30.0 * (2.0 * at_y).cos() + texture + disc).clamp(16.0, 235.0) as u8;
+    for (y, (row, grain)) in luma.chunks_mut(width).zip(grain.chunks(width)).enumerate() {
+        let (slope, texture) = (30.0 * (y as f64 / 240.0).cos(), (y as f64 / 7.0).cos());
+        let reach = (radius.powi(2) - (y as f64 - centre.1).powi(2)).max(0.0).sqrt();
+        for (x, (luma, grain)) in row.iter_mut().zip(grain).enumerate() {
+            let disc = if (x as f64 - centre.0).abs() < reach { 60.0 } else { 0.0 };
+            *luma = (columns[x].0 + slope + columns[x].1 * texture + f64::from(grain % 4) + disc) as u8;
         }
     }
     for y in 0..height / 2 {

@@ -15,7 +15,9 @@ const SCAN_LIMIT: u32 = 50;
 /// taken; the chroma of 4:2:2 and 4:4:4 is averaged down.
 #[derive(Debug)]
 pub struct Mjpeg {
-    decompressor: Decompressor,
+    /// `None` after an error: the library then goes on with the next picture from where it was in the broken one, and may
+    /// take its size for another than it is.
+    decompressor: Option<Decompressor>,
     /// Planes that are not 4:2:0 yet.
     planes: Vec<u8>,
 }
@@ -26,39 +28,53 @@ impl Mjpeg {
     /// # Errors
     /// [`Error::Jpeg`] without memory.
     pub fn new() -> Result<Self, Error> {
-        let mut decompressor = Decompressor::new().map_err(Error::Jpeg)?;
-        decompressor.set_scan_limit(SCAN_LIMIT).map_err(Error::Jpeg)?;
-        Ok(Self { decompressor, planes: Vec::new() })
+        Ok(Self { decompressor: Some(open()?), planes: Vec::new() })
     }
 
     /// Decodes one picture; bytes after its end are ignored.
     ///
     /// # Errors
     /// [`Error::Jpeg`] when it is no JPEG, or broken or cut short; [`Error::JpegFormat`] for chroma that cameras don't
-    /// send; [`Error::Size`] when its sides are odd or out of bounds.
+    /// send; [`Error::Size`] when its sides are odd or out of bounds. The decoder goes on with the next picture.
     pub fn decode(&mut self, jpeg: &[u8], time: MediaTime) -> Result<Frame, Error> {
-        let header = self.decompressor.read_header(jpeg).map_err(Error::Jpeg)?;
-        let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
-        let size = Size::new(side(header.width), side(header.height))?;
-        let subsampling = match (header.colorspace, header.subsamp) {
-            (Colorspace::YCbCr | Colorspace::Gray, subsampling) if !header.is_lossless => subsampling,
-            (colorspace, subsampling) => return Err(Error::JpegFormat { colorspace, subsampling }),
+        let mut decompressor = match self.decompressor.take() {
+            Some(decompressor) => decompressor,
+            None => open()?,
         };
-        match subsampling {
-            Subsamp::Sub2x2 => {
-                // The sides are even, so the planes without alignment are I420 as it stands.
-                let mut data = vec![0; size.i420_len()];
-                decompress(&mut self.decompressor, jpeg, size, subsampling, &mut data)?;
-                Frame::from_data(size, Color::JPEG, time, data)
-            }
-            Subsamp::Sub2x1 | Subsamp::None | Subsamp::Gray => {
-                let length = yuv_pixels_len(header.width, 1, header.height, subsampling).map_err(Error::Jpeg)?;
-                self.planes.resize(length, 0);
-                decompress(&mut self.decompressor, jpeg, size, subsampling, &mut self.planes)?;
-                Frame::from_data(size, Color::JPEG, time, subsample(&self.planes, size, subsampling))
-            }
-            _ => Err(Error::JpegFormat { colorspace: header.colorspace, subsampling }),
+        let (size, data) = planar(&mut decompressor, jpeg, &mut self.planes)?;
+        self.decompressor = Some(decompressor);
+        Frame::from_data(size, Color::JPEG, time, data)
+    }
+}
+
+fn open() -> Result<Decompressor, Error> {
+    let mut decompressor = Decompressor::new().map_err(Error::Jpeg)?;
+    decompressor.set_scan_limit(SCAN_LIMIT).map_err(Error::Jpeg)?;
+    Ok(decompressor)
+}
+
+/// The picture as I420; `planes` is for work.
+fn planar(decompressor: &mut Decompressor, jpeg: &[u8], planes: &mut Vec<u8>) -> Result<(Size, Vec<u8>), Error> {
+    let header = decompressor.read_header(jpeg).map_err(Error::Jpeg)?;
+    let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+    let size = Size::new(side(header.width), side(header.height))?;
+    let (colorspace, subsampling) = (header.colorspace, header.subsamp);
+    if !matches!(colorspace, Colorspace::YCbCr | Colorspace::Gray) || header.is_lossless {
+        return Err(Error::JpegFormat { colorspace, subsampling });
+    }
+    match subsampling {
+        Subsamp::Sub2x2 => {
+            // The sides are even, so the planes without alignment are I420 as it stands.
+            let mut data = vec![0; size.i420_len()];
+            decompress(decompressor, jpeg, size, subsampling, &mut data)?;
+            Ok((size, data))
         }
+        Subsamp::Sub2x1 | Subsamp::None | Subsamp::Gray => {
+            planes.resize(yuv_pixels_len(header.width, 1, header.height, subsampling).map_err(Error::Jpeg)?, 0);
+            decompress(decompressor, jpeg, size, subsampling, planes)?;
+            Ok((size, subsample(planes, size, subsampling)))
+        }
+        _ => Err(Error::JpegFormat { colorspace, subsampling }),
     }
 }
 
@@ -207,8 +223,8 @@ mod tests {
         assert_eq!(decoder.decode(&followed, MediaTime::ZERO).unwrap(), expected);
         for length in 0..end {
             assert!(matches!(decoder.decode(&whole[..length], MediaTime::ZERO), Err(Error::Jpeg(_))), "cut at {length}");
+            assert_eq!(decoder.decode(&whole, MediaTime::ZERO).unwrap(), expected, "after a cut at {length}");
         }
-        assert_eq!(decoder.decode(&whole, MediaTime::ZERO).unwrap(), expected, "the decoder goes on after errors");
     }
 
     proptest! {
@@ -221,7 +237,10 @@ mod tests {
                 let at = at.index(bytes.len());
                 bytes[at] = value;
             }
-            let _ = Mjpeg::new().unwrap().decode(&bytes, MediaTime::ZERO);
+            let mut decoder = Mjpeg::new().unwrap();
+            let _ = decoder.decode(&bytes, MediaTime::ZERO);
+            let whole = jpeg(&photo(Size::MIN, 2), Subsamp::Sub2x2, 80);
+            prop_assert!(decoder.decode(&whole, MediaTime::ZERO).is_ok());
         }
 
         #[test]
