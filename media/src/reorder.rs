@@ -1,7 +1,8 @@
 //! Puts video packets in order and keeps back those that can't be decoded.
 //!
-//! Packets come over several connections, so one may overtake another: a missing one is waited for, but not long. Once it
-//! is given up, nothing can be decoded until the next keyframe.
+//! Packets come over several connections, so one may overtake another, and one may be held up for a retransmission. A missing one
+//! is waited for; when that takes long, a keyframe is asked for as well, and what comes first mends the picture. Where a packet is
+//! given up on its way, a keyframe follows of itself.
 
 use std::{
     collections::BTreeMap,
@@ -10,12 +11,15 @@ use std::{
 
 use crate::sequence::Sequence;
 
-/// How long a missing packet is waited for. A retransmission on the same path takes a round trip and some; a keyframe asked for
-/// takes as long, so waiting longer only makes the freeze longer.
-const HOLE_WAIT: Duration = Duration::from_millis(100);
+/// How long a packet may be missing before a keyframe is asked for: longer than one overtakes another, shorter than a TCP
+/// retransmission (200 ms and a round trip), which a request may beat.
+const ASK_AFTER: Duration = Duration::from_millis(100);
 
-/// How many packets behind a missing one are kept. At 30 a second it's the time limit that counts; at 60 and more this one.
-const HELD_MAX: usize = 8;
+/// How many packets may wait behind a missing one before a keyframe is asked for: as long, at 60 and more a second.
+const ASK_BEHIND: usize = 8;
+
+/// How many packets may wait behind a missing one at all: half a second at 30 a second. By then a keyframe is on its way.
+const HELD_MAX: usize = 16;
 
 /// The most packets kept whatever happens.
 const QUEUE_MAX: usize = 64;
@@ -25,7 +29,10 @@ const QUEUE_MAX: usize = 64;
 pub(crate) struct Reorder<T> {
     sequence: Sequence,
     held: BTreeMap<u64, Held<T>>,
-    state: State,
+    /// The packet at the floor is decodable when it comes; else only a keyframe is.
+    synced: bool,
+    /// A keyframe has been asked for.
+    asked: bool,
     /// Everything before this position is decided.
     floor: u64,
     /// Whether a keyframe has been given out.
@@ -38,14 +45,6 @@ pub(crate) struct Reorder<T> {
 struct Held<T> {
     keyframe: bool,
     packet: T,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// The packet at the floor is decodable when it comes.
-    Synced,
-    /// Only a keyframe helps; whether that has been told.
-    Unsynced { told: bool },
 }
 
 /// What became of the packets.
@@ -68,8 +67,8 @@ pub(crate) struct Counts {
 pub(crate) enum Next<T> {
     /// A packet to decode now.
     Packet(T),
-    /// A packet is given up: nothing more comes before the next keyframe.
-    Gap,
+    /// Nothing: ask for a keyframe.
+    Ask,
 }
 
 impl<T> Default for Reorder<T> {
@@ -77,7 +76,8 @@ impl<T> Default for Reorder<T> {
         Self {
             sequence: Sequence::default(),
             held: BTreeMap::new(),
-            state: State::Unsynced { told: false },
+            synced: false,
+            asked: false,
             floor: 0,
             started: false,
             hole_since: None,
@@ -112,40 +112,39 @@ impl<T> Reorder<T> {
 
     /// What can go on now; `None` means wait for a packet or for [`Self::deadline`].
     pub(crate) fn pop(&mut self, now: Instant) -> Option<Next<T>> {
-        if self.state == State::Synced && self.held.contains_key(&self.floor) {
+        if self.synced && self.held.contains_key(&self.floor) {
             return self.take(now, self.floor);
         }
         // A keyframe behind a hole makes what is missing worthless.
         if let Some(position) = self.held.iter().rev().find_map(|(position, held)| held.keyframe.then_some(*position)) {
             return self.take(now, position);
         }
-        let overdue = self.held.len() >= HELD_MAX || self.deadline().is_some_and(|deadline| now >= deadline);
-        let gap = overdue && self.state != State::Unsynced { told: true };
-        if gap {
-            self.state = State::Unsynced { told: true };
-            self.hole_since = None;
-        }
-        while self.state != State::Synced && self.held.len() > HELD_MAX {
+        self.synced &= self.held.len() <= HELD_MAX;
+        while self.held.len() > HELD_MAX {
             self.drop_first();
         }
-        gap.then_some(Next::Gap)
+        if self.held.len() >= ASK_BEHIND && !self.asked || self.deadline().is_some_and(|deadline| now >= deadline) {
+            self.asked = true;
+            return Some(Next::Ask);
+        }
+        None
     }
 
     /// When to ask [`Self::pop`] again though nothing has come.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let waiting = self.state != State::Unsynced { told: true } && !self.held.is_empty();
-        self.hole_since.filter(|_| waiting).map(|since| since + HOLE_WAIT)
+        let waiting = !self.asked && !self.held.is_empty();
+        self.hole_since.filter(|_| waiting).map(|since| since + ASK_AFTER)
     }
 
     /// The decoder has failed: only a keyframe helps.
     pub(crate) fn lose_sync(&mut self) {
-        self.state = State::Unsynced { told: true };
-        self.hole_since = None;
+        self.synced = false;
+        self.asked = true;
     }
 
-    /// Whether only a keyframe helps, and [`Next::Gap`] or the decoder has told so.
+    /// Whether a keyframe is asked for and has not come, nor what was missing.
     pub(crate) fn needs_keyframe(&self) -> bool {
-        self.state == State::Unsynced { told: true }
+        self.asked
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -162,7 +161,8 @@ impl<T> Reorder<T> {
         }
         let taken = self.held.remove(&position)?;
         self.started = true;
-        self.state = State::Synced;
+        self.synced = true;
+        self.asked = false;
         self.floor = position + 1;
         self.hole_since = (!self.held.is_empty()).then_some(now);
         Some(Next::Packet(taken.packet))
@@ -172,7 +172,8 @@ impl<T> Reorder<T> {
     fn begin_anew(&mut self) {
         self.counts.undecodable += self.held.len() as u64;
         self.held.clear();
-        self.state = State::Unsynced { told: false };
+        self.synced = false;
+        self.asked = false;
         self.started = false;
         self.hole_since = None;
     }
@@ -256,43 +257,52 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_packet_is_given_up_after_a_while_and_a_keyframe_mends_it() {
+    fn a_missing_packet_is_waited_for_and_after_a_while_a_keyframe_is_asked_for() {
         let mut track = Track::new();
         track.push(0, true);
         track.push(2, false);
         track.millis = 99;
         assert_eq!(track.pop(), []);
         track.millis = 100;
-        assert_eq!(track.pop(), [Next::Gap]);
+        assert_eq!(track.pop(), [Next::Ask]);
         assert!(track.reorder.needs_keyframe());
         assert_eq!(track.push(3, false), []);
         assert_eq!(track.reorder.deadline(), None);
+        // The retransmission is quicker.
+        assert_eq!(track.push(1, false), packets([1, 2, 3]));
+        assert!(!track.reorder.needs_keyframe());
+        assert_eq!(track.push(4, true), packets([4]));
+        assert_eq!(track.reorder.counts(), Counts { received: 5, ..Counts::default() });
+    }
+
+    #[test]
+    fn a_keyframe_mends_a_hole() {
+        let mut track = Track::new();
+        track.push(0, true);
+        track.push(2, false);
+        track.millis = 100;
+        assert_eq!(track.pop(), [Next::Ask]);
         assert_eq!(track.push(5, false), []);
         assert_eq!(track.push(4, true), packets([4, 5]));
         assert!(!track.reorder.needs_keyframe());
         assert_eq!(track.push(1, false), []);
-        assert_eq!(track.reorder.counts(), Counts { received: 6, late: 1, lost: 1, undecodable: 2, ..Counts::default() });
+        assert_eq!(track.reorder.counts(), Counts { received: 5, late: 1, lost: 2, undecodable: 1, ..Counts::default() });
     }
 
     #[test]
-    fn a_missing_packet_is_given_up_once_enough_are_behind_it() {
+    fn many_packets_behind_a_hole_ask_sooner_and_too_many_end_the_wait() {
         let mut track = Track::new();
         track.push(0, true);
         for seq in 2..9 {
             assert_eq!(track.push(seq, false), []);
         }
-        assert_eq!(track.push(9, false), [Next::Gap]);
-    }
-
-    #[test]
-    fn a_missing_keyframe_that_comes_late_still_counts() {
-        let mut track = Track::new();
-        track.push(0, true);
-        track.push(2, false);
-        track.millis = 200;
-        assert_eq!(track.pop(), [Next::Gap]);
-        assert_eq!(track.push(1, true), packets([1, 2]));
-        assert_eq!(track.reorder.counts().lost, 0);
+        assert_eq!(track.push(9, false), [Next::Ask]);
+        for seq in 10..100 {
+            assert_eq!(track.push(seq, false), []);
+        }
+        assert_eq!(track.push(1, false), []);
+        assert_eq!(track.push(100, true), packets([100]));
+        assert_eq!((track.reorder.counts().lost, track.reorder.counts().late), (1, 1));
     }
 
     #[test]
@@ -308,7 +318,7 @@ mod tests {
         let mut track = Track::new();
         assert_eq!(track.push(7, false), []);
         track.millis = 100;
-        assert_eq!(track.pop(), [Next::Gap]);
+        assert_eq!(track.pop(), [Next::Ask]);
         for seq in 8..100 {
             assert_eq!(track.push(seq, false), []);
         }
@@ -358,7 +368,7 @@ mod tests {
                             last = Some(at);
                             given += 1;
                         }
-                        Next::Gap => prop_assert!(track.reorder.needs_keyframe()),
+                        Next::Ask => prop_assert!(track.reorder.needs_keyframe()),
                     }
                 }
                 prop_assert!(track.reorder.held.len() <= HELD_MAX);

@@ -175,7 +175,7 @@ impl Work {
                             self.latest = Some(frame);
                         }
                     }
-                    Next::Gap => self.want_keyframe(),
+                    Next::Ask => self.want_keyframe(),
                 }
             }
             if self.reorder.needs_keyframe() {
