@@ -178,24 +178,23 @@ impl Http {
         }
         let broken = |error| Error::from_reqwest(&self.relay, error);
         let Some(first) = response.chunk().await.map_err(broken)? else { return Ok(Bytes::new()) };
-        let Some(second) = response.chunk().await.map_err(broken)? else {
-            // Nearly all answers arrive in one piece and needn't be copied.
-            return if first.len() > limit { Err(oversize()) } else { Ok(first) };
-        };
-        let mut whole = BytesMut::with_capacity((announced as usize).max(first.len() + second.len()).min(limit));
-        let mut next = Some(first);
-        let mut after = Some(second);
-        while let Some(piece) = next {
+        if first.len() > limit {
+            return Err(oversize());
+        }
+        // Nearly all answers arrive in one piece and needn't be copied.
+        let mut whole: Option<BytesMut> = None;
+        while let Some(piece) = response.chunk().await.map_err(broken)? {
+            let whole = whole.get_or_insert_with(|| {
+                let mut whole = BytesMut::with_capacity((announced as usize).max(first.len() + piece.len()).min(limit));
+                whole.extend_from_slice(&first);
+                whole
+            });
             if whole.len() + piece.len() > limit {
                 return Err(oversize());
             }
             whole.extend_from_slice(&piece);
-            next = match after.take() {
-                Some(piece) => Some(piece),
-                None => response.chunk().await.map_err(broken)?,
-            };
         }
-        Ok(whole.freeze())
+        Ok(whole.map_or(first, BytesMut::freeze))
     }
 }
 

@@ -216,7 +216,7 @@ impl Session {
     }
 
     /// What happens from now on, beginning with the whole state. It reconnects by itself and ends only after
-    /// [`Update::SignedOut`]. Each stream is a feed of its own; one per session is enough.
+    /// [`Update::SignedOut`]. One stream per session: a second one would take the first one's polls away again and again.
     pub fn events(&self) -> impl Stream<Item = Update> + Send + 'static + use<> {
         events::stream(self.clone())
     }

@@ -21,13 +21,15 @@ use crate::{
 #[tokio::test]
 async fn signing_in_offers_versions_and_keeps_the_token() {
     let fake = Fake::serve(|seen| async move {
-        if seen.path == "/v1/session" {
+        if seen.method == Method::POST {
+            assert_eq!(seen.path, "/v1/session");
             let body: SignIn = serde_json::from_slice(&seen.body).unwrap();
             assert_eq!((body.name, body.password.as_str(), body.device.as_str()), (name("ana"), "12345678", "laptop"));
             assert_eq!(body.versions, proto::version::SUPPORTED);
             return json(&SignedIn { token: Token::new("t0ken"), name: name("Ana"), version: 1 });
         }
         assert_eq!(seen.authorization.as_deref(), Some("Bearer t0ken"));
+        assert_eq!((seen.method, seen.path.as_str()), (Method::DELETE, "/v1/session"));
         json(&Done {})
     })
     .await;

@@ -26,39 +26,39 @@ use tokio::{
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    pub method: Method,
-    pub path: String,
-    pub query: HashMap<String, String>,
-    pub authorization: Option<String>,
-    pub body: Bytes,
+pub(crate) struct Seen {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: HashMap<String, String>,
+    pub(crate) authorization: Option<String>,
+    pub(crate) body: Bytes,
 }
 
 impl Seen {
-    pub fn number(&self, name: &str) -> u64 {
+    pub(crate) fn number(&self, name: &str) -> u64 {
         self.query[name].parse().unwrap()
     }
 
     /// Whether it is a media poll of this kind.
-    pub fn is_poll(&self, kind: Kind) -> bool {
+    pub(crate) fn is_poll(&self, kind: Kind) -> bool {
         self.method == Method::GET && self.path.ends_with(kind.as_str())
     }
 
     /// Whether it is an upload of this kind.
-    pub fn is_upload(&self, kind: Kind) -> bool {
+    pub(crate) fn is_upload(&self, kind: Kind) -> bool {
         self.method == Method::POST && self.path.ends_with(kind.as_str())
     }
 }
 
 /// The fake relay; it ends with the test's runtime.
-pub struct Fake {
-    pub address: SocketAddr,
-    pub url: String,
+pub(crate) struct Fake {
+    pub(crate) address: SocketAddr,
+    pub(crate) url: String,
 }
 
 impl Fake {
     /// Every request is answered by `answer`.
-    pub async fn serve<F, Fut>(answer: F) -> Self
+    pub(crate) async fn serve<F, Fut>(answer: F) -> Self
     where
         F: Fn(Seen) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Response> + Send + 'static,
@@ -87,18 +87,18 @@ async fn read(request: Request) -> Seen {
 }
 
 /// JSON as the relay gives it.
-pub fn json<T: serde::Serialize>(body: &T) -> Response {
+pub(crate) fn json<T: serde::Serialize>(body: &T) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], serde_json::to_vec(body).unwrap()).into_response()
 }
 
 /// A refusal as the relay gives it.
-pub fn refusal(code: ErrorCode, retry_after_ms: Option<u64>) -> Response {
+pub(crate) fn refusal(code: ErrorCode, retry_after_ms: Option<u64>) -> Response {
     let detail = proto::error::ErrorDetail { code, message: format!("Refused: {code:?}."), retry_after_ms };
     (StatusCode::from_u16(code.status()).unwrap(), json(&proto::ErrorBody { error: detail })).into_response()
 }
 
 /// Chunks as the relay gives them.
-pub fn chunks(chunks: &[Chunk]) -> Response {
+pub(crate) fn chunks(chunks: &[Chunk]) -> Response {
     let mut body = BytesMut::new();
     for chunk in chunks {
         chunk.encode(&mut body);
@@ -107,26 +107,26 @@ pub fn chunks(chunks: &[Chunk]) -> Response {
 }
 
 /// An answer whose connection breaks halfway through.
-pub fn broken() -> Response {
+pub(crate) fn broken() -> Response {
     let half = Ok::<_, io::Error>(Bytes::from_static(b"TV\x01"));
     let body = Body::from_stream(futures::stream::iter([half, Err(io::Error::other("the fake relay lets go"))]));
     ([(header::CONTENT_LENGTH, "1000")], body).into_response()
 }
 
 /// No answer at all.
-pub async fn never() -> Response {
+pub(crate) async fn never() -> Response {
     std::future::pending().await
 }
 
 /// A chunk of some peer.
-pub fn chunk(peer: u16, kind: Kind, seq: u32) -> Chunk {
+pub(crate) fn chunk(peer: u16, kind: Kind, seq: u32) -> Chunk {
     let track = TrackId { peer: PeerId(peer), kind };
     Chunk { header: Header { track, seq, media_time_us: 0, keyframe: true }, payload: seq.to_be_bytes().to_vec().into() }
 }
 
 /// The way to a fake relay, at an address of its own.
-pub struct Cable {
-    pub url: String,
+pub(crate) struct Cable {
+    pub(crate) url: String,
     address: SocketAddr,
     relay: SocketAddr,
     clogged: Arc<Mutex<watch::Sender<bool>>>,
@@ -134,7 +134,7 @@ pub struct Cable {
 }
 
 impl Cable {
-    pub async fn to(fake: &Fake) -> Self {
+    pub(crate) async fn to(fake: &Fake) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut cable =
@@ -144,20 +144,20 @@ impl Cable {
     }
 
     /// Breaks all connections and refuses new ones.
-    pub async fn cut(&mut self) {
+    pub(crate) async fn cut(&mut self) {
         let forwarding = self.forwarding.take().unwrap();
         forwarding.abort();
         let _ = forwarding.await;
     }
 
     /// Takes connections again.
-    pub async fn mend(&mut self) {
+    pub(crate) async fn mend(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
         self.forward(listener);
     }
 
     /// The connections of now carry nothing any more, though they stay open; new ones do.
-    pub fn clog(&self) {
+    pub(crate) fn clog(&self) {
         let old = std::mem::replace(&mut *self.clogged.lock().unwrap(), watch::Sender::new(false));
         old.send_replace(true);
         // Dropping the sender would look like being clogged too, but it says less clearly what is meant.

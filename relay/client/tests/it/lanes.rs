@@ -80,7 +80,11 @@ impl Open {
         self.until(|told| if let Told::State(state) = told { Some(state) } else { None }).await
     }
 
-    async fn uploaded(&mut self) -> (u32, Result<Feedback, GaveUp>) {
-        self.until(|told| if let Told::Uploaded(_, seq, outcome) = told { Some((seq, outcome)) } else { None }).await
+    async fn uploaded(&mut self, of: Kind) -> (u32, Result<Feedback, GaveUp>) {
+        self.until(|told| match told {
+            Told::Uploaded(kind, seq, outcome) if kind == of => Some((seq, outcome)),
+            _ => None,
+        })
+        .await
     }
 }

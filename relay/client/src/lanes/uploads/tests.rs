@@ -109,20 +109,21 @@ fn during_an_outage_the_old_is_given_up_and_the_new_kept() {
     }
     assert!((5..=20).contains(&tried), "{tried} attempts in five seconds");
     // Back: only sound of the last second is sent, and no chunk is forgotten.
-    let now = start + ms(20) * 250;
-    let now = uploads.wake_at(now).filter(|wake| *wake < now + ms(900)).unwrap_or(now);
+    let mut now = start + ms(20) * 250;
+    let mut sent = Vec::new();
     loop {
-        let posts = all(&mut uploads, now);
+        for post in all(&mut uploads, now) {
+            sent.extend(uploads.done(post.id));
+        }
         told.extend(given_up(&mut uploads));
-        if posts.is_empty() {
-            break;
-        }
-        for post in posts {
-            let sent = uploads.done(post.id);
-            assert!(sent.iter().all(|seq| now - (start + ms(20) * *seq) < AUDIO_AGE_MAX + ms(20) * TOGETHER_MAX as u32));
-            told.extend(sent);
-        }
+        let Some(wake) = uploads.wake_at(now) else { break };
+        now = wake;
     }
+    assert!(now - start < ms(20) * 250 + Duration::from_secs(1));
+    assert!(!sent.is_empty());
+    let oldest = now - start - AUDIO_AGE_MAX - ms(20) * TOGETHER_MAX as u32;
+    assert!(sent.iter().all(|seq| ms(20) * *seq >= oldest));
+    told.extend(sent);
     told.sort_unstable();
     assert_eq!(told, (0..250).collect::<Vec<_>>());
 }
