@@ -1,5 +1,7 @@
 //! The client against a fake relay on a real socket.
 
+#![expect(clippy::unwrap_used, reason = "clippy allows it in test functions, and what they share is no different")]
+
 mod control;
 mod events;
 mod fake;
