@@ -3,7 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -23,6 +23,9 @@ use crate::{
     refusal::{Answer, Refusal},
     token::TokenHash,
 };
+
+/// How long a body may take to arrive: the largest within it is 90 kbit/s, too slow for a call.
+const BODY: Duration = Duration::from_secs(30);
 
 /// The session that asks; its request counts against its control rate.
 pub(crate) struct Caller(pub(crate) Arc<Session>);
@@ -109,7 +112,9 @@ impl FromRequest<App> for Raw {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Answer<Self> {
-        Bytes::from_request(request, app).await.map(Self).map_err(|rejection| match rejection {
+        let body = tokio::time::timeout(BODY, Bytes::from_request(request, app)).await;
+        let body = body.map_err(|_| Refusal::bad_request("The body took too long to arrive."))?;
+        body.map(Self).map_err(|rejection| match rejection {
             BytesRejection::FailedToBufferBody(failed) if failed.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
                 Refusal::new(ErrorCode::TooLarge, "The body is larger than this route takes.")
             }

@@ -166,7 +166,7 @@ async fn follow(app: &App, seen: i64, now: Instant) -> Result<i64, sqlx::Error> 
 fn lock(config: &Config) -> Result<File, Error> {
     let path = config.data.clone();
     let unusable = |source| Error::Data { path: path.clone(), source };
-    std::fs::create_dir_all(&config.data).map_err(unusable)?;
+    std::fs::create_dir_all(config.providers()).map_err(unusable)?;
     let file = File::create(config.data.join("relay.lock")).map_err(unusable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),

@@ -21,8 +21,8 @@ use tower::Service;
 /// is closed: later than clients drop theirs (reqwest: 60 s here), so that none sends into a closing one.
 const HEAD: Duration = Duration::from_secs(75);
 
-/// Most HTTP/2 streams of one connection: a call parks a dozen polls per lane.
-const STREAMS: u32 = 256;
+/// Most bytes of a request's head, and of one read: a head of ours has a few hundred.
+const BUFFER: usize = 64 * 1024;
 
 /// Serves until the handle says stop.
 pub(crate) async fn serve(
@@ -32,15 +32,9 @@ pub(crate) async fn serve(
     connections: usize,
 ) -> io::Result<()> {
     let admit = Admit { slots: Arc::new(Semaphore::new(connections)) };
-    let mut server = axum_server::from_tcp(listener)?.acceptor(admit).handle(handle);
-    let builder = server.http_builder();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Some(Duration::from_secs(20)))
-        .keep_alive_timeout(Duration::from_secs(10))
-        .max_concurrent_streams(STREAMS);
+    // Without TLS nobody negotiates HTTP/2, and telling the versions apart by the first bytes would wait for them without end.
+    let mut server = axum_server::from_tcp(listener)?.acceptor(admit).handle(handle).http1_only();
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(BUFFER);
     server.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await
 }
 

@@ -64,13 +64,10 @@ struct Spoken {
 /// Runs the providers for as long as it is polled. `server` is where the relay listens.
 pub(crate) async fn run(app: App, server: SocketAddr) {
     let folder = app.config.providers();
-    if let Err(error) = std::fs::create_dir_all(&folder) {
-        return tracing::warn!(%error, folder = %folder.display(), "the providers' folder can't be made: there is no ticker");
-    }
     let permits = Arc::new(Semaphore::new(AT_ONCE));
     let mut known = BTreeMap::<PathBuf, Known>::new();
     let mut passed_over = Vec::new();
-    let mut looks = tokio::time::interval(LOOK);
+    let mut looks = tokio::time::interval(LOOK.min(app.config.ticker_interval));
     // Programs under way end with this task.
     let mut running = JoinSet::new();
     loop {

@@ -83,6 +83,7 @@ pub(crate) async fn set_media(
 ) -> Answer<Reply<Done>> {
     let id = CallId::new(id);
     app.hub.set_media(&session, &id, media, Instant::now()).map_err(|_| not_a_peer(&app, &id))?;
+    app.hub.flush().await;
     Ok(Reply(Done {}))
 }
 

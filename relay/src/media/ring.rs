@@ -204,6 +204,7 @@ mod tests {
                     prop_assert!(!taken.contains(&seq));
                     taken.push(seq);
                 }
+                ring.evict(now);
                 prop_assert!(ring.from(0).map(|entry| entry.wire.len()).sum::<usize>() <= 300);
                 prop_assert!(ring.from(0).all(|entry| now - entry.at <= Duration::from_millis(100)));
                 prop_assert!(ring.from(0).all(|entry| entry.position >= ring.lost_before()));

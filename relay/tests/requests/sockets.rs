@@ -8,6 +8,8 @@ use std::{
 
 use proto::{ErrorCode, Event, Kind};
 
+use relay::Rate;
+
 use crate::bench::Bench;
 
 /// A connection that says exactly what it is told to.
@@ -84,8 +86,9 @@ async fn every_answer_is_complete_and_an_empty_poll_has_length_zero() {
 }
 
 #[tokio::test]
-async fn a_client_that_breaks_off_gives_its_parked_poll_back() {
-    let bench = Bench::new().await;
+async fn what_went_down_with_a_connection_can_be_had_again() {
+    let unlimited = Rate { burst: 1e9, per_second: 1e9 };
+    let bench = Bench::with(|config| config.rates.uploads = unlimited).await;
     let (ana, ben) = bench.buddies("Ana", "Ben").await;
     let call = ana.call(&ben).await;
     let (address, _serving) = serve(&bench).await;
@@ -96,62 +99,63 @@ async fn a_client_that_breaks_off_gives_its_parked_poll_back() {
         wire
     })
     .await;
-    // Parked polls count as readers; once the connection is gone only the time since the last poll does.
-    let mut seq = 0;
+    // The first chunk that finds a reader answers its poll.
     let deadline = Instant::now() + Duration::from_secs(5);
-    loop {
-        let feedback = ana.publish(&call, Kind::Video, 1, seq, true).await;
-        seq += 1;
-        if feedback.readers == 0 && ana.publish(&call, Kind::Audio, 1, 0, true).await.readers == 1 {
-            break;
-        }
+    let mut seq = 0;
+    while ana.publish(&call, Kind::Audio, 1, seq, true).await.readers == 0 {
         assert!(Instant::now() < deadline);
+        seq += 1;
+        tokio::task::yield_now().await;
     }
     drop(wire);
-    assert_eq!(ben.fetch(&call, Kind::Audio, 1, 1, 5_000).await.chunks(), [(1, 0)], "what it was answered can be had again");
+    assert_eq!(ben.fetch(&call, Kind::Audio, 1, 1, 0).await.chunks(), [(1, seq)]);
+    assert_eq!(ben.fetch(&call, Kind::Audio, 1, 2, 0).await.chunks(), []);
     bench.relay.stop().await;
 }
 
 #[tokio::test]
-async fn a_stop_says_goodbye_answers_whoever_waits_and_refuses_the_rest() {
+async fn a_stop_answers_every_poll_that_waits() {
     let bench = Bench::new().await;
     let (mut ana, ben) = bench.buddies("Ana", "Ben").await;
     let call = ana.call(&ben).await;
     ana.show_up().await;
-    let (address, serving) = serve(&bench).await;
-    let (events, media) = (
-        format!("/v1/events?after={}&wait_ms=20000", ana.cursor),
-        format!("/v1/calls/{call}/video?reader=1&poll=1&wait_ms=20000"),
+    let (audio, video, events, ()) = tokio::join!(
+        ana.fetch(&call, Kind::Audio, 1, 1, 20_000),
+        ana.fetch(&call, Kind::Video, 1, 1, 20_000),
+        ana.poll_after(&ana.cursor, 20_000),
+        bench.relay.stop()
     );
-    let token = ana.token.clone();
-    let (ready, waiting) = tokio::sync::oneshot::channel();
-    let client = tokio::task::spawn_blocking(move || {
-        let (mut lane, mut feed) = (Wire::open(address), Wire::open(address));
-        lane.get(&media, &token);
-        feed.get(&events, &token);
-        ready.send(()).unwrap();
-        let (head, body) = feed.answer();
-        assert!(head.starts_with("http/1.1 200"));
-        let events: proto::api::Events = serde_json::from_str(&body).unwrap();
-        assert!(matches!(events.events.last(), Some(Event::Goodbye { retry_after_ms: 1.. })), "{events:?}");
-        assert!(lane.answer().0.starts_with("http/1.1 200"));
-    });
-    waiting.await.unwrap();
-    // The relay has both polls once the publisher sees a reader and the event poll was counted.
-    let deadline = Instant::now() + Duration::from_secs(5);
-    let mut seq = 0;
-    while ben.publish(&call, Kind::Audio, 2, seq, true).await.readers == 0 && seq < 3 {
-        seq += 1;
-        assert!(Instant::now() < deadline);
-    }
-    let start = Instant::now();
-    bench.relay.stop().await;
-    assert!(start.elapsed() < Duration::from_secs(3));
-    client.await.unwrap();
-    serving.await.unwrap().unwrap();
+    assert_eq!((audio.chunks(), video.chunks()), (vec![], vec![]));
+    let events = events.read::<proto::api::Events>().events;
+    assert!(matches!(events[..], [Event::Goodbye { retry_after_ms: 1.. }]), "{events:?}");
     let refused = ben.get("/v1/state").await;
     assert_eq!(refused.code(), ErrorCode::ShuttingDown);
     assert!(refused.retry_after_ms().is_some());
+}
+
+#[tokio::test]
+async fn a_stop_lets_answers_out_and_nobody_in() {
+    let bench = Bench::new().await;
+    let (ana, mut ben) = bench.buddies("Ana", "Ben").await;
+    let second = bench.sign_in("Ana").await;
+    ana.delete("/v1/session").await.read::<serde_json::Value>();
+    ben.show_up().await;
+    let cursor = second.state().await.cursor;
+    let (address, serving) = serve(&bench).await;
+    let token = second.token.clone();
+    let client = tokio::task::spawn_blocking(move || {
+        let mut wire = Wire::open(address);
+        wire.get(&format!("/v1/events?after={cursor}&wait_ms=20000"), &token);
+        wire.answer()
+    });
+    // Ana is seen once her poll is there.
+    assert!(matches!(ben.next().await[..], [Event::Presence { .. }]));
+    let start = Instant::now();
+    bench.relay.stop().await;
+    assert!(start.elapsed() < Duration::from_secs(3));
+    let (head, body) = client.await.unwrap();
+    assert!(head.starts_with("http/1.1 200") && body.contains("goodbye"), "{head}{body}");
+    serving.await.unwrap().unwrap();
     assert!(blocking(move || TcpStream::connect(address)).await.is_err());
 }
 
