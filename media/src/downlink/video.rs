@@ -33,7 +33,7 @@ const SHOW_ANYWAY: Duration = Duration::from_millis(50);
 /// The shortest time between two reports of a new picture size, so that a peer who changes it with every frame floods nobody.
 const SIZES_APART: Duration = Duration::from_secs(1);
 
-/// The receiving end of a peer's video track. Dropping it ends its thread once that has decoded what it's at.
+/// The receiving end of a peer's video track. Dropping it ends its thread once that has decoded what it has.
 pub(crate) struct Video {
     queue: SyncSender<Queued>,
     shared: Arc<Shared>,
