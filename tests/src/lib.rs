@@ -39,6 +39,13 @@ pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lies in the project").to_owned()
 }
 
+/// Where a test leaves pictures for a person to look at.
+pub fn artefacts() -> PathBuf {
+    let folder = program("").parent().expect("the programs lie in the target folder").join("test-pictures");
+    std::fs::create_dir_all(&folder).expect("the target folder can be written");
+    folder
+}
+
 /// Looks again and again until there's something to see; a test that waits in vain says for what.
 pub fn eventually<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + limit;
