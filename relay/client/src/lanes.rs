@@ -46,7 +46,7 @@ pub trait Handler: Send + Sync + 'static {
     fn uploaded(&self, kind: Kind, seq: u32, outcome: Result<Feedback, GaveUp>);
     /// How the lanes are, whenever that changes.
     fn state(&self, state: LaneState);
-    /// From now on so many uploads of the kind may usefully be in flight; [`LEAST`](overlap::LEAST) before the first call.
+    /// From now on so many uploads of the kind may usefully be in flight; [`LEAST`] before the first call.
     fn in_flight(&self, kind: Kind, limit: usize);
 }
 
@@ -134,7 +134,7 @@ impl Lanes {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let round_trip = lock(&self.shared.round_trips).shortest(Instant::now());
-        self.shared.counters.snapshot(lock(&self.shared.health).spells(), round_trip)
+        self.shared.counters.snapshot(round_trip)
     }
 
     /// Ends all requests. After it returns the handler isn't called any more.
@@ -234,7 +234,10 @@ impl Shared {
         let Some(state) = say(&mut health) else { return };
         match &state {
             LaneState::Live => tracing::debug!(call = %self.call, "the media lanes are live"),
-            LaneState::Reconnecting { reason, .. } => tracing::warn!(call = %self.call, %reason, "the media lanes reconnect"),
+            LaneState::Reconnecting { reason, .. } => {
+                self.counters.reconnects.add(1);
+                tracing::warn!(call = %self.call, %reason, "the media lanes reconnect");
+            }
             LaneState::Ended { reason } => tracing::info!(call = %self.call, %reason, "the media lanes are over"),
         }
         self.handler.state(state);

@@ -15,7 +15,6 @@ pub(super) struct Health {
     spell: Option<Instant>,
     live: bool,
     ended: bool,
-    spells: u64,
 }
 
 impl Health {
@@ -43,7 +42,6 @@ impl Health {
             return None;
         }
         self.spell = Some(now);
-        self.spells += 1;
         Some(LaneState::Reconnecting { since: now, reason: Arc::new(reason.clone()) })
     }
 
@@ -54,11 +52,6 @@ impl Health {
         }
         self.ended = true;
         Some(LaneState::Ended { reason: Arc::new(reason.clone()) })
-    }
-
-    /// How many spells there were.
-    pub(super) fn spells(&self) -> u64 {
-        self.spells
     }
 }
 
@@ -84,11 +77,9 @@ mod tests {
         assert!(health.works(1).is_none());
         assert!(health.works(0).is_none());
         assert!(matches!(health.works(2), Some(LaneState::Live)));
-        assert_eq!(health.spells(), 1);
         assert!(matches!(health.fails(3, &error(), now), Some(LaneState::Reconnecting { .. })));
         assert!(matches!(health.rests(3), Some(LaneState::Live)));
         assert!(health.rests(3).is_none());
-        assert_eq!(health.spells(), 2);
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub(super) struct Counters {
     pub(super) chunks_down: Counter,
     pub(super) chunks_up: Counter,
     pub(super) given_up: Counter,
+    pub(super) reconnects: Counter,
 }
 
 /// One count; exact, but without order among the others.
@@ -61,7 +62,7 @@ impl Counter {
 }
 
 impl Counters {
-    pub(super) fn snapshot(&self, reconnects: u64, round_trip: Option<Duration>) -> Stats {
+    pub(super) fn snapshot(&self, round_trip: Option<Duration>) -> Stats {
         Stats {
             polls: self.polls.now(),
             empty_polls: self.empty_polls.now(),
@@ -72,7 +73,7 @@ impl Counters {
             chunks_down: self.chunks_down.now(),
             chunks_up: self.chunks_up.now(),
             given_up: self.given_up.now(),
-            reconnects,
+            reconnects: self.reconnects.now(),
             round_trip,
         }
     }
