@@ -207,14 +207,7 @@ struct Window {
 }
 
 impl Window {
-    fn open(
-        &self,
-        home: &Home,
-        relay: &RunningRelay,
-        display: &Display,
-        more: &[&str],
-        out: &Path,
-    ) -> anyhow::Result<Child> {
+    fn open(&self, home: &Home, relay: &RunningRelay, display: &Display, more: &[&str], out: &Path) -> anyhow::Result<Child> {
         let clip = home.0.join("clips").join(self.name.to_lowercase());
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["--relay", &relay.url, "--user", self.name, "--window", self.position, "--password-file"]);

@@ -74,7 +74,10 @@ pub enum LaneHealth {
 #[derive(Debug, Clone)]
 pub enum Update {
     /// A device has a trouble, or no longer has one.
-    Trouble { device: Device, trouble: Option<Trouble> },
+    Trouble {
+        device: Device,
+        trouble: Option<Trouble>,
+    },
     Lanes(LaneHealth),
     /// The first picture of a peer is there.
     PictureStarted(PeerId),

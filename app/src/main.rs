@@ -25,7 +25,7 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         Some(cli::Command::Robot(options)) => runtime()?.block_on(robot::run(options)),
         Some(cli::Command::Demo(options)) => runtime()?.block_on(demo::run(options)),
         Some(cli::Command::Devices) => {
-            print!("{}", media::devices::list());
+            list_devices();
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -33,4 +33,20 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+fn list_devices() {
+    let kinds = [
+        ("camera", media::devices::cameras()),
+        ("microphone", media::devices::microphones()),
+        ("speaker", media::devices::speakers()),
+    ];
+    for (kind, devices) in kinds {
+        if devices.is_empty() {
+            println!("no {kind} found");
+        }
+        for device in devices {
+            println!("--{kind} device:{}  ({})", device.id, device.name);
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use tokio::process::Child;
 
 /// Resolves when this process is asked to end: Ctrl-C, or the terminate signal.
-pub async fn stopped() {
+pub(crate) async fn stopped() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         () = terminated() => {}
@@ -31,7 +31,7 @@ async fn terminated() {
 
 /// Asks the child to end in its own good order, where the system has a way to ask.
 #[cfg(unix)]
-pub fn terminate(child: &Child) {
+pub(crate) fn terminate(child: &Child) {
     use rustix::process::{Pid, Signal, kill_process};
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     if let Some(pid) = pid {
@@ -41,6 +41,6 @@ pub fn terminate(child: &Child) {
 }
 
 #[cfg(not(unix))]
-pub fn terminate(child: &mut Child) {
+pub(crate) fn terminate(child: &mut Child) {
     let _ = child.start_kill();
 }
