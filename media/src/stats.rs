@@ -184,9 +184,9 @@ impl Delays {
 
     /// Adds all the durations of another distribution.
     pub fn add(&mut self, other: &Self) {
-        for bucket in other.0.iter_recorded() {
-            self.0.saturating_record_n(bucket.value_iterated_to(), bucket.count_at_value());
-        }
+        // Not saturating: that stops at the largest value a histogram happens to have room for, and an empty one has next to none.
+        let merged = self.0.add(&other.0);
+        debug_assert!(merged.is_ok(), "a histogram that grows has room for another's values");
     }
 
     /// How many there are.
@@ -233,6 +233,9 @@ mod tests {
         }
         delays.record(Duration::MAX);
         assert_eq!(delays.count(), 101);
+        let mut merged = Delays::default();
+        merged.add(&delays);
+        assert_eq!((merged.count(), merged.quantile(0.5)), (101, delays.quantile(0.5)));
         let median = delays.quantile(0.5).unwrap();
         assert!(median.abs_diff(Duration::from_millis(51)) < Duration::from_micros(200), "{median:?}");
         assert!(delays.max().unwrap() >= Duration::from_secs(3600));
