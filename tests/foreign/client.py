@@ -80,7 +80,7 @@ class Session:
     def hear(self, kind, wanted=lambda event: True):
         """The next event of this type that is wanted; others on the way are passed over."""
         while True:
-            event = self.inbox.get(timeout=10)
+            event = self.inbox.get(timeout=30)
             if event["type"] == kind and wanted(event):
                 return event
 
@@ -187,8 +187,8 @@ feedback = ringer.do("POST", f"/v1/calls/{call}/audio", audio)
 assert set(feedback) <= {"keyframe", "backlog_ms", "readers"}, feedback
 ringer.do("POST", f"/v1/calls/{call}/audio", audio)
 ringer.do("POST", f"/v1/calls/{call}/video", video)
-assert hearing.arrived.get(timeout=10) == ((1, 1), 0, 0, 1, audio[24:])
-assert seeing.arrived.get(timeout=10) == ((1, 2), 0, 0, 1, video[24:])
+assert hearing.arrived.get(timeout=30) == ((1, 1), 0, 0, 1, audio[24:])
+assert seeing.arrived.get(timeout=30) == ((1, 2), 0, 0, 1, video[24:])
 
 # Fifty more, out of order, some of them in one body, some twice: each arrives once.
 numbers = list(range(1, 51))
@@ -198,7 +198,7 @@ while numbers:
     body = b"".join(chunk(1, 1, seq, seq * 20000, 1, b"\x00\xf8\xff\xfe") for seq in batch)
     for _ in range(2):
         ringer.do("POST", f"/v1/calls/{call}/audio", body)
-received = [hearing.arrived.get(timeout=10) for _ in range(50)]
+received = [hearing.arrived.get(timeout=30) for _ in range(50)]
 assert sorted(seq for _, seq, _, _, _ in received) == list(range(1, 51))
 assert all(media_time == seq * 20000 for _, seq, media_time, _, _ in received)
 assert hearing.arrived.empty()
