@@ -123,23 +123,23 @@ fn the_bitrate_is_followed_and_changes_on_the_fly() {
     encoder.set_bitrate(800_000).unwrap();
     let mut skipped = 0;
     let mut begin = 0;
-    for target in [800_000, 300_000, 1_500_000, 400_000, 800_000] {
+    for target in [800_000, 300_000, 1_500_000, 400_000] {
         encoder.set_bitrate(target).unwrap();
         assert_eq!(encoder.config().bits_per_second, target);
         rate(&mut encoder, begin..begin + 30, &mut skipped);
-        let measured = rate(&mut encoder, begin + 30..begin + 150, &mut skipped);
-        begin += 150;
+        let measured = rate(&mut encoder, begin + 30..begin + 120, &mut skipped);
+        begin += 120;
         let ratio = measured / f64::from(target);
         assert!((0.75..1.15).contains(&ratio), "{measured} bit/s for {target}");
     }
-    assert!(skipped < 75, "{skipped} of 750 skipped");
+    assert!(skipped < 48, "{skipped} of 480 skipped");
 }
 
 #[test]
 fn other_frames_and_settings_are_refused() {
     let mut encoder = Encoder::new(config(small(), 500_000)).unwrap();
     assert!(matches!(encoder.encode(&photo(Size::VGA, 0)), Err(Error::FrameSize { .. })));
-    let full = Frame::new(small(), Color::JPEG, crate::MediaTime::ZERO);
+    let full = Frame::new(small(), Color::JPEG, MediaTime::ZERO);
     assert!(matches!(encoder.encode(&full), Err(Error::FrameColor { .. })));
     for bitrate in [0, 7_999, 200_000_001, u32::MAX] {
         assert!(matches!(encoder.set_bitrate(bitrate), Err(Error::Bitrate { .. })), "{bitrate}");
@@ -169,7 +169,7 @@ fn times_that_stand_still_or_go_back_are_carried_along() {
     let mut encoder = Encoder::new(config(small(), 2_000_000)).unwrap();
     for time in [0, 0, 33_000, 33_100, 10_000, u64::MAX, 5] {
         let mut frame = photo(small(), 0);
-        frame.set_time(crate::MediaTime(time));
+        frame.set_time(MediaTime(time));
         if let Some(packet) = encoder.encode(&frame).unwrap() {
             assert_eq!(packet.time.as_micros(), time);
         }
@@ -178,19 +178,18 @@ fn times_that_stand_still_or_go_back_are_carried_along() {
 
 #[test]
 fn the_color_is_in_the_stream() {
-    let mut streams = Vec::new();
+    let mut sets: Vec<Vec<u8>> = Vec::new();
     for range in [Range::Limited, Range::Full] {
         for matrix in [Matrix::Bt601, Matrix::Bt709] {
             let color = Color { range, matrix };
             let mut encoder = Encoder::new(EncoderConfig { color, ..config(small(), 500_000) }).unwrap();
-            let frame = Frame::new(small(), color, crate::MediaTime::ZERO);
-            let packet = encoder.encode(&frame).unwrap().unwrap();
-            streams.push(packet.data);
+            let packet = encoder.encode(&Frame::new(small(), color, MediaTime::ZERO)).unwrap().unwrap();
+            let begin = packet.data.windows(4).position(|window| window == [0, 0, 1, 0x67]).unwrap();
+            let end = packet.data.windows(4).position(|window| window == [0, 0, 1, 0x68]).unwrap();
+            let set = packet.data[begin..end].to_vec();
+            assert!(!sets.contains(&set), "{color:?} is written as another color is");
+            sets.push(set);
         }
-    }
-    for (at, stream) in streams.iter().enumerate() {
-        // The parameter sets alone differ between them, and in as many ways as there are colors.
-        assert!(streams[..at].iter().all(|other| other != stream));
     }
 }
 
@@ -212,8 +211,8 @@ fn parameter_sets_alone_are_no_picture() {
     let keyframe = &packets()[0].data;
     let picture = keyframe.windows(4).position(|window| window == [0, 0, 1, 0x65]).unwrap();
     let mut decoder = Decoder::new().unwrap();
-    assert_eq!(decoder.decode(&keyframe[..picture - 1], Color::default(), crate::MediaTime::ZERO).unwrap(), None);
-    let rest = decoder.decode(&keyframe[picture - 1..], Color::default(), crate::MediaTime::ZERO).unwrap();
+    assert_eq!(decoder.decode(&keyframe[..picture - 1], Color::default(), MediaTime::ZERO).unwrap(), None);
+    let rest = decoder.decode(&keyframe[picture - 1..], Color::default(), MediaTime::ZERO).unwrap();
     assert_eq!(rest.unwrap().size(), small());
 }
 
@@ -276,7 +275,7 @@ proptest! {
                 prop_assert_eq!(frame.data().len(), frame.size().i420_len());
             }
         }
-        prop_assert!(decoder.decode(&packets_once()[0].data, Color::default(), crate::MediaTime::ZERO).unwrap().is_some());
+        prop_assert!(decoder.decode(&packets_once()[0].data, Color::default(), MediaTime::ZERO).unwrap().is_some());
     }
 
     #[test]
@@ -284,8 +283,8 @@ proptest! {
         let mut decoder = Decoder::new().unwrap();
         for (kind, payload) in units {
             let unit = [&[0, 0, 0, 1, 0x60 | kind][..], &payload].concat();
-            let _ = decoder.decode(&unit, Color::default(), crate::MediaTime::ZERO);
-            let _ = decoder.decode(&payload, Color::default(), crate::MediaTime::ZERO);
+            let _ = decoder.decode(&unit, Color::default(), MediaTime::ZERO);
+            let _ = decoder.decode(&payload, Color::default(), MediaTime::ZERO);
         }
     }
 }
