@@ -21,13 +21,13 @@ fn asset(name: &str) -> PathBuf {
 
 /// Decodes all the pictures of a clip.
 fn pictures(name: &str) -> Vec<Frame> {
-    let file = fs::read(asset(name)).unwrap();
+    let file = fs::read(asset(name)).expect("the clip is there");
     let mut demuxer = Mp4FileDemuxer::new();
     demuxer.handle_input(Input { position: 0, data: &file });
-    assert_eq!(demuxer.tracks().unwrap().len(), 1);
-    let mut decoder = Decoder::new().unwrap();
+    assert_eq!(demuxer.tracks().expect("it is an MP4 file").len(), 1);
+    let mut decoder = Decoder::new().expect("the decoder can be set up");
     let (mut pictures, mut parameters) = (Vec::new(), Vec::new());
-    while let Some(sample) = demuxer.next_sample().unwrap() {
+    while let Some(sample) = demuxer.next_sample().expect("it has whole samples") {
         if let Some(SampleEntry::Avc1(entry)) = sample.sample_entry {
             parameters = entry.avcc_box.sps_list.iter().chain(&entry.avcc_box.pps_list).cloned().collect();
         }
@@ -46,16 +46,18 @@ fn pictures(name: &str) -> Vec<Frame> {
             rest = after;
         }
         let time = MediaTime(sample.timestamp * 1_000_000 / u64::from(sample.track.timescale.get()));
-        pictures.push(decoder.decode(&unit, Color::default(), time).unwrap().expect("each sample is a picture"));
+        pictures.push(
+            decoder.decode(&unit, Color::default(), time).expect("each sample is H.264").expect("each sample is a picture"),
+        );
     }
     pictures
 }
 
 fn sound(name: &str) -> Vec<f32> {
-    let mut wav = hound::WavReader::open(asset(name)).unwrap();
+    let mut wav = hound::WavReader::open(asset(name)).expect("the sound is there");
     let spec = wav.spec();
     assert_eq!((spec.channels, spec.sample_rate, spec.bits_per_sample), (1, 48_000, 16), "{name}");
-    wav.samples::<i16>().map(|sample| f32::from(sample.unwrap()) / 32768.0).collect()
+    wav.samples::<i16>().map(|sample| f32::from(sample.expect("it is whole")) / 32768.0).collect()
 }
 
 /// Mean absolute difference of the luma around the mouth.
@@ -131,9 +133,9 @@ fn the_sounds_can_be_looped_and_heard() {
 fn provided(name: &str, environment: &[(&str, &str)]) -> (String, String) {
     let mut command = Command::new(asset("providers").join(name));
     command.env_clear().env("PATH", "/usr/bin:/bin").env("GATEWAY_INTERFACE", "CGI/1.1").envs(environment.iter().copied());
-    let output = command.output().unwrap();
+    let output = command.output().expect("the provider runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = String::from_utf8(output.stdout).expect("it prints UTF-8");
     let (headers, body) = text.split_once("\n\n").expect("headers, an empty line, a body");
     (headers.to_owned(), body.to_owned())
 }
