@@ -103,7 +103,7 @@ pub fn median(values: &[f64]) -> f64 {
 /// Where the figures are kept: `target/bench`.
 #[must_use]
 pub fn folder() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| tests::root().join("target"), PathBuf::from);
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| ::tests::root().join("target"), PathBuf::from);
     target.join("bench")
 }
 
