@@ -83,13 +83,13 @@ impl Conversation {
             }
             list = list.push(bubble(entry, around.zone));
         }
-        scrollable(list)
+        let list = scrollable(list)
             .anchor_bottom()
             .on_scroll(|viewport| Message::Scrolled(viewport.absolute_offset_reversed().y))
-            .height(Fill)
             .width(Fill)
-            .style(theme::input::scroll)
-            .into()
+            .style(theme::input::scroll);
+        // A few messages stand just above the field in which the next one is written.
+        container(list).height(Fill).align_y(Alignment::End).into()
     }
 
     fn nothing_yet(&self) -> Element<'_, Message> {

@@ -1,0 +1,9 @@
+//! The app's screens: clicked and typed at without a window, run by script, compared with pictures, and the two ways a
+//! moving picture gets onto the screen.
+
+mod picture;
+mod screens;
+mod scripts;
+mod shader;
+mod snapshots;
+mod stand;

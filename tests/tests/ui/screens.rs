@@ -1,0 +1,187 @@
+//! What each screen does when it is used.
+
+use app::ui::preset::Sample;
+use iced::{Event, keyboard, widget::Id};
+
+use crate::stand::Stand;
+
+#[test]
+fn a_wrong_form_is_told_before_anything_is_sent() {
+    let mut stand = Stand::new(Sample::SignedOut);
+    stand.click("Sign in");
+    stand.expect("Which relay? Ask whoever runs it for its address.");
+    stand.type_into("sign-in-relay", "relay.example.org");
+    stand.expect_not("Which relay? Ask whoever runs it for its address.");
+    stand.type_into("sign-in-name", "no name");
+    stand.click("Sign in");
+    stand.expect(
+        "That can't be a name: a name has 1 to 32 letters, digits, dots, underscores and hyphens, and begins with a letter or digit.",
+    );
+}
+
+#[test]
+fn an_account_needs_a_longer_password() {
+    let mut stand = Stand::new(Sample::SignedOut);
+    stand.type_into("sign-in-relay", "relay.example.org");
+    stand.type_into("sign-in-name", "Ana");
+    stand.click("I'm new here: create an account");
+    stand.enter_into("sign-in-password", "short");
+    stand.expect("A password needs at least 8 characters.");
+    stand.type_into("sign-in-password", " no more");
+    stand.click("Create account");
+    stand.expect("One moment\u{2026}");
+    assert!(!stand.shows("Create account"));
+}
+
+#[test]
+fn the_buddy_list_says_who_is_there_and_who_asks() {
+    let stand = Stand::new(Sample::Home);
+    for text in ["Ben", "zoe.king", "grandma", "Available", "In a call", "Not there", "Would like to be your buddies", "Omar_D"] {
+        stand.expect(text);
+    }
+    Stand::new(Sample::Empty).expect("Nobody here yet. Ask someone by name, below.");
+}
+
+#[test]
+fn someone_is_asked_by_name() {
+    let mut stand = Stand::new(Sample::Home);
+    stand.enter_into("add-buddy", "no name");
+    stand.expect(
+        "That can't be a name: a name has 1 to 32 letters, digits, dots, underscores and hyphens, and begins with a letter or digit.",
+    );
+    let mut stand = Stand::new(Sample::Home);
+    assert!(format!("{:?}", stand.enter_into("add-buddy", "Noor")).contains("AddPressed"));
+}
+
+#[test]
+fn a_message_is_written_and_stays_until_it_is_sent() {
+    let mut stand = Stand::new(Sample::Home);
+    stand.expect("I can hardly wait \u{2013} see you then.");
+    stand.expect("Today");
+    stand.enter_into("draft", "Are you there?");
+    stand.expect("Are you there?");
+    stand.expect("sending\u{2026}");
+}
+
+#[test]
+fn only_who_is_there_can_be_rung() {
+    let mut stand = Stand::new(Sample::Home);
+    stand.click("grandma");
+    stand.click("Call");
+    stand.expect_not("Calling grandma\u{2026}");
+    stand.click("Ben");
+    stand.click("Call");
+    stand.expect("Calling Ben\u{2026}");
+    stand.click("Cancel");
+    stand.expect_not("Calling Ben\u{2026}");
+}
+
+#[test]
+fn what_became_of_a_ring_is_told_and_it_can_be_rung_again() {
+    let mut stand = Stand::new(Sample::Declined);
+    stand.expect("Ben declined the call.");
+    stand.click("Call again");
+    stand.expect("Calling Ben\u{2026}");
+}
+
+#[test]
+fn a_ring_can_be_accepted_once_or_declined() {
+    let mut stand = Stand::new(Sample::BeingRung);
+    stand.expect("is calling you");
+    stand.click("Accept");
+    stand.expect("Connecting\u{2026}");
+    assert!(stand.click("Accept").is_empty());
+
+    let mut stand = Stand::new(Sample::BeingRung);
+    stand.click("Decline");
+    stand.expect_not("is calling you");
+}
+
+#[test]
+fn nothing_under_a_dialog_can_be_pressed() {
+    let mut stand = Stand::new(Sample::BeingRung);
+    let messages = stand.click("zoe.king");
+    assert!(messages.is_empty(), "{messages:?}");
+}
+
+#[test]
+fn a_call_shows_who_is_in_it_and_how_it_is() {
+    let stand = Stand::new(Sample::InCall);
+    stand.expect("Connected");
+    stand.expect("0:00");
+    stand.expect("Ben");
+    let stand = Stand::new(Sample::Group);
+    for text in ["zoe.king", "Kim", "delay 6 ms \u{b7} round trip 2 ms \u{b7} 30 frames/s \u{b7} up 812, down 790 kbit/s"] {
+        stand.expect(text);
+    }
+    let stand = Stand::new(Sample::Reconnecting);
+    stand.expect("Reconnecting\u{2026} 3 s");
+    stand.expect("The camera is in use by another program. Close that program.");
+}
+
+#[test]
+fn another_peer_is_made_large_by_pressing_their_tile() {
+    let mut stand = Stand::new(Sample::Group);
+    stand.click("Kim");
+    stand.expect("camera off");
+    stand.expect("Camera off");
+}
+
+#[test]
+fn controls_switch_what_they_say() {
+    let mut stand = Stand::new(Sample::InCall);
+    for (button, shortcut, message) in
+        [("mute", "m", "MutePressed"), ("camera", "e", "CameraPressed"), ("hang-up", "h", "HangUpPressed")]
+    {
+        let messages = format!("{:?}", stand.click(Id::new(button)));
+        assert!(messages.contains(message), "{button}: {messages}");
+        let _ = shortcut;
+    }
+    stand.expect_not("Connected to the call");
+    stand.expect("Call");
+}
+
+#[test]
+fn the_chat_beside_a_call_can_be_put_away() {
+    let mut stand = Stand::new(Sample::InCall);
+    stand.expect("I can hardly wait \u{2013} see you then.");
+    stand.click(Id::new("chat"));
+    stand.expect_not("I can hardly wait \u{2013} see you then.");
+    stand.click(Id::new("chat"));
+    stand.expect("I can hardly wait \u{2013} see you then.");
+}
+
+#[test]
+fn the_colours_are_chosen_by_hand_or_by_the_system() {
+    let mut stand = Stand::new(Sample::Home);
+    assert!(stand.app.theme().is_none());
+    stand.click(Id::new("appearance"));
+    assert!(stand.app.theme().is_some_and(|theme| !theme.extended_palette().is_dark));
+    stand.click(Id::new("appearance"));
+    assert!(stand.app.theme().is_some_and(|theme| theme.extended_palette().is_dark));
+    stand.click(Id::new("appearance"));
+    assert!(stand.app.theme().is_none());
+}
+
+#[test]
+fn a_ticker_item_runs_along_the_foot() {
+    let mut stand = Stand::new(Sample::Home);
+    stand.expect("A call a day keeps the distance away.");
+    // The pointer on it holds it still.
+    let messages = stand.act(|screen| {
+        screen.point_at((200.0, 745.0));
+        screen.simulate([Event::Mouse(iced::mouse::Event::CursorMoved { position: (200.0, 745.0).into() })]);
+    });
+    assert!(format!("{messages:?}").contains("Hovered(true)"), "{messages:?}");
+}
+
+#[test]
+fn enter_in_an_empty_field_does_nothing() {
+    let mut stand = Stand::new(Sample::Home);
+    let messages = stand.act(|screen| {
+        screen.click(Id::new("draft")).expect("the field is there");
+        screen.tap_key(keyboard::key::Named::Enter);
+    });
+    assert_eq!(messages.len(), 1);
+    stand.expect_not("sending\u{2026}");
+}
