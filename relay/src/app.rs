@@ -60,7 +60,7 @@ impl std::ops::Deref for App {
 impl App {
     /// Puts the parts together and reads what there was before.
     pub(crate) async fn open(config: Config, store: Store, hub: Hub, now: Instant) -> Result<Self, crate::Error> {
-        let hasher = tokio::task::spawn_blocking(Hasher::new).await.map_err(|error| crate::Error::Hash(error.to_string()))??;
+        let hasher = Hasher::new().await?;
         let rates = config.rates;
         let app = Self(Arc::new(Parts {
             config,

@@ -1,33 +1,50 @@
 //! Password hashing: argon2id with the crate's parameters (19 MiB, 2 passes: OWASP's first choice), off the async threads.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, mpsc},
+    thread,
+};
 
 use argon2::{
     Argon2,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
-use tokio::sync::Semaphore;
-
-/// Hashes at once: each takes 19 MiB and a core for about 20 ms, and calls need the cores too.
-const AT_ONCE: usize = 2;
+use tokio::sync::oneshot;
 
 /// Hashing failed; the reason is for the log.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("hashing a password failed: {0}")]
 pub(crate) struct HashFailed(String);
 
-/// Hashes and verifies passwords, a few at a time. Cloning shares the limit.
+type Work = Box<dyn FnOnce() + Send>;
+
+/// Hashes and verifies passwords, one at a time. Cloning shares the thread, which ends with the last clone.
+///
+/// One thread: each hash takes 19 MiB, which the allocator keeps for every thread that ever hashed, and a core for about 20 ms, and
+/// calls need the cores too. Rates keep the queue short.
 #[derive(Clone, Debug)]
 pub(crate) struct Hasher {
-    permits: Arc<Semaphore>,
+    queue: mpsc::Sender<Work>,
     /// Verified in place of the hash of a name nobody has, so that time doesn't tell which names exist.
     nobody: Arc<str>,
 }
 
 impl Hasher {
     /// Hashes once, for the name nobody has.
-    pub(crate) fn new() -> Result<Self, HashFailed> {
-        Ok(Self { permits: Arc::new(Semaphore::new(AT_ONCE)), nobody: hash("nobody's password")?.into() })
+    pub(crate) async fn new() -> Result<Self, HashFailed> {
+        let (queue, works) = mpsc::channel::<Work>();
+        let run = move || {
+            for work in works {
+                // A panic is a bug, and costs whoever asked their answer; the others still sign in.
+                let _ = catch_unwind(AssertUnwindSafe(work));
+            }
+        };
+        let thread = thread::Builder::new().name("hasher".to_owned()).spawn(run);
+        thread.map_err(|error| HashFailed(error.to_string()))?;
+        let mut hasher = Self { queue, nobody: Arc::from("") };
+        hasher.nobody = hasher.hash("nobody's password".to_owned()).await?.into();
+        Ok(hasher)
     }
 
     /// The PHC string to keep for a password.
@@ -47,14 +64,14 @@ impl Hasher {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashFailed> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|error| HashFailed(error.to_string()))?;
-        tokio::task::spawn_blocking(move || {
-            let done = work();
-            drop(permit);
-            done
-        })
-        .await
-        .map_err(|error| HashFailed(error.to_string()))
+        let (done, result) = oneshot::channel();
+        let gone = || HashFailed("the hashing thread is gone".to_owned());
+        let work = move || {
+            // Whoever asked may have given up meanwhile.
+            let _ = done.send(work());
+        };
+        self.queue.send(Box::new(work)).map_err(|_| gone())?;
+        result.await.map_err(|_| gone())
     }
 }
 
@@ -70,7 +87,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_right_password_alone_is_taken() {
-        let hasher = Hasher::new().unwrap();
+        let hasher = Hasher::new().await.unwrap();
         let kept = hasher.hash("correct horse".to_owned()).await.unwrap();
         assert!(kept.starts_with("$argon2id$"));
         assert!(hasher.verify("correct horse".to_owned(), Some(kept.clone())).await.unwrap());

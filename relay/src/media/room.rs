@@ -15,9 +15,6 @@ use super::{
 };
 use crate::store::SessionId;
 
-/// A chunk up to this long is copied, so that it doesn't keep the whole buffer it came in; longer ones share it.
-const COPIED: usize = 4096;
-
 /// Waits for the answer to one poll.
 pub(crate) type Waiter = oneshot::Sender<Bytes>;
 
@@ -194,9 +191,8 @@ fn split(mut body: Bytes) -> Result<Vec<(Header, Bytes)>, BadUpload> {
     while !body.is_empty() {
         let mut rest = body.clone();
         let chunk = Chunk::decode(&mut rest)?;
-        let length = chunk.wire_len();
-        let wire = if length <= COPIED { Bytes::copy_from_slice(&body[..length]) } else { body.slice(..length) };
-        chunks.push((chunk.header, wire));
+        // Copied, because a slice would keep the whole buffer it came in for as long as the ring keeps the chunk.
+        chunks.push((chunk.header, Bytes::copy_from_slice(&body[..chunk.wire_len()])));
         body = rest;
     }
     if chunks.is_empty() { Err(BadUpload::Empty) } else { Ok(chunks) }
