@@ -1,6 +1,6 @@
 //! Where pictures come from: a camera, the test picture or a file, each on a thread of its own.
 
-mod clip;
+pub mod clip;
 mod device;
 mod fit;
 mod format;
@@ -99,4 +99,52 @@ fn run_pattern(size: Size, frames_per_second: f32, mut outlet: Outlet) {
 pub fn unix_micros() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{Arc, mpsc},
+        time::Duration,
+    };
+
+    use super::*;
+
+    fn told() -> (State, mpsc::Receiver<Result<(), Trouble>>) {
+        let (told, news) = mpsc::channel();
+        // Who has heard enough is gone.
+        (Arc::new(move |state| drop(told.send(state))), news)
+    }
+
+    #[test]
+    fn the_pattern_carries_the_time_of_its_capture() {
+        let (slot, (state, news)) = (Slot::new(), told());
+        let spec: CameraSpec = "pattern:320x240@50".parse().unwrap();
+        let camera = Camera::start(&spec, VideoConfig::default(), slot.clone(), state);
+        let (mut generation, mut last) = (0, None);
+        for _ in 0..10 {
+            let seen = slot.wait(generation, Duration::from_secs(10)).unwrap();
+            generation = seen.generation;
+            let frame = seen.frame.unwrap();
+            assert_eq!(frame.size(), Size::new(320, 240).unwrap());
+            let stamp = barcode::read(&frame).unwrap();
+            assert!(stamp <= unix_micros() && unix_micros() - stamp < 5_000_000);
+            assert_eq!(frame.time().0 % 20_000, 0, "an absolute deadline");
+            assert!(last < Some((frame.time(), stamp)), "times grow");
+            last = Some((frame.time(), stamp));
+        }
+        drop(camera);
+        let end = slot.generation();
+        assert!(slot.wait(end, Duration::from_millis(100)).is_none(), "nothing comes after the end");
+        assert_eq!(news.recv().unwrap(), Ok(()));
+    }
+
+    #[test]
+    fn a_camera_that_is_not_there_is_missing() {
+        let (state, news) = told();
+        let spec = CameraSpec::Device(Some("no such camera".into()));
+        let camera = Camera::start(&spec, VideoConfig::default(), Slot::new(), state);
+        assert_eq!(news.recv_timeout(Duration::from_secs(20)).unwrap(), Err(Trouble::Missing(Part::Camera)));
+        drop(camera);
+    }
 }

@@ -127,3 +127,74 @@ fn device(id: Option<String>, outlet: Outlet) {
     };
     watch::run(Part::Microphone, &(Arc::new(open) as watch::Open), &stop, news, BEAT, |_| {});
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::{camera::unix_micros, chirp::Detector, pace::LEAD_IN};
+
+    fn told() -> (State, mpsc::Receiver<Result<(), Trouble>>) {
+        let (told, news) = mpsc::channel();
+        // Who has heard enough is gone.
+        (Arc::new(move |state| drop(told.send(state))), news)
+    }
+
+    #[test]
+    fn a_file_plays_in_step_with_the_clock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.wav");
+        let spec =
+            hound::WavSpec { channels: 1, sample_rate: 48_000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+        let mut writer = hound::WavWriter::create(&path, spec).unwrap();
+        // Each frame of 20 ms has a level of its own.
+        (0..5 * 960).for_each(|index| writer.write_sample((1_000 + index / 960 * 1_000) as i16).unwrap());
+        writer.finalize().unwrap();
+        let (state, news) = told();
+        let (microphone, mut samples) = Microphone::start(&MicrophoneSpec::File(path), state);
+        let mut out = [0.0; opus::FRAME];
+        for _ in 0..12 {
+            let time = samples.read(&mut out, Duration::from_secs(10)).unwrap();
+            assert!(samples.started.elapsed() >= time.since_start() + Duration::from_millis(20), "not before it's complete");
+            let frame = (time.0 - LEAD_IN.as_micros() as u64) / 20_000;
+            let level = (1_000.0 + (frame % 5) as f32 * 1_000.0) / 32_768.0;
+            assert!(out.iter().all(|sample| (sample - level).abs() < 1e-4), "frame {frame}: {} {level}", out[0]);
+        }
+        assert_eq!(news.recv().unwrap(), Ok(()));
+        drop(microphone);
+    }
+
+    #[test]
+    fn chirps_are_heard_when_they_are_due() {
+        let (state, _news) = told();
+        let (_microphone, mut samples) = Microphone::start(&MicrophoneSpec::Chirp, state);
+        let (mut out, mut detector) = ([0.0; opus::FRAME], Detector::new());
+        let end = Instant::now() + Duration::from_secs(20);
+        let heard = loop {
+            let time = samples.read(&mut out, Duration::from_secs(10)).unwrap();
+            // As if each frame were played 50 ms after it began.
+            let began = unix_micros() - samples.started.elapsed().as_micros() as u64 + time.0;
+            if let Some(heard) = detector.push(&out, began + 50_000).first() {
+                break *heard;
+            }
+            assert!(Instant::now() < end, "no chirp in 20 s");
+        };
+        assert!(heard.abs_diff(Duration::from_millis(50)) < Duration::from_millis(3), "{heard:?}");
+    }
+
+    #[test]
+    fn without_a_microphone_nothing_comes_and_the_reason_is_told() {
+        let mut out = [0.0; opus::FRAME];
+        let (state, news) = told();
+        let (_none, mut samples) = Microphone::start(&MicrophoneSpec::None, state.clone());
+        assert_eq!(samples.read(&mut out, Duration::from_millis(30)), None);
+        let (missing, mut samples) = Microphone::start(&MicrophoneSpec::Device(Some("no such one".into())), state.clone());
+        assert_eq!(news.recv_timeout(Duration::from_secs(20)).unwrap(), Err(Trouble::Missing(Part::Microphone)));
+        assert_eq!(samples.read(&mut out, Duration::from_millis(1)), None);
+        drop(missing);
+        let (_bad, _) = Microphone::start(&MicrophoneSpec::File("/no/such.wav".into()), state);
+        let trouble = news.recv_timeout(Duration::from_secs(20)).unwrap().unwrap_err();
+        assert!(trouble.to_string().contains("/no/such.wav"), "{trouble}");
+    }
+}

@@ -25,6 +25,7 @@ impl Pace {
 
     /// Which step is next.
     #[must_use]
+    #[cfg(test)]
     pub(crate) fn index(&self) -> u64 {
         self.index
     }

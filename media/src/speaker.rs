@@ -181,3 +181,71 @@ fn device(id: Option<String>, exchange: Exchange<Line>, wake: Wake, idle: Idle, 
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn told() -> (State, mpsc::Receiver<Result<(), Trouble>>) {
+        let (told, news) = mpsc::channel();
+        // Who has heard enough is gone.
+        (Arc::new(move |state| drop(told.send(state))), news)
+    }
+
+    fn plays_at_the_pace_of_the_clock(playback: &mut Playback) {
+        let start = Instant::now();
+        assert_eq!(playback.write(&[0.1; 9_600]), 9_600);
+        assert!(!playback.wait_until_below(Duration::from_millis(100), Duration::ZERO));
+        assert!(playback.wait_until_below(Duration::from_millis(100), Duration::from_secs(10)));
+        assert!(start.elapsed() >= Duration::from_millis(80), "{:?}", start.elapsed());
+        assert!(playback.wait_until_below(Duration::ZERO, Duration::from_secs(10)));
+        assert_eq!(playback.buffered(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_silent_speaker_takes_its_time() {
+        let (state, news) = told();
+        let (_speaker, mut playback) = Speaker::start(&SpeakerSpec::Silent, state);
+        assert_eq!(news.recv_timeout(Duration::from_secs(10)).unwrap(), Ok(()));
+        plays_at_the_pace_of_the_clock(&mut playback);
+    }
+
+    #[test]
+    fn a_call_goes_on_without_a_speaker() {
+        let (state, news) = told();
+        let (_speaker, mut playback) = Speaker::start(&SpeakerSpec::Device(Some("no such speaker".into())), state);
+        assert_eq!(news.recv_timeout(Duration::from_secs(20)).unwrap(), Err(Trouble::Missing(Part::Speaker)));
+        plays_at_the_pace_of_the_clock(&mut playback);
+    }
+
+    #[test]
+    fn a_device_of_another_rate_gets_its_own_sound() {
+        let (source, mut drain) = ring(44_100);
+        let (exchange, wake) = (Exchange::default(), Wake::default());
+        let (old, _gone) = ring(opus::SAMPLE_RATE);
+        let line = Line { source: old, rate: opus::SAMPLE_RATE };
+        let mut playback = Playback { exchange: exchange.clone(), wake, line, resampler: None, pending: Vec::new() };
+        exchange.offer(Line { source, rate: 44_100 });
+        for _ in 0..10 {
+            assert_eq!(playback.write(&[0.25; 960]), 960);
+        }
+        assert!(playback.buffered().abs_diff(Duration::from_millis(200)) < Duration::from_millis(25), "{playback:?}");
+        let mut out = [0.0; 10_000];
+        let count = ringbuf::traits::Consumer::pop_slice(&mut drain.samples, &mut out);
+        assert!(count.abs_diff(8_820) < 1_000, "{count}");
+        assert!(out[100..count - 500].iter().all(|sample| (sample - 0.25).abs() < 0.01));
+    }
+
+    #[test]
+    fn no_more_is_taken_than_there_is_room_for() {
+        let (source, _drain) = ring(opus::SAMPLE_RATE);
+        let line = Line { source, rate: opus::SAMPLE_RATE };
+        let (exchange, wake) = (Exchange::default(), Wake::default());
+        let mut playback = Playback { exchange, wake, line, resampler: None, pending: Vec::new() };
+        assert_eq!(playback.write(&[0.1; 60_000]), 48_000);
+        assert_eq!(playback.write(&[0.1; 960]), 0);
+        assert_eq!(playback.buffered(), Duration::from_secs(1));
+    }
+}

@@ -48,7 +48,8 @@ fn play(path: &Path, want: VideoConfig, outlet: &mut Outlet) -> Result<(), Error
     let mut clock = Clock::new(clip.period());
     let mut skipped = 0;
     // A retry begins where the clock stands, so that times go on.
-    let start = if outlet.watch.in_trouble() { outlet.started.elapsed() } else { Duration::ZERO } + LEAD_IN;
+    let begun = if outlet.watch.in_trouble() { outlet.started.elapsed() } else { Duration::ZERO };
+    let start = begun + LEAD_IN;
     loop {
         let Some(frame) = clip.next_frame()? else {
             if !clock.wrap() {
@@ -103,43 +104,124 @@ impl Clock {
     }
 }
 
-enum Clip {
+/// A file of pictures, Y4M or MP4 with H.264, read frame by frame at its own size.
+pub struct Clip(Kind);
+
+enum Kind {
     Y4m(Box<y4m::Reader>),
     Mp4(Box<mp4::Reader>),
 }
 
 impl Clip {
-    fn open(path: &Path) -> Result<Self, Error> {
+    /// Opens a file of either format; its first bytes tell which.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it can't be read, [`Error::Format`] when it is of neither format.
+    pub fn open(path: &Path) -> Result<Self, Error> {
         let io = |source| Error::Io { path: PathBuf::from(path), source };
         let mut head = [0; 12];
         let mut file = File::open(path).map_err(io)?;
         let read = file.read(&mut head).map_err(io)?;
         match &head[..read] {
-            [b'Y', b'U', b'V', b'4', ..] => Ok(Self::Y4m(Box::new(y4m::Reader::open(path)?))),
-            [_, _, _, _, b'f', b't', b'y', b'p', ..] => Ok(Self::Mp4(Box::new(mp4::Reader::open(path)?))),
+            [b'Y', b'U', b'V', b'4', ..] => Ok(Self(Kind::Y4m(Box::new(y4m::Reader::open(path)?)))),
+            [_, _, _, _, b'f', b't', b'y', b'p', ..] => Ok(Self(Kind::Mp4(Box::new(mp4::Reader::open(path)?)))),
             [] => Err(Error::Format { path: path.to_owned(), reason: "it is empty".into() }),
             _ => Err(Error::Format { path: path.to_owned(), reason: "it is neither Y4M nor MP4".into() }),
         }
     }
 
-    fn next_frame(&mut self) -> Result<Option<Frame>, Error> {
-        match self {
-            Self::Y4m(reader) => reader.next_frame(),
-            Self::Mp4(reader) => reader.next_frame(),
+    /// The next frame; `None` at the end.
+    ///
+    /// # Errors
+    /// When the file is damaged or ends within a frame.
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, Error> {
+        match &mut self.0 {
+            Kind::Y4m(reader) => reader.next_frame(),
+            Kind::Mp4(reader) => reader.next_frame(),
         }
     }
 
     fn rewind(&mut self) -> Result<(), Error> {
-        match self {
-            Self::Y4m(reader) => reader.rewind(),
-            Self::Mp4(reader) => reader.rewind(),
+        match &mut self.0 {
+            Kind::Y4m(reader) => reader.rewind(),
+            Kind::Mp4(reader) => reader.rewind(),
         }
     }
 
     fn period(&self) -> Duration {
-        match self {
-            Self::Y4m(reader) => Duration::from_secs_f64(reader.frames_per_second().recip()),
-            Self::Mp4(reader) => reader.period(),
+        match &self.0 {
+            Kind::Y4m(reader) => Duration::from_secs_f64(reader.frames_per_second().recip()),
+            Kind::Mp4(reader) => reader.period(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, mpsc};
+
+    use codecs::{Color, Size};
+
+    use super::*;
+    use crate::{CameraSpec, camera::Camera, slot::Slot};
+
+    #[test]
+    fn rounds_follow_each_other() {
+        let mut clock = Clock::new(Duration::from_millis(40));
+        let mut times = Vec::new();
+        for _ in 0..2 {
+            times.extend([10_000, 50_000, 45_000, 90_000].map(|time| clock.shown(MediaTime(time)).as_millis()));
+            assert!(clock.wrap());
+        }
+        assert_eq!(times, [0, 40, 40, 80, 120, 160, 160, 200]);
+        assert!(!clock.wrap(), "a round without a picture");
+    }
+
+    #[test]
+    fn a_file_plays_at_its_own_pace_and_begins_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.y4m");
+        let size = Size::new(32, 16).unwrap();
+        let picture = |index: u64| {
+            let mut frame = Frame::new(size, Color::default(), MediaTime(5_000_000 + index * 30_000));
+            frame.planes_mut().0.fill(20 + index as u8);
+            frame
+        };
+        let mut writer = y4m::Writer::create(&path, &picture(0), 50).unwrap();
+        (0..3).for_each(|index| writer.write(&picture(index)).unwrap());
+        drop(writer);
+        let (slot, (told, news)) = (Slot::new(), mpsc::channel());
+        let want = VideoConfig { size, ..VideoConfig::default() };
+        let state = Arc::new(move |state| told.send(state).unwrap());
+        let camera = Camera::start(&CameraSpec::File(path), want, slot.clone(), state);
+        let (mut generation, mut seen) = (0, Vec::new());
+        while seen.len() < 5 {
+            let next = slot.wait(generation, Duration::from_secs(10)).unwrap();
+            generation = next.generation;
+            let frame = next.frame.unwrap();
+            seen.push((frame.time().0, frame.y()[0]));
+        }
+        drop(camera);
+        // Which pictures a busy machine lets through is open; each has its own time: 0, 30 and 60 ms, and again from 80 ms on.
+        for (time, luma) in seen {
+            let round = (time - LEAD_IN.as_micros() as u64) % 80_000;
+            assert_eq!(round, [0, 30_000, 60_000][usize::from(luma - 20)], "{time}");
+        }
+        assert_eq!(news.recv().unwrap(), Ok(()));
+    }
+
+    #[test]
+    fn a_bad_file_is_told_once_with_its_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.mp4");
+        for (content, reason) in [("", "it is empty"), ("GIF89a, certainly", "it is neither Y4M nor MP4")] {
+            std::fs::write(&path, content).unwrap();
+            let (told, news) = mpsc::channel();
+            let state = Arc::new(move |state| told.send(state).unwrap());
+            let camera = Camera::start(&CameraSpec::File(path.clone()), VideoConfig::default(), Slot::new(), state);
+            let expected = Trouble::File { part: Part::Camera, path: path.clone(), reason: reason.into() };
+            assert_eq!(news.recv_timeout(Duration::from_secs(10)).unwrap(), Err(expected));
+            drop(camera);
         }
     }
 }
