@@ -110,6 +110,7 @@ impl Lanes {
             round_trips: Mutex::default(),
             counters: Counters::default(),
             over: watch::Sender::new(false),
+            back: watch::Sender::new(()),
         });
         let mut workers = vec![shared.spawn(evaluate(shared.clone()))];
         for kind in Kind::ALL {
@@ -165,6 +166,8 @@ struct Shared {
     round_trips: Mutex<RoundTrips>,
     counters: Counters,
     over: watch::Sender<bool>,
+    /// Sent when a worker gets through that didn't, so that the others needn't wait to try.
+    back: watch::Sender<()>,
 }
 
 struct Lane {
@@ -244,7 +247,12 @@ impl Shared {
     }
 
     fn works(&self, worker: Worker) {
-        self.tell(|health| health.works(worker.index()));
+        self.tell(|health| {
+            if health.is_failing(worker.index()) {
+                self.back.send_replace(());
+            }
+            health.works(worker.index())
+        });
     }
 
     fn rests(&self, worker: Worker) {

@@ -18,6 +18,11 @@ pub(super) struct Health {
 }
 
 impl Health {
+    /// Whether this worker said last that it doesn't get through.
+    pub(super) fn is_failing(&self, worker: usize) -> bool {
+        self.failing[worker]
+    }
+
     /// A worker got through. What is to be told, if that is news.
     pub(super) fn works(&mut self, worker: usize) -> Option<LaneState> {
         self.failing[worker] = false;

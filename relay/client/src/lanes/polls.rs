@@ -37,6 +37,8 @@ pub(super) struct Polls {
     /// Out of reach: one poll at a time finds out whether that is over.
     down: bool,
     not_before: Option<Instant>,
+    /// The relay itself asked for the pause.
+    asked: bool,
     hasty: u32,
     backoff: Backoff,
 }
@@ -52,6 +54,7 @@ impl Polls {
             quick: BTreeSet::new(),
             down: false,
             not_before: None,
+            asked: false,
             hasty: 0,
             backoff: Backoff::new(seed),
         }
@@ -117,6 +120,13 @@ impl Polls {
         self.pause(failure, now);
     }
 
+    /// Someone else got through, so the pause has lost its reason, unless the relay asked for it.
+    pub(super) fn hurry(&mut self) {
+        if self.down && !self.asked {
+            self.not_before = None;
+        }
+    }
+
     /// The connections are of no use any more: whatever is in flight is to be sent again.
     pub(super) fn resend(&mut self) {
         self.quick.clear();
@@ -137,8 +147,9 @@ impl Polls {
     fn pause(&mut self, failure: Failure, now: Instant) {
         if self.wake_at(now).is_none() {
             let wait = self.backoff.wait();
-            let wait = if let Failure::Later(later) = failure { wait.max(later) } else { wait };
-            self.not_before = Some(now + wait);
+            let later = if let Failure::Later(later) = failure { Some(later) } else { None };
+            self.not_before = Some(now + wait.max(later.unwrap_or_default()));
+            self.asked = later.is_some();
         }
     }
 }

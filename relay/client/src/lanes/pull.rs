@@ -45,6 +45,7 @@ pub(super) async fn run(shared: Arc<Shared>, kind: Kind) {
     let worker = Worker::Pull(kind);
     let mut polls = Polls::new(random() as u32, random());
     let mut depth = shared.lane(kind).depth.subscribe();
+    let mut back = shared.back.subscribe();
     let mut renewals = shared.session.http().media.renewals();
     let mut flying = FuturesUnordered::new();
     loop {
@@ -71,6 +72,7 @@ pub(super) async fn run(shared: Arc<Shared>, kind: Kind) {
             }
             () = until(polls.wake_at(now)) => {}
             Ok(()) = depth.changed() => polls.set_depth(*depth.borrow_and_update()),
+            Ok(()) = back.changed() => polls.hurry(),
             Ok(()) = renewals.changed() => {
                 flying.clear();
                 polls.resend();

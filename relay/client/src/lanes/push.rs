@@ -42,6 +42,7 @@ pub(super) async fn run(shared: Arc<Shared>, kind: Kind) {
     let worker = Worker::Push(kind);
     let lane = shared.lane(kind);
     let mut depth = lane.depth.subscribe();
+    let mut back = shared.back.subscribe();
     let mut renewals = shared.session.http().media.renewals();
     let mut flying = FuturesUnordered::new();
     loop {
@@ -88,6 +89,7 @@ pub(super) async fn run(shared: Arc<Shared>, kind: Kind) {
                 let limit = *depth.borrow_and_update();
                 lock(&lane.uploads).set_limit(limit);
             }
+            Ok(()) = back.changed() => lock(&lane.uploads).hurry(),
             Ok(()) = renewals.changed() => {
                 flying.clear();
                 lock(&lane.uploads).resend();

@@ -60,6 +60,8 @@ pub(super) struct Uploads {
     given_up: Vec<(u32, GaveUp)>,
     down: bool,
     not_before: Option<Instant>,
+    /// The relay itself asked for the pause.
+    asked: bool,
     quiet_since: Option<Instant>,
     backoff: Backoff,
 }
@@ -76,6 +78,7 @@ impl Uploads {
             given_up: Vec::new(),
             down: false,
             not_before: None,
+            asked: false,
             quiet_since: None,
             backoff: Backoff::new(seed),
         }
@@ -153,7 +156,9 @@ impl Uploads {
         self.down = true;
         if self.paused_until(now).is_none() {
             let wait = self.backoff.wait();
-            self.not_before = Some(now + if let Failure::Later(later) = failure { wait.max(later) } else { wait });
+            let later = if let Failure::Later(later) = failure { Some(later) } else { None };
+            self.not_before = Some(now + wait.max(later.unwrap_or_default()));
+            self.asked = later.is_some();
         }
     }
 
@@ -163,6 +168,13 @@ impl Uploads {
         self.down = false;
         if let Some(batch) = self.flying.remove(&id) {
             self.given_up.extend(batch.seqs.into_iter().map(|seq| (seq, GaveUp::Refused(error.clone()))));
+        }
+    }
+
+    /// Someone else got through, so the pause has lost its reason, unless the relay asked for it.
+    pub(super) fn hurry(&mut self) {
+        if self.down && !self.asked {
+            self.not_before = None;
         }
     }
 

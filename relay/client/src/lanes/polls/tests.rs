@@ -98,6 +98,21 @@ fn a_relay_that_says_when_is_left_alone_until_then() {
 }
 
 #[test]
+fn when_others_get_through_it_is_tried_at_once() {
+    let now = Instant::now();
+    let mut polls = Polls::new(7, 1);
+    let first = due(&mut polls, now);
+    polls.failed(first[0], Failure::Lasting, now);
+    assert!(polls.poll(now, false).is_none());
+    polls.hurry();
+    let probe = polls.poll(now, false).unwrap();
+    assert_eq!((probe.number, probe.hold), (1, Duration::ZERO));
+    polls.failed(probe, Failure::Later(Duration::from_secs(1)), now);
+    polls.hurry();
+    assert!(polls.poll(now, false).is_none(), "the relay asked for this pause");
+}
+
+#[test]
 fn new_connections_take_all_numbers_along() {
     let now = Instant::now();
     let mut polls = Polls::new(7, 1);

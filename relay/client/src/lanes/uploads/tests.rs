@@ -172,6 +172,21 @@ fn what_the_relay_refuses_is_not_sent_again() {
 }
 
 #[test]
+fn when_others_get_through_it_is_tried_at_once() {
+    let now = Instant::now();
+    let mut uploads = Uploads::new(Kind::Video, 1);
+    uploads.publish(chunk(Kind::Video, 0, 80), now);
+    let post = uploads.post(now).unwrap();
+    uploads.failed(post.id, Failure::Lasting, now);
+    assert!(uploads.post(now).is_none());
+    uploads.hurry();
+    let post = uploads.post(now).unwrap();
+    uploads.failed(post.id, Failure::Later(ms(500)), now);
+    uploads.hurry();
+    assert!(uploads.post(now).is_none(), "the relay asked for this pause");
+}
+
+#[test]
 fn new_connections_take_everything_in_flight_along() {
     let now = Instant::now();
     let mut uploads = Uploads::new(Kind::Video, 1);
