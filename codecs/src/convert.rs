@@ -2,6 +2,7 @@
 //!
 //! Nothing here goes through RGB that does not end there: cameras deliver YUV, and the encoder takes it.
 
+mod enlarge;
 mod mjpeg;
 mod packed;
 mod rgba;

@@ -4,12 +4,14 @@ use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
+use super::enlarge::Enlarger;
 use crate::{Error, Frame, Size};
 
 /// Scales frames plane by plane, keeping its work buffers from frame to frame.
 #[derive(Debug, Default)]
 pub struct Scaler {
     resizer: Resizer,
+    enlarger: Enlarger,
 }
 
 impl Scaler {
@@ -30,9 +32,14 @@ impl Scaler {
         // Bilinear with a support that grows as the picture shrinks: no aliasing when it gets smaller, and several times
         // as fast as Lanczos.
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+        let larger = size.width >= frame.size().width && size.height >= frame.size().height;
         let mut scaled = Frame::new(size, frame.color(), frame.time());
         let (y, u, v) = scaled.planes_mut();
         for (from, to, divisor) in [(frame.y(), y, 1), (frame.u(), u, 2), (frame.v(), v, 2)] {
+            if larger {
+                self.enlarger.plane(from, (frame.size().width / divisor) as usize, to, (size.width / divisor) as usize);
+                continue;
+            }
             let from = TypedImageRef::<U8>::from_buffer(frame.size().width / divisor, frame.size().height / divisor, from)
                 .map_err(Error::ScalePlane)?;
             let mut to =
@@ -58,7 +65,7 @@ mod tests {
         planes.1.fill(33);
         planes.2.fill(201);
         let mut scaler = Scaler::new();
-        for size in ["320x240", "1280x720", "16x16", "638x482", "3840x2160", "640x480"] {
+        for size in ["320x240", "1280x720", "16x16", "638x482", "3840x2160", "642x480", "640x480"] {
             let size = size.parse().unwrap();
             let scaled = scaler.scale(&frame, size).unwrap();
             assert_eq!((scaled.size(), scaled.color(), scaled.time()), (size, Color::JPEG, MediaTime(12)));
