@@ -41,9 +41,7 @@ pub fn button(picture: &RgbImage, area: Area, [red, green, blue]: [u8; 3]) -> Op
     for y in (area.y..area.y + area.height - SQUARE).step_by(4) {
         for x in (area.x..area.x + area.width - SQUARE).step_by(4) {
             let corners = [(x, y), (x + SQUARE, y), (x, y + SQUARE), (x + SQUARE, y + SQUARE)];
-            if corners.into_iter().all(|(x, y)| alike(x, y))
-                && (x..x + SQUARE).all(|x| (y..y + SQUARE).all(|y| alike(x, y)))
-            {
+            if corners.into_iter().all(|(x, y)| alike(x, y)) && (x..x + SQUARE).all(|x| (y..y + SQUARE).all(|y| alike(x, y))) {
                 filled.push((x + SQUARE / 2, y + SQUARE / 2));
             }
         }

@@ -51,9 +51,7 @@ fn ben_clicks_accept_and_both_see_each_other() {
     display.click(x, y);
 
     let fresh = Duration::from_secs(2);
-    let mut look = |what: &str, area: Area| {
-        eventually(what, limit, || test_picture(&display.picture(), area, fresh))
-    };
+    let look = |what: &str, area: Area| eventually(what, limit, || test_picture(&display.picture(), area, fresh));
     let anas = look("Ana's window shows Ben's picture", ANAS);
     let bens = look("Ben's window shows Ana's picture", BENS);
     display.save(&tests::artefacts().join("windows.png"));

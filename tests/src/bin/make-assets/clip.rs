@@ -29,7 +29,7 @@ const KEYFRAME_EVERY: usize = 60;
 const SPS: u8 = 7;
 const PPS: u8 = 8;
 
-pub fn save(file: &Path, person: Person, speech: &Speech) -> anyhow::Result<()> {
+pub(crate) fn save(file: &Path, person: Person, speech: &Speech) -> anyhow::Result<()> {
     let (size, color) = (Size::VGA, Color::default());
     let config = EncoderConfig { size, frames_per_second: FRAMES_PER_SECOND as f32, bits_per_second: BITS_PER_SECOND, color };
     let mut encoder = Encoder::new(config)?;

@@ -7,7 +7,7 @@ const ADVANCE: f32 = 0.72;
 const THICKNESS: f32 = 0.075;
 
 /// Draws "mm:ss.ff" around `centre` on a dark plate, in digits `height` pixels high.
-pub fn draw(canvas: &mut Canvas, centre: Point, height: f32, frame: u32, frames_per_second: u32) {
+pub(crate) fn draw(canvas: &mut Canvas, centre: Point, height: f32, frame: u32, frames_per_second: u32) {
     let (seconds, part) = (frame / frames_per_second, frame % frames_per_second);
     let text = format!("{:02}:{:02}.{part:02}", seconds / 60, seconds % 60);
     let width = text.chars().map(advance).sum::<f32>() * height;

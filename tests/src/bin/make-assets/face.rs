@@ -8,30 +8,30 @@ use crate::canvas::{Canvas, Paint, Pose};
 
 /// Who is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Person {
+pub(crate) enum Person {
     Ana,
     Ben,
 }
 
 /// What a face does at one moment.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Expression {
+pub(crate) struct Expression {
     /// 0 closed to 1 wide open.
-    pub mouth: f32,
+    pub(crate) mouth: f32,
     /// -1 pursed to 1 drawn wide.
-    pub width: f32,
+    pub(crate) width: f32,
     /// 0 open eyes to 1 closed ones.
-    pub blink: f32,
+    pub(crate) blink: f32,
     /// 0 at rest to 1 raised.
-    pub brows: f32,
+    pub(crate) brows: f32,
     /// Where the eyes look, in units of what they can.
-    pub gaze: (f32, f32),
+    pub(crate) gaze: (f32, f32),
     /// Where the head is, in pixels off its middle.
-    pub shift: (f32, f32),
+    pub(crate) shift: (f32, f32),
     /// How far it leans to the right, in radians.
-    pub lean: f32,
+    pub(crate) lean: f32,
     /// How far the shoulders are up from breathing, in pixels.
-    pub breath: f32,
+    pub(crate) breath: f32,
 }
 
 struct Look {
@@ -48,7 +48,7 @@ struct Look {
 }
 
 /// The room behind a person, which never changes.
-pub fn room(person: Person, width: usize, height: usize) -> Canvas {
+pub(crate) fn room(person: Person, width: usize, height: usize) -> Canvas {
     match person {
         Person::Ana => room::sunny(width, height),
         Person::Ben => room::evening(width, height),
@@ -56,7 +56,7 @@ pub fn room(person: Person, width: usize, height: usize) -> Canvas {
 }
 
 /// Paints a person at one moment into their room, 640 by 480 pixels large.
-pub fn draw(canvas: &mut Canvas, person: Person, expression: &Expression) {
+pub(crate) fn draw(canvas: &mut Canvas, person: Person, expression: &Expression) {
     let look = people::look(person);
     let body = Pose { origin: (320.0 + expression.shift.0 * 0.25, 480.0 - expression.breath), angle: 0.0, scale: 1.0 };
     let head = Pose {

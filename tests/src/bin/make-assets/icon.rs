@@ -6,7 +6,7 @@ use crate::canvas::{Canvas, Point, Pose, fade, mix, rgb, shape, smooth};
 
 const SIDE: usize = 256;
 
-pub fn save(file: &Path) -> anyhow::Result<()> {
+pub(crate) fn save(file: &Path) -> anyhow::Result<()> {
     // Drawn twice, on black and on white: where the two differ it is transparent.
     let (dark, light) = (draw(0.0), draw(1.0));
     let mut image = image::RgbaImage::new(SIDE as u32, SIDE as u32);

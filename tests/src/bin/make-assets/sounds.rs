@@ -5,7 +5,7 @@ use std::{f32::consts::TAU, path::Path};
 use crate::speech::RATE;
 
 /// Writes mono 16-bit samples at [`RATE`].
-pub fn save(file: &Path, samples: &[f32]) -> anyhow::Result<()> {
+pub(crate) fn save(file: &Path, samples: &[f32]) -> anyhow::Result<()> {
     let spec = hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut wav = hound::WavWriter::create(file, spec)?;
     for sample in samples {
@@ -15,7 +15,7 @@ pub fn save(file: &Path, samples: &[f32]) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub fn all() -> [(&'static str, Vec<f32>); 4] {
+pub(crate) fn all() -> [(&'static str, Vec<f32>); 4] {
     [("ring", ring()), ("ringback", ringback()), ("hangup", hangup()), ("message", message())]
 }
 

@@ -7,11 +7,11 @@ use anyhow::{Context, ensure};
 use crate::{Expression, Person, canvas::smooth};
 
 /// Samples a second of everything that is written.
-pub const RATE: u32 = 48_000;
+pub(crate) const RATE: u32 = 48_000;
 /// Pictures a second of the clips.
-pub const FRAMES_PER_SECOND: u32 = 30;
+pub(crate) const FRAMES_PER_SECOND: u32 = 30;
 /// Length of the clips in seconds: whole breaths and sways fit, so that the end runs into the beginning.
-pub const SECONDS: u32 = 10;
+pub(crate) const SECONDS: u32 = 10;
 
 const SAMPLES_PER_FRAME: usize = (RATE / FRAMES_PER_SECOND) as usize;
 const FRAMES: usize = (FRAMES_PER_SECOND * SECONDS) as usize;
@@ -22,15 +22,15 @@ const BEN: &str = "Hey Ana, there you are! It is late over here, I was about to 
                    and it sounds lovely. Shall I play you something?";
 
 /// A clip's sound, and for each of its pictures what the face does.
-pub struct Speech {
+pub(crate) struct Speech {
     /// Mono at [`RATE`], -1 to 1.
-    pub samples: Vec<f32>,
+    pub(crate) samples: Vec<f32>,
     /// One per picture.
-    pub expressions: Vec<Expression>,
+    pub(crate) expressions: Vec<Expression>,
 }
 
 impl Speech {
-    pub fn speak(person: Person) -> anyhow::Result<Self> {
+    pub(crate) fn speak(person: Person) -> anyhow::Result<Self> {
         let (voice, pitch, text) = match person {
             Person::Ana => ("en-us+f3", "58", ANA),
             Person::Ben => ("en-us+m3", "42", BEN),
