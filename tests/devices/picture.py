@@ -70,10 +70,17 @@ def _near(found, wanted):
 
 
 def wrong_bars(picture):
-    """What is wrong about the colour bars in the lower part of the picture; nothing, if they are as the camera draws them."""
-    wrong = []
-    for index, (name, *wanted) in enumerate(BARS):
-        found = picture.at((index + 0.5) / len(BARS), 0.75)
+    """What is wrong about the colour bars in the lower part of the picture; nothing, if they are as the camera draws them.
+
+    A camera that films 16:9 has a bar cut off at each side of a 4:3 picture.
+    """
+    return min((_wrong(picture, cut) for cut in (0, 1)), key=len)
+
+
+def _wrong(picture, cut):
+    wrong, seen = [], BARS[cut : len(BARS) - cut]
+    for index, (name, *wanted) in enumerate(seen):
+        found = picture.at((index + 0.5) / len(seen), 0.75)
         if not _near(found, wanted):
             wrong.append(f"{name} is {tuple(round(value) for value in found)} instead of {tuple(wanted)}")
     return wrong

@@ -13,6 +13,7 @@ PERIOD = 1.0
 _SWEPT = 0.9
 _LOW, _HIGH = 300.0, 1_500.0
 _LEVEL = 0.4
+_HEADER = 44
 _COARSE = 4_000
 """Rate sounds are compared at, in Hz: it holds the sweep, and pure Python gets through it."""
 _PIECE = _COARSE // 4
@@ -35,19 +36,28 @@ def sweep(rising):
     return samples
 
 
-def write(path, samples, times):
-    """Writes the samples, so many times over, as 16-bit stereo at 48 kHz."""
-    once = array.array("h")
+def write(path, samples):
+    """Writes the samples as 16-bit stereo at 48 kHz."""
+    data = array.array("h")
     for sample in samples:
         value = round(sample * 32_767)
-        once.extend((value, value))
-    data = once.tobytes()
+        data.extend((value, value))
     with open(path, "wb") as file:
-        size = len(data) * times
-        form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 2, RATE, RATE * 4, 4, 16)
-        file.write(b"RIFF" + struct.pack("<I", 36 + size) + b"WAVE" + form + b"data" + struct.pack("<I", size))
+        file.write(_header(len(data) * 2) + data.tobytes())
+
+
+def repeat(source, target, times):
+    """Writes what `write` wrote, so many times over."""
+    data = pathlib.Path(source).read_bytes()[_HEADER:]
+    with open(target, "wb") as file:
+        file.write(_header(len(data) * times))
         for _ in range(times):
             file.write(data)
+
+
+def _header(size):
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 2, RATE, RATE * 4, 4, 16)
+    return b"RIFF" + struct.pack("<I", 36 + size) + b"WAVE" + form + b"data" + struct.pack("<I", size)
 
 
 def read(path):
