@@ -216,4 +216,4 @@ impl App {
 pub const SIZE: Size = Size::new(920.0, 760.0);
 
 /// Below this, things would lie over each other.
-pub const SMALLEST: Size = Size::new(720.0, 560.0);
+pub const SMALLEST: Size = Size::new(800.0, 560.0);

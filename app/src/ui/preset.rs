@@ -50,15 +50,16 @@ impl Sample {
         Self::Reconnecting,
     ];
 
+    /// Without hyphens: in a script one ends the head.
     pub fn name(self) -> &'static str {
         match self {
-            Self::SignedOut => "signed-out",
+            Self::SignedOut => "signed_out",
             Self::Home => "home",
             Self::Empty => "empty",
             Self::Calling => "calling",
-            Self::BeingRung => "being-rung",
+            Self::BeingRung => "being_rung",
             Self::Declined => "declined",
-            Self::InCall => "in-call",
+            Self::InCall => "in_call",
             Self::Group => "group",
             Self::Reconnecting => "reconnecting",
         }

@@ -1,11 +1,9 @@
-//! Grounds that things stand on.
+//! Grounds that things stand on. Outlines set them apart, not shadows: tiny-skia paints a whole shadow again with each part of the
+//! screen that changes, over what is there.
 
-use iced::{Background, Border, Color, Shadow, Theme, Vector, border, widget::container::Style};
+use iced::{Background, Border, Color, Theme, border, widget::container::Style};
 
-use super::{
-    palette::{self, Palette},
-    spacing,
-};
+use super::{palette, spacing};
 
 pub fn background(theme: &Theme) -> Style {
     filled(palette::of(theme).background, 0.0)
@@ -22,18 +20,13 @@ pub fn hairline(theme: &Theme) -> Style {
 
 pub fn card(theme: &Theme) -> Style {
     let palette = palette::of(theme);
-    Style { border: outline(palette.line, spacing::RADIUS_L), shadow: soft_shadow(palette), ..filled(palette.surface, 0.0) }
+    Style { border: outline(palette.line, spacing::RADIUS_L), ..filled(palette.surface, 0.0) }
 }
 
 /// What a tooltip or a toast stands on.
 pub fn floating(theme: &Theme) -> Style {
     let palette = palette::of(theme);
-    Style {
-        text_color: Some(palette.text),
-        border: outline(palette.line, spacing::RADIUS_S),
-        shadow: soft_shadow(palette),
-        ..filled(palette.surface, 0.0)
-    }
+    Style { text_color: Some(palette.text), border: outline(palette.line, spacing::RADIUS_S), ..filled(palette.surface, 0.0) }
 }
 
 pub fn sunken(theme: &Theme) -> Style {
@@ -102,8 +95,4 @@ fn filled(color: Color, radius: f32) -> Style {
 
 fn outline(color: Color, radius: f32) -> Border {
     border::rounded(radius).width(spacing::HAIR).color(color)
-}
-
-fn soft_shadow(palette: &Palette) -> Shadow {
-    Shadow { color: palette.shadow, offset: Vector::new(0.0, spacing::XS), blur_radius: spacing::L }
 }

@@ -40,7 +40,6 @@ pub struct Palette {
     pub on_stage_muted: Color,
     /// Dims what lies under a dialog.
     pub veil: Color,
-    pub shadow: Color,
 }
 
 /// The palette that goes with the theme in use.
@@ -91,7 +90,6 @@ static LIGHT: Palette = Palette {
     on_stage: rgb(0xf3_f2_f7),
     on_stage_muted: rgb(0xa9_a7_b5),
     veil: translucent(0x14_14_1a, 0.55),
-    shadow: translucent(0x1f_1d_26, 0.10),
 };
 
 static DARK: Palette = Palette {
@@ -119,7 +117,6 @@ static DARK: Palette = Palette {
     on_stage: rgb(0xf3_f2_f7),
     on_stage_muted: rgb(0xa3_a1_af),
     veil: translucent(0x05_05_08, 0.62),
-    shadow: translucent(0x00_00_00, 0.35),
 };
 
 const fn rgb(hex: u32) -> Color {

@@ -17,7 +17,7 @@ pub const PILL: f32 = 100.0;
 
 /// Widths of columns: the buddy list, the chat beside a call, a form, a dialog.
 pub const SIDEBAR: f32 = 288.0;
-pub const CHAT: f32 = 300.0;
+pub const CHAT: f32 = 288.0;
 pub const FORM: f32 = 380.0;
 pub const DIALOG: f32 = 360.0;
 /// No bubble is wider, however wide the window.
@@ -25,8 +25,9 @@ pub const BUBBLE: f32 = 440.0;
 
 /// The ticker's height.
 pub const TAPE: f32 = 38.0;
-/// A round button of the call's controls.
+/// A round button of the call's controls, and of what shows something beside them.
 pub const CONTROL: f32 = 52.0;
+pub const TOGGLE: f32 = 44.0;
 /// A tile of the filmstrip and the own preview.
 pub const TILE: (f32, f32) = (144.0, 108.0);
 pub const PREVIEW: (f32, f32) = (184.0, 138.0);

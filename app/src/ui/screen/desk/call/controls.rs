@@ -106,8 +106,8 @@ fn control<'a>(
 
 fn toggle<'a>(id: &'static str, which: Icon, says: &'a str, open: bool, message: Message) -> Element<'a, Message> {
     let button = button(sign(which))
-        .width(spacing::CONTROL)
-        .height(spacing::CONTROL)
+        .width(spacing::TOGGLE)
+        .height(spacing::TOGGLE)
         .padding(0)
         .style(theme::button::toggle(open))
         .on_press(message);

@@ -2,7 +2,7 @@
 
 use iced::{
     Alignment, Center, Element, Fill,
-    widget::{button, center, column, container, row, space, stack},
+    widget::{button, center, column, container, row, scrollable, space, stack},
 };
 use proto::model::Peer;
 
@@ -17,12 +17,9 @@ impl Call {
     pub fn stage(&self, scale: f32) -> Element<'_, Message> {
         let ground = container(space()).width(Fill).height(Fill).style(theme::container::stage);
         let large = self.main_peer().map_or_else(nobody, |peer| self.large(peer, scale));
-        let above = column![
-            self.marks(),
-            space().height(Fill),
-            row![self.filmstrip(scale), space().width(Fill), self.own(scale)].align_y(Alignment::End)
-        ]
-        .padding(spacing::M);
+        let above =
+            column![self.marks(), space().height(Fill), row![self.filmstrip(scale), self.own(scale)].align_y(Alignment::End)]
+                .padding(spacing::M);
         stack![ground, large, above].width(Fill).height(Fill).into()
     }
 
@@ -75,7 +72,8 @@ impl Call {
     fn filmstrip(&self, scale: f32) -> Element<'_, Message> {
         let large = self.main_peer().map(|peer| peer.peer);
         let tiles = self.peers().filter(|peer| Some(peer.peer) != large).map(|peer| self.tile(peer, scale));
-        row(tiles).spacing(spacing::S).into()
+        let bar = scrollable::Direction::Horizontal(scrollable::Scrollbar::hidden());
+        scrollable(row(tiles).spacing(spacing::S)).direction(bar).width(Fill).into()
     }
 
     fn tile<'a>(&'a self, peer: &'a Peer, scale: f32) -> Element<'a, Message> {
