@@ -56,9 +56,7 @@ impl Encoder {
     pub fn new(config: EncoderConfig) -> Result<Self, Error> {
         // The fields are public, so the size may have been changed since it was checked.
         Size::new(config.size.width, config.size.height)?;
-        if !FRAME_RATES.contains(&config.frames_per_second) {
-            return Err(Error::FrameRate { frames_per_second: config.frames_per_second });
-        }
+        check_frame_rate(config.frames_per_second)?;
         check_bitrate(config.bits_per_second)?;
         Ok(Self { inner: open(&config)?, config, started: false, keyframe_wanted: false })
     }
@@ -119,13 +117,31 @@ impl Encoder {
         Ok(())
     }
 
+    /// Shares the bitrate out by another frame rate from the next frame on, without a keyframe. When frames come more
+    /// slowly than the encoder was told, it uses that much less of its bitrate.
+    ///
+    /// # Errors
+    /// [`Error::FrameRate`] when it is outside 1 to 60 a second, [`Error::H264Option`] or [`Error::H264Setup`] when the
+    /// library refuses it; the rate is then as it was.
+    pub fn set_frame_rate(&mut self, frames_per_second: f32) -> Result<(), Error> {
+        check_frame_rate(frames_per_second)?;
+        let config = EncoderConfig { frames_per_second, ..self.config };
+        if self.started {
+            option::set_frame_rate(&mut self.inner, frames_per_second)?;
+        } else {
+            self.inner = open(&config)?;
+        }
+        self.config = config;
+        Ok(())
+    }
+
     /// The size of every frame.
     #[must_use]
     pub const fn size(&self) -> Size {
         self.config.size
     }
 
-    /// What it is made for, with the bitrate as it is now.
+    /// What it is made for, with the rates as they are now.
     #[must_use]
     pub const fn config(&self) -> EncoderConfig {
         self.config
@@ -140,6 +156,10 @@ impl std::fmt::Debug for Encoder {
 
 fn check_bitrate(bits_per_second: u32) -> Result<(), Error> {
     if BITRATES.contains(&bits_per_second) { Ok(()) } else { Err(Error::Bitrate { bits_per_second }) }
+}
+
+fn check_frame_rate(frames_per_second: f32) -> Result<(), Error> {
+    if FRAME_RATES.contains(&frames_per_second) { Ok(()) } else { Err(Error::FrameRate { frames_per_second }) }
 }
 
 fn open(config: &EncoderConfig) -> Result<openh264::encoder::Encoder, Error> {

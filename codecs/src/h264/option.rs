@@ -1,8 +1,10 @@
-//! The one encoder setting that openh264's safe interface lacks: a new bitrate while it runs.
-#![expect(unsafe_code, reason = "openh264 has no safe call for it, and a new encoder per rate would cost a keyframe each time")]
+//! The encoder settings that openh264's safe interface lacks: a new bitrate and frame rate while it runs.
+#![expect(unsafe_code, reason = "openh264 has no safe call for them, and a new encoder per rate would cost a keyframe each time")]
 
 use openh264::encoder::Encoder;
-use openh264_sys2::{ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_MAX_BITRATE, SBitrateInfo, SPATIAL_LAYER_0};
+use openh264_sys2::{
+    ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_FRAME_RATE, ENCODER_OPTION_MAX_BITRATE, SBitrateInfo, SPATIAL_LAYER_0,
+};
 
 use crate::Error;
 
@@ -23,6 +25,18 @@ pub(super) fn set_bitrate(encoder: &mut Encoder, from: u32, to: u32) -> Result<(
         }
     }
     result
+}
+
+/// Tells an encoder that has encoded a frame at which rate frames come from now on, 1 to 60 a second.
+///
+/// # Errors
+/// [`Error::H264Option`] when the library refuses.
+pub(super) fn set_frame_rate(encoder: &mut Encoder, mut frames_per_second: f32) -> Result<(), Error> {
+    let option = ENCODER_OPTION_FRAME_RATE;
+    // SAFETY: the option takes a pointer to a float, which the library reads during the call and does not keep; the rest
+    // is as in `set`.
+    let code = unsafe { encoder.raw_api().set_option(option, (&raw mut frames_per_second).cast()) };
+    if code == 0 { Ok(()) } else { Err(Error::H264Option { option, code }) }
 }
 
 fn set(encoder: &mut Encoder, option: ENCODER_OPTION, bits_per_second: u32) -> Result<(), Error> {
