@@ -34,7 +34,7 @@ impl Admin {
     /// When the name is taken or the password too short or too long.
     pub async fn add_user(&self, name: &Name, password: &str) -> Result<(), Error> {
         check_password(password).map_err(Error::Password)?;
-        let hash = Hasher::new().await?.hash(password.to_owned()).await?;
+        let hash = Hasher::new()?.hash(password.to_owned()).await?;
         let id = self.store.add_account(name, &hash).await?.ok_or_else(|| Error::NameTaken(name.clone()))?;
         Ok(self.store.log_change(&[id]).await?)
     }

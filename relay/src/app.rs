@@ -60,7 +60,7 @@ impl std::ops::Deref for App {
 impl App {
     /// Puts the parts together and reads what there was before.
     pub(crate) async fn open(config: Config, store: Store, hub: Hub, now: Instant) -> Result<Self, crate::Error> {
-        let hasher = Hasher::new().await?;
+        let hasher = Hasher::new()?;
         let rates = config.rates;
         let app = Self(Arc::new(Parts {
             config,

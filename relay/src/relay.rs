@@ -60,7 +60,6 @@ impl Relay {
     }
 
     /// All routes, without sockets.
-    #[must_use]
     pub fn router(&self) -> Router {
         router::router(self.app.clone())
     }

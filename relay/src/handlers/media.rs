@@ -21,7 +21,10 @@ use super::calls::not_a_peer;
 use crate::{
     app::App,
     extract::{Id, Poller, Query, Raw, Uploader},
-    media::room::{NotAPeer, ParkedPoll, Room, Turn},
+    media::{
+        lane::PollId,
+        room::{NotAPeer, ParkedPoll, Room, Turn},
+    },
     refusal::{Answer, Refusal},
 };
 
@@ -70,7 +73,9 @@ async fn poll(
     let room = app.hub.room(&id).ok_or_else(|| not_a_peer(&app, &id))?;
     let now = Instant::now();
     session.polls(now);
-    let turn = room.poll(session.id, kind, poll.reader, poll.poll, now).map_err(|NotAPeer| not_a_peer(&app, &id))?;
+    let turn = room
+        .poll(session.id, kind, PollId { reader: poll.reader, number: poll.poll }, now)
+        .map_err(|NotAPeer| not_a_peer(&app, &id))?;
     match turn {
         Turn::Now(body) => Ok(chunks(body)),
         Turn::TooMany => Err(Refusal::rate_limited(CROWDED)),

@@ -22,6 +22,13 @@ const READING: Duration = Duration::from_secs(2);
 /// Waiters and what to answer them with, to be sent once the lock is released.
 pub(crate) type Answers<W> = Vec<(W, Bytes)>;
 
+/// Which poll of a peer: both numbers are the client's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PollId {
+    pub(crate) reader: u32,
+    pub(crate) number: u64,
+}
+
 /// What becomes of a poll.
 #[derive(Debug)]
 pub(crate) enum Polled {
@@ -101,12 +108,12 @@ impl<W> Lane<W> {
     pub(crate) fn poll(
         &mut self,
         peer: PeerId,
-        id: u32,
-        number: u64,
+        poll: PollId,
         now: Instant,
         waiter: impl FnOnce() -> W,
         answers: &mut Answers<W>,
     ) -> Polled {
+        let PollId { reader: id, number } = poll;
         let at = self.reader(peer, id, now, answers);
         let reader = &mut self.readers[at];
         reader.polled = now;
@@ -129,9 +136,9 @@ impl<W> Lane<W> {
     }
 
     /// A waiting poll's handler is gone or its time is over.
-    pub(crate) fn unpark(&mut self, peer: PeerId, id: u32, number: u64, ticket: Ticket) {
-        if let Some(reader) = self.readers.iter_mut().find(|reader| reader.peer == peer && reader.id == id) {
-            reader.polls.leave(number, ticket);
+    pub(crate) fn unpark(&mut self, peer: PeerId, poll: PollId, ticket: Ticket) {
+        if let Some(reader) = self.readers.iter_mut().find(|reader| reader.peer == peer && reader.id == poll.reader) {
+            reader.polls.leave(poll.number, ticket);
         }
     }
 

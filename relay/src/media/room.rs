@@ -10,7 +10,7 @@ use proto::{Chunk, Header, Kind, PeerId, TrackId, api::Feedback, chunk::ChunkErr
 use tokio::sync::oneshot;
 
 use super::{
-    lane::{Answers, Lane, Polled},
+    lane::{Answers, Lane, PollId, Polled},
     polls::Ticket,
 };
 use crate::store::SessionId;
@@ -69,8 +69,7 @@ pub(crate) enum Turn {
 pub(crate) struct ParkedPoll {
     kind: Kind,
     peer: PeerId,
-    reader: u32,
-    number: u64,
+    poll: PollId,
     ticket: Ticket,
 }
 
@@ -135,7 +134,7 @@ impl Room {
     }
 
     /// Answers a poll or lets it wait.
-    pub(crate) fn poll(&self, session: SessionId, kind: Kind, reader: u32, number: u64, now: Instant) -> Result<Turn, NotAPeer> {
+    pub(crate) fn poll(&self, session: SessionId, kind: Kind, poll: PollId, now: Instant) -> Result<Turn, NotAPeer> {
         let mut answers = Answers::new();
         let mut receiver = None;
         let mut media = self.lock();
@@ -145,19 +144,19 @@ impl Room {
             receiver = Some(waiting);
             sender
         };
-        let polled = media.lane(kind).poll(peer, reader, number, now, waiter, &mut answers);
+        let polled = media.lane(kind).poll(peer, poll, now, waiter, &mut answers);
         drop(media);
         send(answers);
         Ok(match (polled, receiver) {
             (Polled::Now(body), _) => Turn::Now(body),
-            (Polled::Parked(ticket), Some(receiver)) => Turn::Later(receiver, ParkedPoll { kind, peer, reader, number, ticket }),
+            (Polled::Parked(ticket), Some(receiver)) => Turn::Later(receiver, ParkedPoll { kind, peer, poll, ticket }),
             (Polled::Parked(_), None) | (Polled::TooMany, _) => Turn::TooMany,
         })
     }
 
     /// The handler of a waiting poll is gone or its time is over.
     pub(crate) fn unpark(&self, parked: ParkedPoll) {
-        self.lock().lane(parked.kind).unpark(parked.peer, parked.reader, parked.number, parked.ticket);
+        self.lock().lane(parked.kind).unpark(parked.peer, parked.poll, parked.ticket);
     }
 
     /// A session can't go on without a keyframe of that track.

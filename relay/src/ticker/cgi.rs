@@ -160,5 +160,5 @@ fn parse(output: &[u8]) -> Result<Response, Failure> {
     Ok(Response { content_type, body: rest.to_vec() })
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;

@@ -1,14 +1,16 @@
 //! The binary as whoever runs the relay uses it.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::Path,
     process::{Child, Command, Output, Stdio},
 };
 
 use proto::{Event, model::Relation};
+use serde_json::{Value, json};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, PASSWORD};
 
 fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_tvphone-relay"))
@@ -51,17 +53,63 @@ impl Drop for Served {
     }
 }
 
+impl Served {
+    /// Starts one and waits until it listens.
+    fn start(data: &Path) -> (Self, String) {
+        let child = program().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).stdout(Stdio::piped()).spawn();
+        let mut served = Self(child.unwrap());
+        let mut line = String::new();
+        BufReader::new(served.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}"));
+        (served, address.to_owned())
+    }
+}
+
+/// Asks over a connection of its own, and reads the answer's body.
+fn ask(address: &str, method: &str, path: &str, token: &str, body: &Value) -> Value {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n");
+    stream.write_all(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+    serde_json::from_str(body).unwrap()
+}
+
+#[test]
+fn what_was_acknowledged_outlives_kill_9() {
+    let folder = tempfile::tempdir().unwrap();
+    let password = folder.path().join("password");
+    std::fs::write(&password, PASSWORD).unwrap();
+    for name in ["Ana", "Ben"] {
+        assert!(admin(folder.path(), &["user", "add", name, "--password-file", password.to_str().unwrap()]).status.success());
+    }
+    assert!(admin(folder.path(), &["buddy", "add", "Ana", "Ben"]).status.success());
+    let (mut served, address) = Served::start(folder.path());
+    let wish = json!({"name": "Ana", "password": PASSWORD, "versions": [1]});
+    let token = ask(&address, "POST", "/v1/session", "", &wish)["token"].as_str().unwrap().to_owned();
+    for number in 0..5 {
+        let message = json!({"to": "Ben", "text": format!("{number}"), "client_id": format!("{number}")});
+        ask(&address, "POST", "/v1/chat", &token, &message);
+    }
+    // `Child::kill` is SIGKILL: the process can't do anything about it.
+    served.0.kill().unwrap();
+    served.0.wait().unwrap();
+    let (_served, address) = Served::start(folder.path());
+    let history = ask(&address, "GET", "/v1/chat?with=Ben", &token, &Value::Null);
+    let texts = history["messages"].as_array().unwrap().iter().map(|message| message["text"].as_str().unwrap());
+    assert_eq!(texts.collect::<String>(), "01234");
+}
+
 #[cfg(unix)]
 #[test]
 fn serve_says_where_it_listens_and_stops_when_told() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("made/when/missing");
-    let child = program().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&data).stdout(Stdio::piped()).spawn();
-    let mut served = Served(child.unwrap());
-    let mut line = String::new();
-    BufReader::new(served.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}"));
-    assert!(std::net::TcpStream::connect(address).is_ok());
+    let (mut served, address) = Served::start(&data);
+    assert!(TcpStream::connect(address).is_ok());
     let pid = served.0.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     assert!(served.0.wait().unwrap().success());

@@ -41,7 +41,7 @@ async fn what_providers_say_reaches_clients_changes_and_falls_silent() {
     let item = |title: &str| TickerItem { title: title.to_owned(), body: None, link: None };
     let hello = Ticker { provider: "echo".to_owned(), items: vec![item("hello")] };
     assert_eq!(next_ticker(&mut ana).await, hello);
-    assert_eq!(ana.state().await.tickers, [hello.clone()]);
+    assert_eq!(ana.state().await.tickers, std::slice::from_ref(&hello));
 
     std::fs::write(folder.join("broken"), "").unwrap();
     std::fs::write(folder.join("said"), "good bye").unwrap();

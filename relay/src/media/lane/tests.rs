@@ -49,7 +49,7 @@ impl Bench {
     fn poll(&mut self, peer: PeerId, reader: u32, number: u64) -> Result<Vec<(u16, u32)>, u64> {
         let waiter = self.waiters;
         let mut answers = Answers::new();
-        let polled = self.lane.poll(peer, reader, number, self.now, || waiter, &mut answers);
+        let polled = self.lane.poll(peer, PollId { reader, number }, self.now, || waiter, &mut answers);
         self.note(answers);
         match polled {
             Polled::Now(body) => Ok(read(&body)),
@@ -240,7 +240,7 @@ fn readers_and_polls_of_one_peer_are_limited() {
         bench.poll(BEN, 77, number).unwrap_err();
     }
     assert_eq!(bench.answered.len(), 4, "the relics of a reconnect give up their polls");
-    let polled = bench.lane.poll(BEN, 77, 99, bench.now, || 99, &mut Answers::new());
+    let polled = bench.lane.poll(BEN, PollId { reader: 77, number: 99 }, bench.now, || 99, &mut Answers::new());
     assert!(matches!(polled, Polled::TooMany));
     bench.poll(BEN, 77, 5).unwrap_err();
     assert_eq!(bench.answered.len(), 5, "the same number again replaces the older");

@@ -1,3 +1,5 @@
+#![cfg(unix)]
+
 use std::{os::unix::fs::PermissionsExt, time::Instant};
 
 use super::*;
