@@ -8,11 +8,11 @@ const EYE_HEIGHT: f32 = -4.0;
 const MOUTH_HEIGHT: f32 = 58.0;
 
 /// Distance to the outline of the head.
-pub fn outline(at: Point) -> f32 {
+pub(crate) fn outline(at: Point) -> f32 {
     shape::joined(shape::ellipse(at, (0.0, -22.0), (83.0, 92.0)), shape::ellipse(at, (0.0, 42.0), (59.0, 66.0)), 34.0)
 }
 
-pub fn head(canvas: &mut Canvas, pose: Pose, look: &Look) {
+pub(crate) fn head(canvas: &mut Canvas, pose: Pose, look: &Look) {
     for side in [-1.0, 1.0] {
         let ear = (side * 83.0, 2.0);
         canvas.fill(pose, (ear, (20.0, 28.0)), |at| shape::ellipse(at, ear, (15.0, 23.0)), |_| look.skin);
@@ -41,7 +41,7 @@ pub fn head(canvas: &mut Canvas, pose: Pose, look: &Look) {
     }
 }
 
-pub fn eyes(canvas: &mut Canvas, pose: Pose, look: &Look, expression: &Expression) {
+pub(crate) fn eyes(canvas: &mut Canvas, pose: Pose, look: &Look, expression: &Expression) {
     let open = 1.0 - expression.blink;
     for side in [-1.0, 1.0] {
         let eye = (side * EYE_APART, EYE_HEIGHT);
@@ -80,7 +80,7 @@ pub fn eyes(canvas: &mut Canvas, pose: Pose, look: &Look, expression: &Expressio
     }
 }
 
-pub fn brows(canvas: &mut Canvas, pose: Pose, look: &Look, expression: &Expression) {
+pub(crate) fn brows(canvas: &mut Canvas, pose: Pose, look: &Look, expression: &Expression) {
     for side in [-1.0, 1.0] {
         let up = -33.0 - 6.0 * expression.brows;
         let (inner, outer) = ((side * 19.0, up + 3.0), (side * 60.0, up + 6.0));
@@ -94,7 +94,7 @@ pub fn brows(canvas: &mut Canvas, pose: Pose, look: &Look, expression: &Expressi
     }
 }
 
-pub fn nose(canvas: &mut Canvas, pose: Pose, look: &Look) {
+pub(crate) fn nose(canvas: &mut Canvas, pose: Pose, look: &Look) {
     let deeper = mix(look.shade, look.blush, 0.35);
     canvas.fill(
         pose,
@@ -110,7 +110,7 @@ pub fn nose(canvas: &mut Canvas, pose: Pose, look: &Look) {
     );
 }
 
-pub fn mouth(canvas: &mut Canvas, pose: Pose, look: &Look, expression: &Expression) {
+pub(crate) fn mouth(canvas: &mut Canvas, pose: Pose, look: &Look, expression: &Expression) {
     let half = 27.0 + 7.0 * expression.width - 4.0 * expression.mouth;
     let open = expression.mouth * 27.0;
     let corner = MOUTH_HEIGHT - 4.0 + 3.0 * expression.mouth;

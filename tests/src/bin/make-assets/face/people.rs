@@ -3,7 +3,7 @@
 use super::{Look, Person, features};
 use crate::canvas::{Canvas, Point, Pose, fade, mix, rgb, shape, smooth};
 
-pub fn look(person: Person) -> Look {
+pub(crate) fn look(person: Person) -> Look {
     match person {
         Person::Ana => Look {
             skin: rgb(0xf2_bf98),
@@ -32,7 +32,7 @@ pub fn look(person: Person) -> Look {
     }
 }
 
-pub fn hair_behind(canvas: &mut Canvas, person: Person, head: Pose, look: &Look) {
+pub(crate) fn hair_behind(canvas: &mut Canvas, person: Person, head: Pose, look: &Look) {
     if person == Person::Ben {
         return;
     }
@@ -55,7 +55,7 @@ pub fn hair_behind(canvas: &mut Canvas, person: Person, head: Pose, look: &Look)
     }
 }
 
-pub fn body(canvas: &mut Canvas, person: Person, body: Pose, head: Pose, look: &Look) {
+pub(crate) fn body(canvas: &mut Canvas, person: Person, body: Pose, head: Pose, look: &Look) {
     let shoulders = |at: Point| {
         let trunk = shape::round_box(at, (0.0, 60.0), (212.0, 170.0), 112.0);
         let slope = shape::ellipse(at, (0.0, -70.0), (96.0, 56.0));
@@ -120,7 +120,7 @@ fn neck(canvas: &mut Canvas, person: Person, body: Pose, head: Pose, look: &Look
 }
 
 /// A short beard, under the mouth in painting order.
-pub fn below_the_nose(canvas: &mut Canvas, person: Person, head: Pose, look: &Look) {
+pub(crate) fn below_the_nose(canvas: &mut Canvas, person: Person, head: Pose, look: &Look) {
     if person == Person::Ana {
         return;
     }
@@ -141,7 +141,7 @@ pub fn below_the_nose(canvas: &mut Canvas, person: Person, head: Pose, look: &Lo
     canvas.fill(head, ((0.0, 50.0), (44.0, 16.0)), moustache, |_| mix(look.hair, look.hair_light, 0.25));
 }
 
-pub fn hair_in_front(canvas: &mut Canvas, person: Person, head: Pose, look: &Look) {
+pub(crate) fn hair_in_front(canvas: &mut Canvas, person: Person, head: Pose, look: &Look) {
     match person {
         Person::Ana => {
             // Parted on her left: two sweeps that uncover the forehead.
@@ -197,7 +197,7 @@ pub fn hair_in_front(canvas: &mut Canvas, person: Person, head: Pose, look: &Loo
     }
 }
 
-pub fn glasses(canvas: &mut Canvas, person: Person, head: Pose) {
+pub(crate) fn glasses(canvas: &mut Canvas, person: Person, head: Pose) {
     if person == Person::Ana {
         return;
     }

@@ -3,7 +3,7 @@
 use crate::canvas::{Canvas, Paint, Point, Pose, fade, mix, rgb, shape, smooth};
 
 /// Ana's: a wall in the morning sun, a window and a plant.
-pub fn sunny(width: usize, height: usize) -> Canvas {
+pub(crate) fn sunny(width: usize, height: usize) -> Canvas {
     let mut canvas = Canvas::new(width, height);
     wall(&mut canvas, rgb(0xff_ead2), rgb(0xf6_c39b), rgb(0xfd_f3e0));
     soft_box(&mut canvas, (96.0, 120.0), (78.0, 112.0), 14.0, fade(rgb(0xff_fdf4), 0.85));
@@ -26,7 +26,7 @@ pub fn sunny(width: usize, height: usize) -> Canvas {
 }
 
 /// Ben's: a room in the evening, with shelves and a lamp.
-pub fn evening(width: usize, height: usize) -> Canvas {
+pub(crate) fn evening(width: usize, height: usize) -> Canvas {
     let mut canvas = Canvas::new(width, height);
     wall(&mut canvas, rgb(0x3b_5488), rgb(0x22_3058), rgb(0x52_74ac));
     let books: [(f32, &[(f32, f32, u32)]); 2] = [
