@@ -1,5 +1,7 @@
 //! The system's microphones and speakers, and which of their formats serves a call.
 
+use std::thread;
+
 use cpal::{
     BufferSize, Device, Error, ErrorKind, SampleFormat, StreamConfig, SupportedBufferSize, SupportedStreamConfigRange,
     traits::{DeviceTrait, HostTrait},
@@ -13,6 +15,15 @@ pub(crate) const RATE: u32 = codecs::opus::SAMPLE_RATE;
 const PERIOD: u32 = 480;
 /// Most channels a callback sorts out. Mixing desks have 32 or 64.
 const MOST_CHANNELS: u16 = 64;
+
+/// Keeps ALSA from writing to the terminal for the rest of this thread, which should be a short one: the messages are gathered in
+/// memory. They say in many lines what our own errors say in one, again at each attempt.
+pub(crate) fn quiet() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = alsa::Output::local_error_handler() {
+        tracing::debug!(%error, "ALSA can't be kept quiet");
+    }
+}
 
 /// The device with this id or name, or the system's default one.
 pub(crate) fn find(part: Part, id: Option<&str>) -> Result<Device, Trouble> {
@@ -33,15 +44,22 @@ fn by_id(id: &str) -> Option<Device> {
 
 /// Id and name of all the devices.
 pub(crate) fn list(part: Part) -> Vec<(String, String)> {
-    let host = cpal::default_host();
-    (all(part, &host).iter())
-        .filter_map(|device| {
+    let work = move || {
+        quiet();
+        let host = cpal::default_host();
+        let named = |device: &Device| {
             let id = device.id().ok()?.to_string();
             let name = name(device).unwrap_or_else(|| id.clone());
             Some((id, name))
-        })
-        .collect()
+        };
+        let all = all(part, &host);
+        all.iter().filter_map(named).filter(|(id, _)| id != NOTHING).collect()
+    };
+    thread::Builder::new().name("sound devices".into()).spawn(work).ok().and_then(|work| work.join().ok()).unwrap_or_default()
 }
+
+/// ALSA lists a device that plays to nobody and hears nothing.
+const NOTHING: &str = "alsa:null";
 
 fn all(part: Part, host: &cpal::Host) -> Vec<Device> {
     let devices = if part == Part::Microphone { host.input_devices() } else { host.output_devices() };

@@ -84,6 +84,7 @@ fn spawn_open(part: Part, open: &Open) -> Receiver<Result<Running, Trouble>> {
     let (sender, receiver) = channel();
     let (open, failed) = (open.clone(), sender.clone());
     let work = move || {
+        device::quiet();
         // If nobody waits any more, the device is closed again right here.
         let _ = sender.send(open());
     };
