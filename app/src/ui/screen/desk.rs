@@ -429,6 +429,8 @@ impl Desk {
     }
 
     fn join(&mut self, joined: Joined) -> Task<Message> {
+        // The last tick may be a minute old, and the call begins now.
+        self.now = Instant::now();
         let engine = self.line.session().map(|session| {
             let (sender, updates) = futures::channel::mpsc::unbounded();
             (engine::Engine::start(session, &joined, self.setup.clone(), sender), updates)
@@ -504,5 +506,23 @@ fn and(action: Action, task: Task<Message>) -> Action {
         Action::Run(first) => Action::Run(Task::batch([first, task])),
         Action::Tell(kind, text, first) => Action::Tell(kind, text, Task::batch([first, task])),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::pretend::Pretend;
+
+    #[test]
+    fn a_call_is_timed_from_its_beginning_however_old_the_last_tick_is() {
+        let name = |text: &str| text.parse::<Name>().unwrap();
+        let pretend = Pretend { me: name("Ana"), other: name("Ben") };
+        let mut desk = Desk::new(Line::Pretend(pretend.clone()), Setup::default(), Wishes::default());
+        desk.now = Instant::now().checked_sub(Duration::from_secs(50)).unwrap();
+        drop(desk.join(pretend.joined()));
+        drop(desk.update(Message::Tick(Instant::now(), 0)));
+        let Phone::Talking(call) = &desk.phone else { panic!("no call") };
+        assert_eq!(call.lasted(), "0:00");
     }
 }
