@@ -9,7 +9,7 @@ use iced_test::Simulator;
 use media::Slot;
 
 /// A frame of four flat fields, so that scaling changes nothing but the edges between them.
-pub fn fields(size: codecs::Size, color: Color) -> Frame {
+pub(crate) fn fields(size: codecs::Size, color: Color) -> Frame {
     let mut frame = Frame::new(size, color, MediaTime::ZERO);
     let (width, height) = (size.width as usize, size.height as usize);
     let (y, u, v) = frame.planes_mut();
@@ -25,7 +25,7 @@ pub fn fields(size: codecs::Size, color: Color) -> Frame {
 }
 
 /// What the middles of the four fields are in RGB.
-pub fn expected(frame: &Frame) -> [[u8; 3]; 4] {
+pub(crate) fn expected(frame: &Frame) -> [[u8; 3]; 4] {
     let mut rgba = Vec::new();
     convert::rgba(frame, &mut rgba).expect("a whole frame converts");
     let (width, height) = (frame.size().width as usize, frame.size().height as usize);
@@ -35,7 +35,7 @@ pub fn expected(frame: &Frame) -> [[u8; 3]; 4] {
     })
 }
 
-pub fn near(one: [u8; 3], other: [u8; 3], tolerance: u8) -> bool {
+pub(crate) fn near(one: [u8; 3], other: [u8; 3], tolerance: u8) -> bool {
     one.iter().zip(other).all(|(one, other)| one.abs_diff(other) <= tolerance)
 }
 

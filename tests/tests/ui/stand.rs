@@ -10,22 +10,22 @@ use app::ui::{
 use iced::{Event, Size, Theme, keyboard, widget::Id};
 use iced_test::{Selector, Simulator, selector::Bounded};
 
-pub struct Stand {
-    pub app: App,
+pub(crate) struct Stand {
+    pub(crate) app: App,
     size: Size,
 }
 
 impl Stand {
-    pub fn new(sample: Sample) -> Self {
+    pub(crate) fn new(sample: Sample) -> Self {
         Self { app: sample.boot().0, size: ui::app::SIZE }
     }
 
-    pub fn sized(self, size: Size) -> Self {
+    pub(crate) fn sized(self, size: Size) -> Self {
         Self { size, ..self }
     }
 
     /// Does something at the screen and lets the app take what came of it.
-    pub fn act(&mut self, act: impl FnOnce(&mut Simulator<'_, Message>)) -> Vec<Message> {
+    pub(crate) fn act(&mut self, act: impl FnOnce(&mut Simulator<'_, Message>)) -> Vec<Message> {
         let mut simulator = simulator(&self.app, self.size);
         act(&mut simulator);
         let messages: Vec<_> = simulator.into_messages().collect();
@@ -37,7 +37,7 @@ impl Stand {
 
     /// Presses what bears this text.
     #[track_caller]
-    pub fn click<S>(&mut self, what: S) -> Vec<Message>
+    pub(crate) fn click<S>(&mut self, what: S) -> Vec<Message>
     where
         S: Selector + Send,
         S::Output: Bounded + Clone + Send + Sync + 'static,
@@ -49,7 +49,7 @@ impl Stand {
 
     /// Types into the field with this id.
     #[track_caller]
-    pub fn type_into(&mut self, field: &'static str, text: &str) {
+    pub(crate) fn type_into(&mut self, field: &'static str, text: &str) {
         self.act(|screen| {
             screen.click(Id::new(field)).expect("the field is there");
             screen.typewrite(text);
@@ -58,7 +58,7 @@ impl Stand {
 
     /// Types into the field with this id and presses Enter.
     #[track_caller]
-    pub fn enter_into(&mut self, field: &'static str, text: &str) -> Vec<Message> {
+    pub(crate) fn enter_into(&mut self, field: &'static str, text: &str) -> Vec<Message> {
         self.type_into(field, text);
         self.act(|screen| {
             screen.click(Id::new(field)).expect("the field is there");
@@ -66,22 +66,22 @@ impl Stand {
         })
     }
 
-    pub fn shows(&self, text: &str) -> bool {
+    pub(crate) fn shows(&self, text: &str) -> bool {
         simulator(&self.app, self.size).find(text).is_ok()
     }
 
     #[track_caller]
-    pub fn expect(&self, text: &str) {
+    pub(crate) fn expect(&self, text: &str) {
         assert!(self.shows(text), "not on the screen: {text}");
     }
 
     #[track_caller]
-    pub fn expect_not(&self, text: &str) {
+    pub(crate) fn expect_not(&self, text: &str) {
         assert!(!self.shows(text), "still on the screen: {text}");
     }
 
     /// A picture of the screen in PNG, at two pixels a point.
-    pub fn picture(&self, theme: &Theme) -> image::RgbaImage {
+    pub(crate) fn picture(&self, theme: &Theme) -> image::RgbaImage {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut simulator = simulator(&self.app, self.size);
         // The first redraw starts what moves; the second one shows where it has come to.
