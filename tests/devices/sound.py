@@ -93,14 +93,18 @@ def _dot(one, other):
     return sum(map(operator.mul, one, other))
 
 
-def pieces(samples):
-    """The loudest pieces of a recording, a quarter of a second each, and how loud they are (root mean square of full scale)."""
-    coarse = _coarse(samples)
-    found = []
-    for at in range(0, len(coarse) - _PIECE + 1, _PIECE):
-        piece = coarse[at : at + _PIECE]
-        found.append((math.sqrt(_dot(piece, piece) / _PIECE), piece))
-    return sorted(found, key=lambda pair: -pair[0])[:_PIECES]
+def pieces(samples, loud):
+    """The last pieces of a recording that are loud all through, a quarter of a second each, and the loudness of each.
+
+    Loudness is the root mean square, of full scale.
+    """
+    coarse, found = _coarse(samples), []
+    for end in range(len(coarse), _PIECE - 1, -_PIECE):
+        piece = coarse[end - _PIECE : end]
+        loudness = math.sqrt(_dot(piece, piece) / _PIECE)
+        if loudness >= loud:
+            found.append((loudness, piece))
+    return found[:_PIECES]
 
 
 def likeness(piece, period):

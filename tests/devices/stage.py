@@ -17,8 +17,6 @@ LOUD = 1_600
 """A sample from here on is no silence: a twentieth of full scale."""
 EVERY = 8
 """One sample in so many is looked at: Python is slow in there."""
-MORE_LOUD = 300
-"""Samples that loud which make a sound: 50 ms of them, two of the chirps that robots can do."""
 WAV_HEADER = 44
 
 
@@ -125,8 +123,8 @@ class Robot(Program):
         enough = self.pictures() + MORE_PICTURES
         return lambda: self.pictures() >= enough
 
-    def hears(self):
-        """A condition that holds once more sound has been received than now, and it isn't silence."""
+    def hears(self, seconds=0.05):
+        """A condition that holds once so many seconds of sound more than now have been received, silence not counted."""
         sizes = {file: file.stat().st_size for file in self.record.glob("*.wav")}
 
         def more():
@@ -137,7 +135,7 @@ class Robot(Program):
                     data = opened.read()
                 samples = array.array("h", data[: len(data) // 2 * 2])[::EVERY]
                 loud += sum(abs(sample) > LOUD for sample in samples)
-            return loud >= MORE_LOUD
+            return loud >= seconds * 48_000 / EVERY
 
         return more
 
