@@ -152,7 +152,10 @@ fn plain(html: &str) -> String {
     let mut rest = html;
     while let Some(start) = rest.find('<') {
         text.push_str(&entities(&rest[..start]));
-        let Some(length) = rest[start..].find('>') else { break };
+        let Some(length) = rest[start..].find('>') else {
+            rest = "";
+            break;
+        };
         let tag = rest[start + 1..start + length].trim_start_matches('/');
         let name = tag.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
         match name.to_ascii_lowercase().as_str() {
