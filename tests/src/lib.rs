@@ -22,8 +22,8 @@ pub fn program(name: &str) -> PathBuf {
         let deps = test.parent().expect("a test lies in a folder");
         let folder = deps.parent().filter(|_| deps.ends_with("deps")).unwrap_or(deps).to_owned();
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        // With the tests beside, or features that only tests ask for would be left out and half the dependencies built anew.
-        build.args(["build", "--quiet", "--offline", "--workspace", "--bins", "--tests"]);
+        // The whole workspace, or features that only its tests ask for would be left out and half the dependencies built anew.
+        build.args(["build", "--quiet", "--offline", "--workspace", "--bins"]);
         build.current_dir(root()).env("CARGO_TARGET_DIR", folder.parent().expect("a profile's folder lies in the target folder"));
         if folder.ends_with("release") {
             build.arg("--release");
