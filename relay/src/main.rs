@@ -95,8 +95,10 @@ async fn serve(args: Serve) -> anyhow::Result<()> {
     let config = Config { listen: args.listen, sign_up: !args.no_sign_up, ..Config::new(data(args.data)?) };
     let relay = Relay::open(config).await?;
     let listener = relay.bind()?;
+    // Before the line is printed: whoever reads it may say stop at once.
+    let told = told_to_stop()?;
     println!("listening on http://{}", listener.local_addr()?);
-    relay.run(listener, told_to_stop()).await?;
+    relay.run(listener, told).await?;
     Ok(())
 }
 
@@ -124,22 +126,21 @@ fn data(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     given.or_else(Config::default_data).context("this user has no data folder: say --data DIR")
 }
 
-/// Ends when the system or the person at the keyboard wants the relay to.
+/// Ends when the system or the person at the keyboard wants the relay to; listens for it from the moment this returns.
 #[cfg(unix)]
-async fn told_to_stop() {
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        }
-        // Without signals the system's own way of ending a process is left.
-        _ => std::future::pending().await,
-    }
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    })
 }
 
 #[cfg(not(unix))]
-async fn told_to_stop() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
-    }
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    })
 }
