@@ -1,5 +1,7 @@
 //! All routes.
 
+use std::any::Any;
+
 use axum::{
     Router,
     extract::DefaultBodyLimit,
@@ -22,7 +24,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/v1/calls/{id}/audio", post(media::send_audio).get(media::poll_audio))
         .route("/v1/calls/{id}/video", post(media::send_video).get(media::poll_video))
         .method_not_allowed_fallback(no_such_method)
-        .layer(DefaultBodyLimit::max(UPLOAD_MAX));
+        .layer(around(UPLOAD_MAX));
     Router::new()
         .route("/v1/health", get(health))
         .route("/v1/accounts", post(accounts::sign_up))
@@ -42,15 +44,24 @@ pub(crate) fn router(app: App) -> Router {
         .route("/v1/calls/{id}/keyframe", post(calls::want_keyframe))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
-        .layer(DefaultBodyLimit::max(CONTROL_MAX))
+        .layer(around(CONTROL_MAX))
         .merge(media)
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .with_state(app)
 }
 
+type Panicked = fn(Box<dyn Any + Send>) -> Response;
+
+/// What is around every route, as one layer: the router boxes and clones each layer of its own for every request.
+fn around(body_max: usize) -> (SetResponseHeaderLayer<HeaderValue>, CatchPanicLayer<Panicked>, DefaultBodyLimit) {
+    (
+        SetResponseHeaderLayer::overriding(header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        CatchPanicLayer::custom(panicked as Panicked),
+        DefaultBodyLimit::max(body_max),
+    )
+}
+
 /// A bug; the others' requests go on.
-fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     Refusal::internal(&text.unwrap_or("a handler panicked")).into_response()
 }
