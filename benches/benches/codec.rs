@@ -55,8 +55,7 @@ struct Run {
 
 impl Run {
     fn measure(frames: &[Frame], size: Size, bits_per_second: u32) -> anyhow::Result<Self> {
-        let config =
-            h264::EncoderConfig { size, frames_per_second: FRAMES_PER_SECOND, bits_per_second, color: Color::default() };
+        let config = h264::EncoderConfig { size, frames_per_second: FRAMES_PER_SECOND, bits_per_second, color: Color::default() };
         let (mut encoder, mut decoder) = (h264::Encoder::new(config)?, h264::Decoder::new()?);
         let mut bare_encoder = bare_encoder(bits_per_second)?;
         let api = OpenH264API::from_source();
