@@ -17,7 +17,7 @@ _HEADER = 44
 _COARSE = 4_000
 """Rate sounds are compared at, in Hz: it holds the sweep, and pure Python gets through it."""
 _PIECE = _COARSE // 4
-_PIECES = 6
+_PIECES = 16
 
 
 def sweep(rising):
