@@ -404,7 +404,7 @@ mod tests {
         // A length that reaches over the end of its picture.
         std::fs::write(&path, &file).unwrap();
         let first = Reader::open(&path).unwrap().entries[0].offset as usize;
-        let mut holed = file.clone();
+        let mut holed = file;
         holed[first..first + 4].fill(0xff);
         assert!(refused(&holed).contains("damaged"), "{}", refused(&holed));
     }

@@ -127,7 +127,8 @@ mod tests {
         let exchange = Exchange::default();
         assert!(exchange.take().is_none());
         exchange.offer(1);
-        exchange.clone().offer(2);
+        let other = exchange.clone();
+        other.offer(2);
         assert_eq!(exchange.take(), Some(2));
         assert_eq!(exchange.take(), None);
     }

@@ -64,9 +64,12 @@ impl Drop for Ringing {
     }
 }
 
+/// The tone as it plays: where it goes, where it comes from, and at which rate.
+type Playing = (Source, wav::Loop<Cursor<&'static [u8]>>, u32);
+
 /// Keeps the device's ring filled.
 fn feed(wav: &'static [u8], exchange: &Exchange<(Source, u32)>, stop: &Stop) {
-    let mut playing: Option<(Source, wav::Loop<Cursor<&'static [u8]>>, u32)> = None;
+    let mut playing: Option<Playing> = None;
     while !stop.wait(BEAT) {
         if let Some((source, rate)) = exchange.take() {
             match wav::Loop::from_bytes(wav, rate) {
