@@ -25,7 +25,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make or take a call without a window, for automation, monitoring and tests
-    Robot(Robot),
+    Robot(Box<Robot>),
     /// Show what it is: a relay, two accounts and two windows on this machine
     Demo(Demo),
     /// List the cameras, microphones and speakers of this machine

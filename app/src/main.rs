@@ -22,7 +22,7 @@ fn main() -> ExitCode {
 fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         None => ui::run(ui::Options::try_from(cli.window)?).map(|()| ExitCode::SUCCESS),
-        Some(cli::Command::Robot(options)) => runtime()?.block_on(robot::run(options)),
+        Some(cli::Command::Robot(options)) => runtime()?.block_on(robot::run(*options)),
         Some(cli::Command::Demo(options)) => runtime()?.block_on(demo::run(options)),
         Some(cli::Command::Devices) => {
             list_devices();

@@ -19,7 +19,7 @@ async fn terminated() {
         }
         Err(error) => {
             tracing::warn!(%error, "can't listen for the terminate signal");
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
