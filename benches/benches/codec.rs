@@ -110,12 +110,18 @@ impl Run {
     }
 }
 
-type Step<'a> = &'a mut dyn FnMut() -> anyhow::Result<()>;
-
-fn in_turn(index: usize, one: Step<'_>, other: Step<'_>) -> anyhow::Result<()> {
-    let (first, second) = if index.is_multiple_of(2) { (one, other) } else { (other, one) };
-    first()?;
-    second()
+fn in_turn(
+    index: usize,
+    one: &mut impl FnMut() -> anyhow::Result<()>,
+    other: &mut impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    if index.is_multiple_of(2) {
+        one()?;
+        other()
+    } else {
+        other()?;
+        one()
+    }
 }
 
 /// The settings `codecs` encodes with.

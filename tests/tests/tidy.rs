@@ -350,7 +350,7 @@ fn files(extension: &str) -> Vec<PathBuf> {
 }
 
 /// The lines of a manifest's sections that are wanted, comments left out.
-fn sections<'a>(manifest: &'a str, wanted: impl Fn(&str) -> bool) -> Vec<&'a str> {
+fn sections(manifest: &str, wanted: impl Fn(&str) -> bool) -> Vec<&str> {
     let (mut lines, mut within) = (Vec::new(), false);
     for line in manifest.lines().map(str::trim) {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {

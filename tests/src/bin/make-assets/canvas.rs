@@ -47,7 +47,7 @@ impl Canvas {
         let (top, bottom) = span(cy, half_height, self.height);
         for row in top..bottom {
             for column in left..right {
-                let at = pose.from_canvas((column as f32 + 0.5, row as f32 + 0.5));
+                let at = pose.on_drawing((column as f32 + 0.5, row as f32 + 0.5));
                 let coverage = (0.5 - shape(at) * pose.scale).clamp(0.0, 1.0);
                 if coverage <= 0.0 {
                     continue;
@@ -72,7 +72,7 @@ impl Pose {
         (self.origin.0 + self.scale * (x * cos - y * sin), self.origin.1 + self.scale * (x * sin + y * cos))
     }
 
-    fn from_canvas(self, (x, y): Point) -> Point {
+    fn on_drawing(self, (x, y): Point) -> Point {
         let (sin, cos) = self.angle.sin_cos();
         let (x, y) = ((x - self.origin.0) / self.scale, (y - self.origin.1) / self.scale);
         (x * cos + y * sin, y * cos - x * sin)

@@ -25,11 +25,14 @@ pub(crate) fn sunny(width: usize, height: usize) -> Canvas {
     canvas
 }
 
+/// Left edge, height and colour.
+type Book = (f32, f32, u32);
+
 /// Ben's: a room in the evening, with shelves and a lamp.
 pub(crate) fn evening(width: usize, height: usize) -> Canvas {
     let mut canvas = Canvas::new(width, height);
     wall(&mut canvas, rgb(0x3b_5488), rgb(0x22_3058), rgb(0x52_74ac));
-    let books: [(f32, &[(f32, f32, u32)]); 2] = [
+    let books: [(f32, &[Book]); 2] = [
         (
             150.0,
             &[
