@@ -1,5 +1,7 @@
 //! The command line of `tvphone`.
 
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::bare_urls, reason = "the comments here are the help text of the options")]
+
 use std::{
     path::{Path, PathBuf},
     time::Duration,
