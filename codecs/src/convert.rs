@@ -1,4 +1,4 @@
-//! Between a [`Frame`] and what cameras deliver or screens take, and from one size to another.
+//! Between a [`Frame`](crate::Frame) and what cameras deliver or screens take, and from one size to another.
 //!
 //! Nothing here goes through RGB that does not end there: cameras deliver YUV, and the encoder takes it.
 
