@@ -24,8 +24,9 @@ impl Admin {
     /// # Errors
     /// When the folder or its database can't be used.
     pub async fn open(data: &Path) -> Result<Self, Error> {
-        std::fs::create_dir_all(data).map_err(|source| Error::Data { path: data.to_owned(), source })?;
-        Ok(Self { store: Store::open(&Config::new(data).database()).await? })
+        let config = Config::new(data);
+        config.make_data().map_err(|source| Error::Data { path: data.to_owned(), source })?;
+        Ok(Self { store: Store::open(&config.database()).await? })
     }
 
     /// Makes an account.
@@ -60,8 +61,11 @@ impl Admin {
     /// Makes two people mutual buddies.
     ///
     /// # Errors
-    /// When one of them doesn't exist.
+    /// When one of them doesn't exist, or both are the same.
     pub async fn add_buddies(&self, one: &Name, other: &Name) -> Result<(), Error> {
+        if one.is(other) {
+            return Err(Error::OwnBuddy(one.clone()));
+        }
         let (one, other) = (self.id(one).await?, self.id(other).await?);
         self.store.add_buddy(one, other).await?;
         self.store.add_buddy(other, one).await?;

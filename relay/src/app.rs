@@ -1,9 +1,8 @@
 //! What every handler has at hand.
 
 use std::{
-    net::IpAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -11,9 +10,9 @@ use std::{
 
 use crate::{
     config::Config,
+    doorman::Doorman,
     hub::{Hub, session::Session},
     password::Hasher,
-    rate::Buckets,
     refusal::{Answer, Refusal},
     store::{AccountId, SessionRow, Store},
 };
@@ -21,7 +20,7 @@ use crate::{
 /// When clients may try again after a stop: about how long a restart takes.
 pub(crate) const BACK_IN: Duration = Duration::from_secs(1);
 
-/// Sessions one person may have; the longest signed in gives way to a new one.
+/// Sessions one person may have; the longest unused gives way to a new one.
 const SESSIONS_MAX: usize = 32;
 
 /// Sessions unused for this long end.
@@ -38,15 +37,13 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) hub: Hub,
     pub(crate) hasher: Hasher,
+    pub(crate) doorman: Doorman,
     pub(crate) started: Instant,
     /// Held while a message is kept and told, so that it is told in the order it is kept.
     pub(crate) chat_order: tokio::sync::Mutex<()>,
     /// Held while buddies change in the database and in memory, so that both go the same way.
     pub(crate) buddy_order: tokio::sync::Mutex<()>,
     stopping: AtomicBool,
-    sign_ups: Mutex<Buckets<IpAddr>>,
-    sign_ins: Mutex<Buckets<IpAddr>>,
-    sign_in_names: Mutex<Buckets<String>>,
 }
 
 impl std::ops::Deref for App {
@@ -61,19 +58,17 @@ impl App {
     /// Puts the parts together and reads what there was before.
     pub(crate) async fn open(config: Config, store: Store, hub: Hub, now: Instant) -> Result<Self, crate::Error> {
         let hasher = Hasher::new()?;
-        let rates = config.rates;
+        let doorman = Doorman::new(&config.rates);
         let app = Self(Arc::new(Parts {
             config,
             store,
             hub,
             hasher,
+            doorman,
             started: now,
             chat_order: tokio::sync::Mutex::new(()),
             buddy_order: tokio::sync::Mutex::new(()),
             stopping: AtomicBool::new(false),
-            sign_ups: Mutex::new(Buckets::new(rates.sign_up)),
-            sign_ins: Mutex::new(Buckets::new(rates.sign_in)),
-            sign_in_names: Mutex::new(Buckets::new(rates.sign_in_name)),
         }));
         app.expire_sessions(now).await?;
         for row in app.store.accounts().await? {
@@ -95,7 +90,7 @@ impl App {
 
     /// Makes room for one more session of a person.
     pub(crate) async fn limit_sessions(&self, account: AccountId, now: Instant) -> Answer<()> {
-        let sessions = self.hub.idle_sessions(account);
+        let sessions = self.hub.idle_sessions(account, now);
         for session in sessions.iter().take((sessions.len() + 1).saturating_sub(SESSIONS_MAX)) {
             self.store.remove_session(session.id).await?;
             self.hub.sign_out(session, now);
@@ -103,11 +98,17 @@ impl App {
         Ok(())
     }
 
-    /// Ends sessions unused for long, and notes which were used.
-    pub(crate) async fn expire_sessions(&self, now: Instant) -> Result<(), sqlx::Error> {
+    /// Notes which sessions were used since this was last done.
+    pub(crate) async fn note_used(&self) -> Result<(), sqlx::Error> {
         let sessions = self.hub.sessions();
         let used = sessions.iter().filter(|session| session.take_used()).map(|session| session.id).collect::<Vec<_>>();
-        self.store.touch_sessions(&used).await?;
+        self.store.touch_sessions(&used).await
+    }
+
+    /// Ends sessions unused for long.
+    pub(crate) async fn expire_sessions(&self, now: Instant) -> Result<(), sqlx::Error> {
+        self.note_used().await?;
+        let sessions = self.hub.sessions();
         let unused_ms = i64::try_from(SESSION_UNUSED.as_millis()).unwrap_or(i64::MAX);
         let expired = self.store.expire_sessions(unused_ms).await?;
         for session in sessions.iter().filter(|session| expired.contains(&session.id)) {
@@ -144,24 +145,6 @@ impl App {
         if self.is_stopping() { Err(Refusal::shutting_down(BACK_IN)) } else { Ok(()) }
     }
 
-    /// Counts a sign-up. The loopback is not counted by address: it is whoever runs this, or a proxy in front for everyone.
-    pub(crate) fn count_sign_up(&self, from: Option<IpAddr>, now: Instant) -> Answer<()> {
-        count(&self.sign_ups, from.filter(|address| !address.is_loopback()), now)
-    }
-
-    /// Counts a sign-in, by address as [`Self::count_sign_up`] and by name.
-    pub(crate) fn count_sign_in(&self, from: Option<IpAddr>, name: &proto::Name, now: Instant) -> Answer<()> {
-        count(&self.sign_ins, from.filter(|address| !address.is_loopback()), now)?;
-        count(&self.sign_in_names, Some(name.key()), now)
-    }
-
-    /// Forgets addresses and names that have been quiet.
-    pub(crate) fn tidy(&self, now: Instant) {
-        self.sign_ups.lock().unwrap_or_else(PoisonError::into_inner).tidy(now);
-        self.sign_ins.lock().unwrap_or_else(PoisonError::into_inner).tidy(now);
-        self.sign_in_names.lock().unwrap_or_else(PoisonError::into_inner).tidy(now);
-    }
-
     /// Runs work to its end even when the client goes away meanwhile: what is stored is also told.
     pub(crate) async fn see_through<T: Send + 'static>(
         &self,
@@ -169,9 +152,4 @@ impl App {
     ) -> Answer<T> {
         tokio::spawn(work).await.unwrap_or_else(|error| Err(Refusal::internal(&error)))
     }
-}
-
-fn count<K: Eq + std::hash::Hash>(buckets: &Mutex<Buckets<K>>, key: Option<K>, now: Instant) -> Answer<()> {
-    let Some(key) = key else { return Ok(()) };
-    buckets.lock().unwrap_or_else(PoisonError::into_inner).take(key, now).map_err(Refusal::rate_limited)
 }

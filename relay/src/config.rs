@@ -1,6 +1,7 @@
 //! How a relay is to be run.
 
 use std::{
+    fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
@@ -22,7 +23,7 @@ pub struct Config {
     pub sign_up: bool,
     /// How fast requests may come.
     pub rates: Rates,
-    /// Connections open at once.
+    /// Connections open at once; half of them from one address.
     pub connections: usize,
     /// How often each ticker provider is run.
     pub ticker_interval: Duration,
@@ -46,6 +47,18 @@ impl Config {
     #[must_use]
     pub fn default_data() -> Option<PathBuf> {
         Some(directories::ProjectDirs::from("", "", "tvphone-relay")?.data_dir().to_owned())
+    }
+
+    /// Makes the data folder if there is none, for nobody else to read: the database in it holds what people wrote. One that is
+    /// there stays as whoever runs this has it.
+    pub(crate) fn make_data(&self) -> io::Result<()> {
+        if let Some(parent) = self.data.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        let mut folder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        folder.recursive(true).create(&self.data)
     }
 
     /// The database.

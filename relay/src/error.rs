@@ -46,6 +46,9 @@ pub enum Error {
     /// There is no such account.
     #[error("there is no account {0}")]
     NoSuchAccount(proto::Name),
+    /// Nobody is their own buddy.
+    #[error("{0} can't be their own buddy")]
+    OwnBuddy(proto::Name),
     /// The password is too short or too long.
     #[error("{0}")]
     Password(&'static str),

@@ -1,7 +1,7 @@
 //! What handlers take: who asks, and what for. Everything that can't be read is refused in the one form.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     app::App,
+    doorman::Origin,
     hub::session::{Counts, Session},
     refusal::{Answer, Refusal},
     token::TokenHash,
@@ -36,8 +37,8 @@ pub(crate) struct Uploader(pub(crate) Arc<Session>);
 /// The same for a poll.
 pub(crate) struct Poller(pub(crate) Arc<Session>);
 
-/// Nobody in particular, from this address, while the relay runs.
-pub(crate) struct Anyone(pub(crate) Option<IpAddr>);
+/// Nobody in particular, from there, while the relay runs.
+pub(crate) struct Anyone(pub(crate) Option<Origin>);
 
 /// A JSON body.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -94,7 +95,7 @@ impl FromRequestParts<App> for Anyone {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
         app.check_running()?;
         let from = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self(from.map(|ConnectInfo(address)| address.ip())))
+        Ok(Self(from.and_then(|ConnectInfo(address)| Origin::of(address.ip()))))
     }
 }
 

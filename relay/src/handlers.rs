@@ -7,11 +7,13 @@ pub(crate) mod chat;
 pub(crate) mod events;
 pub(crate) mod media;
 
-use axum::Json;
-use proto::{ErrorCode, api::Health, version};
+use axum::{Json, extract::State};
+use proto::{ErrorCode, api::Health, limits::CLIENT_ID_MAX, version};
 
-use crate::{app::App, refusal::Refusal};
-use axum::extract::State;
+use crate::{
+    app::App,
+    refusal::{Answer, Refusal},
+};
 
 /// `GET /v1/health`.
 pub(crate) async fn health(State(app): State<App>) -> Json<Health> {
@@ -30,4 +32,13 @@ pub(crate) async fn no_such_route() -> Refusal {
 /// A path of ours with a method that isn't.
 pub(crate) async fn no_such_method() -> Refusal {
     Refusal::new(ErrorCode::MethodNotAllowed, "This route doesn't take that method.")
+}
+
+/// Whether it may be a client's own id of a message or a ring.
+pub(crate) fn check_client_id(client_id: &str) -> Answer<()> {
+    let fits = (1..=CLIENT_ID_MAX).contains(&client_id.chars().count());
+    if fits && !client_id.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(Refusal::bad_request(format!("A client id has 1 to {CLIENT_ID_MAX} characters, none of them a control character.")))
 }

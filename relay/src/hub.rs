@@ -4,6 +4,7 @@
 //! Whoever needs both takes control first.
 
 pub(crate) mod calls;
+pub(crate) mod clients;
 pub(crate) mod feed;
 pub(crate) mod invitation;
 pub(crate) mod people;
@@ -24,7 +25,8 @@ use proto::{
 };
 
 use self::{
-    feed::{CursorExpired, Feed},
+    clients::{Client, Clients},
+    feed::CursorExpired,
     people::People,
     session::Session,
     switchboard::Switchboard,
@@ -39,19 +41,10 @@ use crate::{
 /// The events of a session that has not polled for this long are dropped: when it comes back it reads the state.
 const FEED_IDLE: Duration = Duration::from_secs(300);
 
-#[derive(Debug)]
-struct Client {
-    session: Arc<Session>,
-    /// None until it first asks for the state.
-    feed: Option<Feed>,
-    /// When the feed was last asked for.
-    read: Instant,
-}
-
 #[derive(Debug, Default)]
 struct Control {
     people: People,
-    clients: BTreeMap<SessionId, Client>,
+    clients: Clients,
     board: Switchboard,
     tickers: BTreeMap<String, Ticker>,
 }
@@ -94,7 +87,7 @@ impl Hub {
         self.rooms.read().unwrap_or_else(PoisonError::into_inner).get(call).cloned()
     }
 
-    /// Whether calls' changes are on disk once this returns.
+    /// Waits until what has become of calls so far is written; what can't be is logged.
     pub(crate) async fn flush(&self) {
         self.journal.flush().await;
     }
@@ -105,11 +98,7 @@ impl Hub {
 
     /// Forgets a person: their sessions end, their buddies' lists get shorter.
     pub(crate) fn remove_person(&self, id: AccountId, now: Instant) {
-        let sessions = {
-            let control = self.lock();
-            let of_person = control.clients.values().filter(|client| client.session.account == id);
-            of_person.map(|client| Arc::clone(&client.session)).collect::<Vec<_>>()
-        };
+        let sessions = self.lock().clients.of(id).map(|client| Arc::clone(&client.session)).collect::<Vec<_>>();
         for session in sessions {
             self.sign_out(&session, now);
         }
@@ -156,19 +145,18 @@ impl Hub {
     pub(crate) fn add_session(&self, session: Session, now: Instant) -> Arc<Session> {
         let session = Arc::new(session);
         let mut control = self.lock();
-        control.clients.insert(session.id, Client { session: Arc::clone(&session), feed: None, read: now });
+        control.clients.insert(Client { session: Arc::clone(&session), feed: None, read: now });
         self.sessions.write().unwrap_or_else(PoisonError::into_inner).insert(session.token, Arc::clone(&session));
         session
     }
 
-    /// The sessions of a person in the order they signed in, that are in no call.
-    pub(crate) fn idle_sessions(&self, account: AccountId) -> Vec<Arc<Session>> {
+    /// The sessions of a person that are in no call, those first that will be missed least: not there, and longest unused.
+    pub(crate) fn idle_sessions(&self, account: AccountId, now: Instant) -> Vec<Arc<Session>> {
         let control = self.lock();
-        let of_person = control.clients.values().filter(|client| client.session.account == account);
-        of_person
-            .filter(|client| control.board.call_of(client.session.id).is_none())
-            .map(|client| Arc::clone(&client.session))
-            .collect()
+        let idle = control.clients.of(account).filter(|client| control.board.call_of(client.session.id).is_none());
+        let mut idle = idle.map(|client| Arc::clone(&client.session)).collect::<Vec<_>>();
+        idle.sort_by_key(|session| (session.is_there(now), session.last_seen(), session.id));
+        idle
     }
 
     /// A session is over: it leaves its call, and its person may be gone at once.
@@ -176,7 +164,7 @@ impl Hub {
         self.sessions.write().unwrap_or_else(PoisonError::into_inner).remove(&session.token);
         let mut control = self.lock();
         let effects = control.board.remove(session.id, EndReason::HungUp, now);
-        control.clients.remove(&session.id);
+        control.clients.remove(session.id);
         self.apply(&mut control, effects, now);
         control.refresh_presence(session.account, now);
         // Whoever waits in its event poll finds out.
@@ -186,7 +174,7 @@ impl Hub {
     /// Everything a client must know, and where its events go on from.
     pub(crate) fn state(&self, session: &Session, now: Instant) -> Option<State> {
         let mut control = self.lock();
-        let client = control.clients.get_mut(&session.id)?;
+        let client = control.clients.get_mut(session.id)?;
         client.read = now;
         let cursor = client.feed.get_or_insert_default().cursor(&self.epoch);
         let name = control.people.name(session.account)?;
@@ -201,7 +189,7 @@ impl Hub {
         let mut control = self.lock();
         session.polls(now);
         control.refresh_presence(session.account, now);
-        let client = control.clients.get_mut(&session.id).ok_or(CursorExpired)?;
+        let client = control.clients.get_mut(session.id).ok_or(CursorExpired)?;
         client.read = now;
         client.feed.as_mut().ok_or(CursorExpired)?.after(after, &self.epoch)
     }
@@ -240,7 +228,7 @@ impl Hub {
     pub(crate) fn tick(&self, now: Instant) {
         let mut control = self.lock();
         let mut effects = control.board.tick(now);
-        let vanished = control.clients.values().filter(|client| !client.session.is_there(now)).map(|client| client.session.id);
+        let vanished = control.clients.all().filter(|client| !client.session.is_there(now)).map(|client| client.session.id);
         for session in vanished.collect::<Vec<_>>() {
             let Some(call) = control.board.call_of(session).map(|(call, _)| call.clone()) else { continue };
             effects.extend(control.board.remove(session, EndReason::Vanished, now));
@@ -251,7 +239,7 @@ impl Hub {
         for account in control.people.told_present() {
             control.refresh_presence(account, now);
         }
-        for client in control.clients.values_mut() {
+        for client in control.clients.all_mut() {
             if now.saturating_duration_since(client.read) > FEED_IDLE
                 && let Some(feed) = &mut client.feed
             {
@@ -275,23 +263,28 @@ impl Hub {
 impl Control {
     /// Queues an event for every session of these people.
     fn tell(&mut self, people: &[AccountId], event: &Event) {
-        self.push(event, |session| people.contains(&session.account));
-    }
-
-    fn tell_sessions(&mut self, sessions: &[SessionId], event: &Event) {
-        self.push(event, |session| sessions.contains(&session.id));
+        let mut people = people.to_vec();
+        people.sort_unstable();
+        people.dedup();
+        let sessions = people.iter().flat_map(|person| self.clients.ids_of(*person)).copied().collect::<Vec<_>>();
+        self.tell_sessions(&sessions, event);
     }
 
     fn tell_all(&mut self, event: &Event) {
-        self.push(event, |_| true);
+        self.tell_sessions(&self.clients.ids(), event);
     }
 
-    fn push(&mut self, event: &Event, to: impl Fn(&Session) -> bool) {
+    /// Queues an event for these sessions, none of which is named twice.
+    fn tell_sessions(&mut self, sessions: &[SessionId], event: &Event) {
+        if sessions.is_empty() {
+            return;
+        }
         let json = match serde_json::to_vec(event) {
             Ok(json) => Bytes::from(json),
             Err(error) => return tracing::error!(%error, "an event can't be written as JSON"),
         };
-        for client in self.clients.values_mut().filter(|client| to(&client.session)) {
+        for session in sessions {
+            let Some(client) = self.clients.get_mut(*session) else { continue };
             if let Some(feed) = &mut client.feed {
                 feed.push(json.clone());
                 client.session.wake.notify_waiters();
@@ -314,18 +307,19 @@ impl Control {
         .collect()
     }
 
-    /// Works out anew whether a person is there, and tells their buddies when it has changed.
-    fn refresh_presence(&mut self, id: AccountId, now: Instant) {
-        let mut sessions = self.clients.values().map(|client| &client.session).filter(|session| session.account == id).peekable();
-        let presence = if sessions.peek().is_none() {
-            Presence::Offline
-        } else if sessions.clone().any(|session| self.board.call_of(session.id).is_some()) {
+    fn presence(&self, id: AccountId, now: Instant) -> Presence {
+        if self.clients.of(id).any(|client| self.board.call_of(client.session.id).is_some()) {
             Presence::Busy
-        } else if sessions.any(|session| session.is_there(now)) {
+        } else if self.clients.of(id).any(|client| client.session.is_there(now)) {
             Presence::Available
         } else {
             Presence::Offline
-        };
+        }
+    }
+
+    /// Works out anew whether a person is there, and tells their buddies when it has changed.
+    fn refresh_presence(&mut self, id: AccountId, now: Instant) {
+        let presence = self.presence(id, now);
         let Some(person) = self.people.person_mut(id) else { return };
         if person.told == presence {
             return;
@@ -336,3 +330,6 @@ impl Control {
         self.tell(&mutual, &event);
     }
 }
+
+#[cfg(test)]
+mod tests;

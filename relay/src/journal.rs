@@ -54,15 +54,83 @@ impl Writer {
                     Entry::Flush(done) => flushed.push(done),
                 }
             }
-            if !writes.is_empty()
-                && let Err(error) = store.write_calls(&writes).await
-            {
-                // The calls themselves go on; only a restart of the relay would miss these changes.
-                tracing::error!(%error, changes = writes.len(), "changes of calls could not be stored");
-            }
+            write(&store, &writes).await;
             for done in flushed {
                 let _ = done.send(());
             }
         }
+    }
+}
+
+/// Writes all in one transaction; if that fails one by one, so that what can be written is.
+async fn write(store: &Store, writes: &[CallWrite]) {
+    if writes.is_empty() || store.write_calls(writes).await.is_ok() {
+        return;
+    }
+    for write in writes {
+        if let Err(error) = store.write_calls(std::slice::from_ref(write)).await {
+            // The call itself goes on; only a restart of the relay would miss this change.
+            tracing::error!(%error, ?write, "a change of a call could not be stored");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::{CallId, PeerId};
+
+    use super::*;
+    use crate::{
+        store::{MemberRow, SessionId},
+        token::TokenHash,
+    };
+
+    async fn store(folder: &tempfile::TempDir) -> (Store, MemberRow) {
+        let store = Store::open(&folder.path().join("relay.db")).await.unwrap();
+        let account = store.add_account(&"Ana".parse().unwrap(), "hash").await.unwrap().unwrap();
+        let session = store.add_session(&TokenHash::of("x"), account, "").await.unwrap();
+        (store, MemberRow { peer: PeerId(1), session, audio: true, video: true })
+    }
+
+    async fn calls(store: &Store) -> Vec<(String, usize)> {
+        let mut calls = store.calls().await.unwrap();
+        calls.sort_by(|one, other| one.id.cmp(&other.id));
+        calls.into_iter().map(|call| (call.id.to_string(), call.members.len())).collect()
+    }
+
+    #[tokio::test]
+    async fn who_joins_what_was_never_stored_spoils_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, member) = store(&folder).await;
+        let (lost, kept) = (CallId::new("lost"), CallId::new("kept"));
+        let stranger = MemberRow { session: SessionId(99), ..member };
+        let writes = [
+            CallWrite::Joined(lost, member),
+            CallWrite::Opened(kept.clone()),
+            CallWrite::Joined(kept.clone(), stranger),
+            CallWrite::Joined(kept, member),
+        ];
+        store.write_calls(&writes).await.unwrap();
+        assert_eq!(calls(&store).await, [("kept".to_owned(), 1)]);
+    }
+
+    #[tokio::test]
+    async fn one_change_that_cannot_be_stored_takes_no_other_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, member) = store(&folder).await;
+        store
+            .execute("CREATE TRIGGER no_bad BEFORE INSERT ON calls WHEN NEW.id = 'bad' BEGIN SELECT RAISE(ABORT, 'no'); END")
+            .await
+            .unwrap();
+        let (journal, writer) = new();
+        let writing = tokio::spawn(writer.run(store.clone()));
+        for call in ["bad", "good"].map(CallId::new) {
+            journal.write(CallWrite::Opened(call.clone()));
+            journal.write(CallWrite::Joined(call, member));
+        }
+        journal.flush().await;
+        assert_eq!(calls(&store).await, [("good".to_owned(), 1)]);
+        drop(journal);
+        writing.await.unwrap();
     }
 }

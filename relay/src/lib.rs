@@ -14,6 +14,8 @@
 pub mod admin;
 mod app;
 mod config;
+mod descriptors;
+mod doorman;
 mod error;
 mod extract;
 mod handlers;
@@ -26,6 +28,7 @@ mod refusal;
 mod relay;
 mod router;
 mod server;
+mod slots;
 mod store;
 mod ticker;
 mod token;

@@ -6,6 +6,11 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use proto::Name;
 use relay::{Config, Relay, admin::Admin};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 /// The relay of tvphone: passes calls and chat on over plain HTTP requests.
 #[derive(Debug, Parser)]
@@ -78,8 +83,8 @@ enum BuddyCommand {
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,sqlx=warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines).with(levels()).init();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     // Requests are tiny: a thread that wakes another for each costs more than it gains, so half the cores do for the sockets.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads((cores / 2).max(1)).enable_all().build()?;
@@ -123,7 +128,9 @@ async fn admin(args: AdminArgs) -> anyhow::Result<()> {
 }
 
 fn data(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
-    given.or_else(Config::default_data).context("this user has no data folder: say --data DIR")
+    let data = given.or_else(Config::default_data).context("this user has no data folder: say --data DIR")?;
+    // The ticker's programs run in a folder of their own, from where a relative path would lead elsewhere.
+    std::path::absolute(&data).with_context(|| format!("the data folder {} can't be used", data.display()))
 }
 
 /// Ends when the system or the person at the keyboard wants the relay to; listens for it from the moment this returns.
@@ -143,4 +150,10 @@ fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
             std::future::pending().await
         }
     })
+}
+
+/// What is logged: RUST_LOG in the form `level,module=level`, or what one who runs a relay wants to know.
+fn levels() -> Targets {
+    let wanted = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
+    wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO).with_target("sqlx", LevelFilter::WARN))
 }

@@ -2,7 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc,
+    sync::mpsc::{self, TrySendError},
     thread,
 };
 
@@ -12,10 +12,19 @@ use argon2::{
 };
 use tokio::sync::oneshot;
 
-/// Hashing failed; the reason is for the log.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("hashing a password failed: {0}")]
-pub(crate) struct HashFailed(String);
+/// Why there is no hash.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HashFailed {
+    /// It went wrong; the reason is for the log.
+    #[error("hashing a password failed: {0}")]
+    Failed(String),
+    /// So many wait that it would take too long.
+    #[error("too many passwords wait to be hashed")]
+    Crowded,
+}
+
+/// Passwords that may wait for their turn: a second's worth, and nobody waits longer than that for a sign-in.
+const QUEUE: usize = 64;
 
 /// What hashing works in: 19 MiB, kept for the next one, since the allocator would keep it anyway and then take more.
 type Memory = Vec<Block>;
@@ -27,16 +36,16 @@ type Work = Box<dyn FnOnce(&mut Memory) + Send>;
 
 /// Hashes and verifies passwords, one at a time. Cloning shares the thread, which ends with the last clone.
 ///
-/// One thread: each hash takes a core for about 20 ms, and calls need the cores too. Rates keep the queue short.
+/// One thread: each hash takes a core for about 20 ms, and calls need the cores too.
 #[derive(Clone, Debug)]
 pub(crate) struct Hasher {
-    queue: mpsc::Sender<Work>,
+    queue: mpsc::SyncSender<Work>,
 }
 
 impl Hasher {
     /// Starts the thread.
     pub(crate) fn new() -> Result<Self, HashFailed> {
-        let (queue, works) = mpsc::channel::<Work>();
+        let (queue, works) = mpsc::sync_channel::<Work>(QUEUE);
         let run = move || {
             let mut memory = Memory::new();
             for work in works {
@@ -45,7 +54,7 @@ impl Hasher {
             }
         };
         let thread = thread::Builder::new().name("hasher".to_owned()).spawn(run);
-        thread.map_err(|error| HashFailed(error.to_string()))?;
+        thread.map_err(failed)?;
         Ok(Self { queue })
     }
 
@@ -64,14 +73,25 @@ impl Hasher {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut Memory) -> T + Send + 'static) -> Result<T, HashFailed> {
+        self.queue(work)?.await.map_err(|_| gone())
+    }
+
+    fn queue<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
+    ) -> Result<oneshot::Receiver<T>, HashFailed> {
         let (done, result) = oneshot::channel();
-        let gone = || HashFailed("the hashing thread is gone".to_owned());
         let work = move |memory: &mut Memory| {
-            // Whoever asked may have given up meanwhile.
-            let _ = done.send(work(memory));
+            // Whoever asked may have given up while it waited: then it isn't worth a core.
+            if !done.is_closed() {
+                let _ = done.send(work(memory));
+            }
         };
-        self.queue.send(Box::new(work)).map_err(|_| gone())?;
-        result.await.map_err(|_| gone())
+        self.queue.try_send(Box::new(work)).map_err(|error| match error {
+            TrySendError::Full(_) => HashFailed::Crowded,
+            TrySendError::Disconnected(_) => gone(),
+        })?;
+        Ok(result)
     }
 }
 
@@ -107,7 +127,11 @@ fn output(memory: &mut Memory, argon2: &Argon2<'_>, password: &str, salt: &[u8])
 }
 
 fn failed(error: impl std::fmt::Display) -> HashFailed {
-    HashFailed(error.to_string())
+    HashFailed::Failed(error.to_string())
+}
+
+fn gone() -> HashFailed {
+    failed("the hashing thread is gone")
 }
 
 #[cfg(test)]
@@ -125,5 +149,31 @@ mod tests {
         assert!(hasher.verify("correct horse".to_owned(), Some(kept.clone())).await.unwrap());
         assert!(!hasher.verify("wrong horse".to_owned(), Some(kept)).await.unwrap());
         assert!(!hasher.verify("correct horse".to_owned(), None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn only_so_many_wait_and_whoever_is_gone_is_passed_over() {
+        let hasher = Hasher::new().unwrap();
+        let (open, gate) = mpsc::channel::<()>();
+        let busy = hasher.queue(move |_| gate.recv()).unwrap();
+        let mut waiting = Vec::new();
+        let (ran, runs) = mpsc::channel();
+        let crowded = loop {
+            let ran = ran.clone();
+            match hasher.queue(move |_| ran.send(())) {
+                Ok(result) => waiting.push(result),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(crowded, HashFailed::Crowded);
+        // The first one may not have been taken from the queue yet.
+        assert!(waiting.len() == QUEUE || waiting.len() == QUEUE - 1, "{}", waiting.len());
+        let last = waiting.pop().unwrap();
+        drop(waiting);
+        open.send(()).unwrap();
+        busy.await.unwrap().unwrap();
+        last.await.unwrap().unwrap();
+        assert_eq!(runs.try_iter().count(), 1);
+        hasher.hash("correct horse".to_owned()).await.expect("there is room again");
     }
 }

@@ -22,8 +22,10 @@ pub struct Rates {
     pub sign_up: Rate,
     /// Sign-ins from one address.
     pub sign_in: Rate,
-    /// Sign-ins under one name, from wherever: guessing a password takes many.
-    pub sign_in_name: Rate,
+    /// Wrong passwords for one name from one address: guessing takes many.
+    pub wrong_password: Rate,
+    /// Wrong passwords for one name from everywhere. While they come faster its owner can't sign in either, so it is laxer.
+    pub wrong_password_everywhere: Rate,
     /// Everything else but media, for one session.
     pub control: Rate,
     /// Uploads of one session: 50 audio and 60 video chunks a second, each perhaps sent twice, with room to spare.
@@ -37,7 +39,8 @@ impl Default for Rates {
         Self {
             sign_up: Rate { burst: 10.0, per_second: 0.1 },
             sign_in: Rate { burst: 20.0, per_second: 0.5 },
-            sign_in_name: Rate { burst: 20.0, per_second: 0.5 },
+            wrong_password: Rate { burst: 20.0, per_second: 0.5 },
+            wrong_password_everywhere: Rate { burst: 200.0, per_second: 5.0 },
             control: Rate { burst: 200.0, per_second: 50.0 },
             uploads: Rate { burst: 500.0, per_second: 300.0 },
             polls: Rate { burst: 1000.0, per_second: 2000.0 },
@@ -69,6 +72,11 @@ impl Bucket {
         Err(Duration::from_secs_f64(wait.min(3600.0)))
     }
 
+    /// Gives one back that was taken for nothing.
+    fn give_back(&mut self, rate: Rate) {
+        self.left = (self.left + 1.0).min(rate.burst);
+    }
+
     fn is_full(&self, rate: Rate, now: Instant) -> bool {
         self.left + now.saturating_duration_since(self.at).as_secs_f64() * rate.per_second >= rate.burst
     }
@@ -92,10 +100,23 @@ impl<K: Eq + Hash> Buckets<K> {
         self.buckets.entry(key).or_insert_with(|| Bucket::full(rate, now)).take(rate, now)
     }
 
+    /// Gives one back that was taken for nothing.
+    pub(crate) fn give_back(&mut self, key: &K) {
+        if let Some(bucket) = self.buckets.get_mut(key) {
+            bucket.give_back(self.rate);
+        }
+    }
+
     /// Forgets those that have filled up again.
     pub(crate) fn tidy(&mut self, now: Instant) {
         let rate = self.rate;
         self.buckets.retain(|_, bucket| !bucket.is_full(rate, now));
+    }
+
+    /// How many are known.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.buckets.len()
     }
 }
 
@@ -113,8 +134,23 @@ mod tests {
         assert_eq!(buckets.take("b", start), Ok(()));
         assert_eq!(buckets.take("a", start + Duration::from_millis(100)), Ok(()));
         buckets.tidy(start + Duration::from_millis(200));
-        assert_eq!(buckets.buckets.len(), 1);
+        assert_eq!(buckets.len(), 1);
         buckets.tidy(start + Duration::from_secs(1));
-        assert_eq!(buckets.buckets.len(), 0);
+        assert_eq!(buckets.len(), 0);
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again_and_no_more() {
+        let start = Instant::now();
+        let mut buckets = Buckets::new(Rate { burst: 1.0, per_second: 0.1 });
+        for _ in 0..3 {
+            assert_eq!(buckets.take("a", start), Ok(()));
+            buckets.give_back(&"a");
+            buckets.give_back(&"a");
+        }
+        assert_eq!(buckets.take("a", start), Ok(()));
+        assert!(buckets.take("a", start).is_err());
+        buckets.give_back(&"nobody");
+        assert_eq!(buckets.len(), 1);
     }
 }

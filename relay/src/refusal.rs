@@ -8,6 +8,11 @@ use axum::{
 };
 use proto::error::{ErrorBody, ErrorCode, ErrorDetail};
 
+use crate::password::HashFailed;
+
+/// When to sign in again if too many do at once: by then those who wait have had their turn.
+const CROWDED: Duration = Duration::from_secs(2);
+
 /// Why a request is refused.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -59,9 +64,12 @@ impl From<crate::token::NoRandomness> for Refusal {
     }
 }
 
-impl From<crate::password::HashFailed> for Refusal {
-    fn from(error: crate::password::HashFailed) -> Self {
-        Self::internal(&error)
+impl From<HashFailed> for Refusal {
+    fn from(error: HashFailed) -> Self {
+        match error {
+            HashFailed::Crowded => Self::rate_limited(CROWDED),
+            HashFailed::Failed(_) => Self::internal(&error),
+        }
     }
 }
 

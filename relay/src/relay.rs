@@ -107,11 +107,15 @@ impl Relay {
         while self.handle.connection_count() > 0 && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        if let Err(error) = self.app.note_used().await {
+            tracing::warn!(%error, "which sessions were used could not be stored");
+        }
         self.kill();
         self.app.store.close().await;
     }
 
-    /// Ends at once, as a crash would: connections break, nobody is told. What was acknowledged is on disk.
+    /// Ends at once, as a crash would: connections break, nobody is told. What was acknowledged is on disk, but for changes of calls
+    /// that the log says could not be stored.
     pub fn kill(&self) {
         self.handle.shutdown();
         for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
@@ -144,7 +148,7 @@ async fn tick(app: App, mut seen: i64) {
         }
         if now.saturating_duration_since(tidied) >= TIDY {
             tidied = now;
-            app.tidy(now);
+            app.doorman.tidy(now);
             if let Err(error) = app.expire_sessions(now).await {
                 tracing::warn!(%error, "unused sessions could not be ended");
             }
@@ -165,11 +169,40 @@ async fn follow(app: &App, seen: i64, now: Instant) -> Result<i64, sqlx::Error> 
 fn lock(config: &Config) -> Result<File, Error> {
     let path = config.data.clone();
     let unusable = |source| Error::Data { path: path.clone(), source };
+    config.make_data().map_err(unusable)?;
     std::fs::create_dir_all(config.providers()).map_err(unusable)?;
     let file = File::create(config.data.join("relay.lock")).map_err(unusable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Error::InUse { path }),
         Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{hub::session::Counts, store::SessionRow, token::TokenHash};
+
+    #[tokio::test]
+    async fn a_session_used_until_the_stop_counts_as_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let relay = Relay::open(Config::new(folder.path())).await.unwrap();
+        let store = &relay.app.store;
+        let account = store.add_account(&"Ana".parse().unwrap(), "hash").await.unwrap().unwrap();
+        let mut ids = Vec::new();
+        for token in ["used", "unused"] {
+            let token = TokenHash::of(token);
+            let id = store.add_session(&token, account, "").await.unwrap();
+            let session = relay.app.add_session(&SessionRow { id, account, token }, Instant::now());
+            if ids.is_empty() {
+                session.take(Counts::Control, Instant::now()).unwrap();
+            }
+            ids.push(id);
+        }
+        store.execute("UPDATE sessions SET used_at_ms = 0").await.unwrap();
+        relay.stop().await;
+        let store = Store::open(&Config::new(folder.path()).database()).await.unwrap();
+        assert_eq!(store.expire_sessions(3_600_000).await.unwrap(), ids[1..]);
     }
 }

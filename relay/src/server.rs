@@ -11,11 +11,14 @@ use std::{
 use axum::Router;
 use axum_server::{Handle, accept::Accept};
 use hyper_util::rt::TokioTimer;
-use tokio::{
-    net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
+use tokio::net::TcpStream;
 use tower::Service;
+
+use crate::{
+    descriptors,
+    doorman::Origin,
+    slots::{Slot, Slots},
+};
 
 /// How long a client may take for a request's head. An idle connection waits for the next head, so this is also when it
 /// is closed: later than clients drop theirs (reqwest: 60 s here), so that none sends into a closing one.
@@ -31,7 +34,8 @@ pub(crate) async fn serve(
     handle: Handle<SocketAddr>,
     connections: usize,
 ) -> io::Result<()> {
-    let admit = Admit { slots: Arc::new(Semaphore::new(connections)) };
+    descriptors::allow(connections);
+    let admit = Admit { slots: Slots::new(connections) };
     // Without TLS nobody negotiates HTTP/2, and telling the versions apart by the first bytes would wait for them without end.
     let mut server = axum_server::from_tcp(listener)?.acceptor(admit).handle(handle).http1_only();
     server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(BUFFER);
@@ -41,7 +45,7 @@ pub(crate) async fn serve(
 /// Admits so many connections and no more, each without Nagle's delay.
 #[derive(Clone, Debug)]
 struct Admit {
-    slots: Arc<Semaphore>,
+    slots: Slots,
 }
 
 impl<S> Accept<TcpStream, S> for Admit {
@@ -51,7 +55,7 @@ impl<S> Accept<TcpStream, S> for Admit {
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let admitted = || {
-            let slot = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| io::Error::other("too many connections"))?;
+            let slot = self.slots.take(Origin::of(stream.peer_addr()?.ip())).map_err(io::Error::other)?;
             stream.set_nodelay(true)?;
             Ok((stream, Admitted { service, _slot: Arc::new(slot) }))
         };
@@ -63,7 +67,7 @@ impl<S> Accept<TcpStream, S> for Admit {
 #[derive(Clone, Debug)]
 struct Admitted<S> {
     service: S,
-    _slot: Arc<OwnedSemaphorePermit>,
+    _slot: Arc<Slot>,
 }
 
 impl<S: Service<R>, R> Service<R> for Admitted<S> {

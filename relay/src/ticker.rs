@@ -52,6 +52,8 @@ struct Known {
     provider: Provider,
     due: Instant,
     state: Arc<Mutex<Spoken>>,
+    /// The program under way, if any; it ends with this.
+    running: JoinSet<()>,
 }
 
 /// What a provider said last, and whether it is failing.
@@ -68,30 +70,37 @@ pub(crate) async fn run(app: App, server: SocketAddr) {
     let mut known = BTreeMap::<PathBuf, Known>::new();
     let mut passed_over = Vec::new();
     let mut looks = tokio::time::interval(LOOK.min(app.config.ticker_interval));
-    // Programs under way end with this task.
-    let mut running = JoinSet::new();
     loop {
         looks.tick().await;
-        while running.try_join_next().is_some() {}
         let now = Instant::now();
         let found = look(&folder).await;
         note_passed_over(&mut passed_over, &found);
-        known.retain(|file, known| {
-            let stays = found.providers.iter().any(|provider| provider.file == *file);
-            if !stays {
-                app.hub.set_ticker(Ticker { provider: known.provider.name.clone(), items: Vec::new() });
-            }
-            stays
-        });
+        let stays = |file: &PathBuf| found.providers.iter().any(|provider| provider.file == *file);
+        for (_, gone) in known.extract_if(.., |file, _| !stays(file)).collect::<Vec<_>>() {
+            silence(&app, gone).await;
+        }
         for provider in found.providers {
-            let due = known.entry(provider.file.clone()).or_insert_with(|| Known { provider, due: now, state: Arc::default() });
+            let due = known.entry(provider.file.clone()).or_insert_with(|| Known::new(provider, now));
+            while due.running.try_join_next().is_some() {}
             if due.due <= now {
                 due.due = now + app.config.ticker_interval;
                 let (provider, state) = (due.provider.clone(), Arc::clone(&due.state));
-                running.spawn(speak(app.clone(), provider, state, Arc::clone(&permits), server));
+                due.running.spawn(speak(app.clone(), provider, state, Arc::clone(&permits), server));
             }
         }
     }
+}
+
+impl Known {
+    fn new(provider: Provider, due: Instant) -> Self {
+        Self { provider, due, state: Arc::default(), running: JoinSet::new() }
+    }
+}
+
+/// A provider was taken away: what it said goes too, once it can't say any more.
+async fn silence(app: &App, mut gone: Known) {
+    gone.running.shutdown().await;
+    app.hub.set_ticker(Ticker { provider: gone.provider.name, items: Vec::new() });
 }
 
 /// Runs one provider and passes on what it says.

@@ -98,9 +98,12 @@ impl Session {
     /// Rings someone, into `call` or into a new one.
     ///
     /// # Errors
-    /// Refused with `offline`, `busy`, `forbidden` (no mutual buddy), `not_found` or `call_full`.
+    /// Refused with `offline`, `busy`, `forbidden` (no mutual buddy), `not_found` or `call_full`; with `invitation_over` when the first
+    /// answer was lost and the ring ended before it was asked for again.
     pub async fn ring(&self, to: &Name, call: Option<CallId>) -> Result<Rung, Error> {
-        self.request(Method::POST, &["invitations"], Some(json(&Ring { to: to.clone(), call }))).await
+        // One id however often it is sent: it rings once.
+        let client_id = Some(format!("{:016x}{:016x}", random(), random()));
+        self.request(Method::POST, &["invitations"], Some(json(&Ring { to: to.clone(), call, client_id }))).await
     }
 
     /// Takes an invitation.

@@ -63,7 +63,8 @@ pub struct SignIn {
     pub name: Name,
     /// Their password.
     pub password: String,
-    /// What the person calls this device; shown to them alone.
+    /// What the person calls this device. Kept with the session, without control characters and cut at 64 characters; no answer
+    /// gives it back.
     #[serde(default)]
     pub device: String,
     /// Protocol versions this client speaks, most preferred first.
@@ -132,7 +133,8 @@ pub struct SendChat {
     pub to: Name,
     /// 1 to [`TEXT_MAX`](crate::limits::TEXT_MAX) characters.
     pub text: String,
-    /// The sender's own id, 1 to [`CLIENT_ID_MAX`](crate::limits::CLIENT_ID_MAX) characters, never used for another message.
+    /// The sender's own id, 1 to [`CLIENT_ID_MAX`](crate::limits::CLIENT_ID_MAX) characters without control characters, never used
+    /// for another message.
     pub client_id: String,
 }
 
@@ -169,6 +171,10 @@ pub struct Ring {
     /// Into which call of this session; a new one if not given.
     #[serde(default)]
     pub call: Option<CallId>,
+    /// The client's own id of this ring, 1 to [`CLIENT_ID_MAX`](crate::limits::CLIENT_ID_MAX) characters, new for each. With it
+    /// the request is safe to repeat: one id makes one ring.
+    #[serde(default)]
+    pub client_id: Option<String>,
 }
 
 /// Answer of `POST /v1/invitations`.

@@ -38,7 +38,7 @@ pub const PASSWORD_MAX: usize = 256;
 /// Longest chat text, in characters.
 pub const TEXT_MAX: usize = 4000;
 
-/// Longest client id of a chat message, in characters: room for a UUID with a prefix.
+/// Longest client id of a chat message or a ring, in characters: room for a UUID with a prefix.
 pub const CLIENT_ID_MAX: usize = 64;
 
 /// Most messages of one page of history.

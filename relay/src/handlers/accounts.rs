@@ -38,7 +38,7 @@ pub(crate) async fn sign_up(State(app): State<App>, Anyone(from): Anyone, Json(w
         return Err(Refusal::new(ErrorCode::SignUpClosed, "This relay takes no new accounts: ask whoever runs it for one."));
     }
     check_password(&wish.password).map_err(Refusal::bad_request)?;
-    app.count_sign_up(from, Instant::now())?;
+    app.doorman.sign_up(from, Instant::now()).map_err(Refusal::rate_limited)?;
     let taken = || Refusal::new(ErrorCode::NameTaken, "The name is taken: choose another.");
     if app.hub.person_named(&wish.name).is_some() {
         return Err(taken());
@@ -57,15 +57,17 @@ pub(crate) async fn sign_up(State(app): State<App>, Anyone(from): Anyone, Json(w
 pub(crate) async fn sign_in(State(app): State<App>, Anyone(from): Anyone, Json(wish): Json<SignIn>) -> Answer<Reply<SignedIn>> {
     let version = negotiate(&wish.versions)
         .ok_or_else(|| Refusal::new(ErrorCode::UnsupportedVersion, "This relay speaks none of the versions offered."))?;
-    app.count_sign_in(from, &wish.name, Instant::now())?;
+    let guess = app.doorman.sign_in(from, &wish.name, Instant::now()).map_err(Refusal::rate_limited)?;
     let found = app.store.account_by_name(&wish.name).await?;
     let (account, hash) = found.map_or((None, None), |(account, hash)| (Some(account), Some(hash)));
     // A longer one can't be anyone's, and isn't worth the hashing.
     let plausible = wish.password.len() <= PASSWORD_MAX;
-    let right = plausible && app.hasher.verify(wish.password, hash).await?;
+    let verified = if plausible { app.hasher.verify(wish.password, hash).await } else { Ok(false) };
+    let right = verified.inspect_err(|_| app.doorman.no_guess(guess.clone()))?;
     let Some(account) = account.filter(|_| right) else {
         return Err(Refusal::new(ErrorCode::WrongPassword, "Name or password is wrong."));
     };
+    app.doorman.no_guess(guess);
     let device = wish.device.chars().filter(|c| !c.is_control()).take(DEVICE_MAX).collect::<String>();
     let work = app.clone();
     app.see_through(async move {

@@ -9,13 +9,13 @@ use proto::{
     model::{Call, InvitationState},
 };
 
-use super::buddies::someone;
+use super::{buddies::someone, check_client_id};
 use crate::{
     app::App,
     extract::{Caller, Id, Json},
     hub::{
         calls::RingRefused,
-        switchboard::{Fresh, Refused},
+        switchboard::{Fresh, Refused, Wish},
     },
     media::room::NotAPeer,
     refusal::{Answer, Refusal},
@@ -24,12 +24,14 @@ use crate::{
 
 /// `POST /v1/invitations`.
 pub(crate) async fn ring(State(app): State<App>, Caller(session): Caller, Json(wish): Json<Ring>) -> Answer<Reply<Rung>> {
+    wish.client_id.as_deref().map_or(Ok(()), check_client_id)?;
     let to = someone(&app, &wish.to)?;
     if to == session.account {
         return Err(Refusal::bad_request("That is you."));
     }
     let fresh = Fresh { call: token::call_id()?, invitation: token::invitation_id()? };
-    let rung = app.hub.ring(&session, to, wish.call.as_ref(), fresh, Instant::now()).map_err(|refused| match refused {
+    let what = Wish { to, call: wish.call.as_ref(), client_id: wish.client_id.as_deref() };
+    let rung = app.hub.ring(&session, what, fresh, Instant::now()).map_err(|refused| match refused {
         RingRefused::NotBuddies => Refusal::new(ErrorCode::Forbidden, format!("{} is not your buddy yet.", wish.to)),
         RingRefused::Offline => Refusal::new(ErrorCode::Offline, format!("{} is not there now.", wish.to)),
         RingRefused::Refused(Refused::Busy) => Refusal::new(ErrorCode::Busy, format!("{} is in another call.", wish.to)),
@@ -118,6 +120,8 @@ impl From<Refused> for Refusal {
             Refused::InThisCall => (ErrorCode::BadRequest, "They are in this call already."),
             Refused::Full => (ErrorCode::CallFull, "The call is full."),
             Refused::Over(state) => (ErrorCode::InvitationOver, over(state)),
+            Refused::OtherRing => (ErrorCode::BadRequest, "This client id was used for another person."),
+            Refused::SignedOff => (ErrorCode::Unauthorized, "This session was signed off: sign in again."),
         };
         Self::new(code, message)
     }

@@ -4,11 +4,11 @@ use axum::{Json as Reply, extract::State};
 use proto::{
     ErrorCode, Event, MessageId,
     api::{History, PageHistory, SendChat},
-    limits::{CLIENT_ID_MAX, HISTORY_MAX, TEXT_MAX},
+    limits::{HISTORY_MAX, TEXT_MAX},
     model::{Message, Relation},
 };
 
-use super::buddies::someone;
+use super::{buddies::someone, check_client_id};
 use crate::{
     app::App,
     extract::{Caller, Json, Query},
@@ -24,10 +24,7 @@ pub(crate) async fn send(State(app): State<App>, Caller(session): Caller, Json(w
     if wish.text.trim().is_empty() || wish.text.chars().count() > TEXT_MAX {
         return Err(Refusal::bad_request(format!("A message has 1 to {TEXT_MAX} characters.")));
     }
-    let id_fits = (1..=CLIENT_ID_MAX).contains(&wish.client_id.chars().count());
-    if !id_fits || wish.client_id.chars().any(char::is_control) {
-        return Err(Refusal::bad_request(format!("A client id has 1 to {CLIENT_ID_MAX} characters.")));
-    }
+    check_client_id(&wish.client_id)?;
     let to = someone(&app, &wish.to)?;
     if app.hub.relation(session.account, to) != Some(Relation::Mutual) {
         return Err(Refusal::new(ErrorCode::Forbidden, format!("{} is not your buddy yet.", wish.to)));

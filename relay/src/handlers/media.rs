@@ -1,9 +1,6 @@
 //! The media lanes. These two run some hundred times a second in every call: no database, no log, one lock.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use axum::{
     Json as Reply,
@@ -23,7 +20,8 @@ use crate::{
     extract::{Id, Poller, Query, Raw, Uploader},
     media::{
         lane::PollId,
-        room::{NotAPeer, ParkedPoll, Room, Turn},
+        room::{NotAPeer, Turn},
+        waiting,
     },
     refusal::{Answer, Refusal},
 };
@@ -79,30 +77,14 @@ async fn poll(
     match turn {
         Turn::Now(body) => Ok(chunks(body)),
         Turn::TooMany => Err(Refusal::rate_limited(CROWDED)),
-        Turn::Later(mut receiver, parked) => {
-            let waits = Waits { room, parked };
+        Turn::Later(receiver, parked) => {
             let wait = Duration::from_millis(poll.wait_ms).min(WAIT_MAX);
             // Between the check of the extractor and the parking the relay may have begun to stop.
             let wait = if app.is_stopping() { Duration::ZERO } else { wait };
-            let answer = tokio::time::timeout(wait, &mut receiver).await;
-            drop(waits);
+            let body = waiting::answer(room, parked, receiver, wait).await;
             session.polls(Instant::now());
-            // An answer given in the last moment is in the channel; it counts as fetched.
-            let body = answer.map_or_else(|_| receiver.try_recv().unwrap_or_default(), Result::unwrap_or_default);
             Ok(chunks(body))
         }
-    }
-}
-
-/// A waiting poll. Whether its time is over or its client gone: it is taken back.
-struct Waits {
-    room: Arc<Room>,
-    parked: ParkedPoll,
-}
-
-impl Drop for Waits {
-    fn drop(&mut self) {
-        self.room.unpark(self.parked);
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     Control, Hub,
     invitation::Invitation,
     session::Session,
-    switchboard::{Call, Effect, Fresh, Member, Refused, Who},
+    switchboard::{Call, Effect, Fresh, Member, Refused, Who, Wish},
 };
 use crate::{
     media::room::Room,
@@ -39,7 +39,7 @@ impl Hub {
         let mut control = self.lock();
         let mut call = Call { next_peer: row.next_peer, ..Call::default() };
         for member in row.members {
-            let Some(client) = control.clients.get(&member.session) else { continue };
+            let Some(client) = control.clients.get(member.session) else { continue };
             // It gets as long to come back as a client that vanishes.
             client.session.polls(now);
             let who = client.session.who();
@@ -62,23 +62,13 @@ impl Hub {
     }
 
     /// Rings a person.
-    pub(crate) fn ring(
-        &self,
-        session: &Session,
-        to: AccountId,
-        call: Option<&CallId>,
-        fresh: Fresh,
-        now: Instant,
-    ) -> Result<Rung, RingRefused> {
+    pub(crate) fn ring(&self, session: &Session, wish: Wish<'_>, fresh: Fresh, now: Instant) -> Result<Rung, RingRefused> {
         let mut control = self.lock();
-        if control.people.relation(session.account, to) != Some(Relation::Mutual) {
-            return Err(RingRefused::NotBuddies);
+        control.check_signed_in(session).map_err(RingRefused::Refused)?;
+        if control.board.rung_before(session.who(), wish).map_err(RingRefused::Refused)?.is_none() {
+            control.check_reachable(session.account, wish.to, now)?;
         }
-        control.refresh_presence(to, now);
-        if control.people.person(to).is_none_or(|person| person.told == Presence::Offline) {
-            return Err(RingRefused::Offline);
-        }
-        let (id, effects) = control.board.ring(session.who(), to, call, fresh, now).map_err(RingRefused::Refused)?;
+        let (id, effects) = control.board.ring(session.who(), wish, fresh, now).map_err(RingRefused::Refused)?;
         self.apply(&mut control, effects, now);
         let shown = control.board.invitation(&id).and_then(|invitation| control.shown(invitation, now));
         match (shown, control.joined(session.id)) {
@@ -90,6 +80,7 @@ impl Hub {
     /// Takes a ringing invitation.
     pub(crate) fn accept(&self, session: &Session, id: &InvitationId, now: Instant) -> Result<Joined, Refused> {
         let mut control = self.lock();
+        control.check_signed_in(session)?;
         let effects = control.board.accept(session.who(), id, now)?;
         self.apply(&mut control, effects, now);
         control.joined(session.id).ok_or(Refused::NoSuchCall)
@@ -146,7 +137,7 @@ impl Hub {
                     if let Some(room) = self.room(&call) {
                         room.join(member.who.session, peer);
                     }
-                    if let Some(client) = control.clients.get(&member.who.session) {
+                    if let Some(client) = control.clients.get(member.who.session) {
                         // Whoever does this is there, though its first poll is still on the way.
                         client.session.polls(now);
                     }
@@ -187,6 +178,24 @@ impl Hub {
 }
 
 impl Control {
+    /// A request may have been under way while its session was signed off: that one enters no call any more, for nobody would take
+    /// it out again.
+    fn check_signed_in(&self, session: &Session) -> Result<(), Refused> {
+        self.clients.get(session.id).map(|_| ()).ok_or(Refused::SignedOff)
+    }
+
+    /// Whether one person may ring another now.
+    fn check_reachable(&mut self, from: AccountId, to: AccountId, now: Instant) -> Result<(), RingRefused> {
+        if self.people.relation(from, to) != Some(Relation::Mutual) {
+            return Err(RingRefused::NotBuddies);
+        }
+        self.refresh_presence(to, now);
+        if self.people.person(to).is_none_or(|person| person.told == Presence::Offline) {
+            return Err(RingRefused::Offline);
+        }
+        Ok(())
+    }
+
     pub(super) fn shown(&self, invitation: &Invitation, now: Instant) -> Option<ShownInvitation> {
         let (from, to) = (self.people.name(invitation.from.account)?, self.people.name(invitation.to)?);
         Some(invitation.shown(from, to, now))

@@ -9,7 +9,7 @@ use proto::{
 };
 
 use super::switchboard::Who;
-use crate::store::AccountId;
+use crate::store::{AccountId, SessionId};
 
 /// What can happen to a ringing invitation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +34,28 @@ pub(crate) struct Invitation {
     state: InvitationState,
     rings_until: Instant,
     over_since: Option<Instant>,
+    /// The requests that led here, by who sent them and their own ids: each may be sent again.
+    asked: Vec<(SessionId, String)>,
 }
 
 impl Invitation {
     pub(crate) fn new(id: InvitationId, call: CallId, from: Who, to: AccountId, now: Instant) -> Self {
-        Self { id, call, from, to, state: InvitationState::Ringing, rings_until: now + RING, over_since: None }
+        Self { id, call, from, to, state: InvitationState::Ringing, rings_until: now + RING, over_since: None, asked: Vec::new() }
+    }
+
+    pub(crate) fn state(&self) -> InvitationState {
+        self.state
+    }
+
+    /// Notes a request that led here.
+    pub(crate) fn asked_by(&mut self, session: SessionId, client_id: Option<&str>) {
+        let new = client_id.filter(|client_id| !self.was_asked_by(session, client_id));
+        self.asked.extend(new.map(|client_id| (session, client_id.to_owned())));
+    }
+
+    /// Whether that request led here.
+    pub(crate) fn was_asked_by(&self, session: SessionId, client_id: &str) -> bool {
+        self.asked.iter().any(|(by, id)| *by == session && id == client_id)
     }
 
     pub(crate) fn rings(&self) -> bool {
@@ -92,7 +109,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::store::SessionId;
 
     fn ringing(now: Instant) -> Invitation {
         let from = Who { session: SessionId(1), account: AccountId(1) };

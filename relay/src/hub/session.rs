@@ -94,6 +94,11 @@ impl Session {
         }
     }
 
+    /// When it last polled; if it never did, when it was signed in or restored.
+    pub(crate) fn last_seen(&self) -> Instant {
+        self.origin + Duration::from_millis(self.polled.load(Ordering::Relaxed).saturating_sub(1))
+    }
+
     /// Whether it was used since this was last asked.
     pub(crate) fn take_used(&self) -> bool {
         self.used.swap(false, Ordering::Relaxed)

@@ -62,6 +62,16 @@ pub(crate) enum Effect {
     Invitation(InvitationId),
 }
 
+/// Whom to ring, and into what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish<'a> {
+    pub(crate) to: AccountId,
+    /// Into which call of the one who rings; into a new one if not given.
+    pub(crate) call: Option<&'a CallId>,
+    /// The client's own id of the request: one id makes one ring, however often it is asked for.
+    pub(crate) client_id: Option<&'a str>,
+}
+
 /// Why nothing happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
@@ -79,6 +89,10 @@ pub(crate) enum Refused {
     Full,
     /// The invitation is over.
     Over(InvitationState),
+    /// The client's id of the request was used for another person.
+    OtherRing,
+    /// The session was signed off meanwhile.
+    SignedOff,
 }
 
 /// Fresh identifiers, used only when needed.
@@ -130,32 +144,61 @@ impl Switchboard {
         self.calls.iter()
     }
 
-    /// Rings `to` into `call`, or into a new call. Where they ring this person already, it accepts instead.
+    /// What an earlier request like this one led to: its answer was lost on the way, and it is asked again. To be looked for
+    /// before anything else is checked, since by now all of that may have changed.
+    pub(crate) fn rung_before(&self, from: Who, wish: Wish<'_>) -> Result<Option<InvitationId>, Refused> {
+        let current = self.call_of(from.session).map(|(id, _)| id);
+        let mut known = self.invitations.values();
+        let known = wish.client_id.and_then(|id| known.find(|invitation| invitation.was_asked_by(from.session, id)));
+        if let Some(known) = known {
+            // Its own ring or another member's; or theirs, which this one accepted.
+            let other = if known.to == from.account { known.from.account } else { known.to };
+            return match known.state() {
+                _ if other != wish.to => Err(Refused::OtherRing),
+                InvitationState::Ringing | InvitationState::Accepted if current == Some(&known.call) => {
+                    Ok(Some(known.id.clone()))
+                }
+                state => Err(Refused::Over(state)),
+            };
+        }
+        let same = |invitation: &&Invitation| invitation.from == from && Some(&invitation.call) == current;
+        let fits = wish.call.is_none() || wish.call == current;
+        Ok(self.ringing_to(wish.to).find(same).filter(|_| fits).map(|invitation| invitation.id.clone()))
+    }
+
+    /// Rings someone into a call, or into a new call. Where they ring this person already, it accepts instead.
     pub(crate) fn ring(
         &mut self,
         from: Who,
-        to: AccountId,
-        call: Option<&CallId>,
+        wish: Wish<'_>,
         fresh: Fresh,
         now: Instant,
     ) -> Result<(InvitationId, Vec<Effect>), Refused> {
+        let Wish { to, call, client_id } = wish;
+        if let Some(id) = self.rung_before(from, wish)? {
+            self.note_asked(&id, from, client_id);
+            return Ok((id, Vec::new()));
+        }
         let current = self.call_of(from.session).map(|(id, _)| id.clone());
         if call.is_some() && call != current.as_ref() {
             return Err(Refused::NoSuchCall);
         }
-        // A ring asked for again, because its answer was lost on the way.
-        let again = self.ringing(to).find(|invitation| invitation.from == from && Some(&invitation.call) == current.as_ref());
-        if let Some(again) = again {
-            return Ok((again.id.clone(), Vec::new()));
-        }
         if current.is_none() {
-            let theirs = self.ringing(from.account).find(|invitation| invitation.from.account == to && !invitation.is_late(now));
+            let theirs = self.ringing_to(from.account).find(|it| it.from.account == to && !it.is_late(now));
             if let Some(id) = theirs.map(|invitation| invitation.id.clone()) {
-                return self.accept(from, &id, now).map(|effects| (id, effects));
+                let effects = self.accept(from, &id, now)?;
+                self.note_asked(&id, from, client_id);
+                return Ok((id, effects));
             }
         }
         if call.is_none() && current.is_some() {
             return Err(Refused::InACall);
+        }
+        // Rung into this call already, by whomever: twice would put them into it twice.
+        let rings = self.ringing_to(to).find(|it| Some(&it.call) == current.as_ref()).map(|it| it.id.clone());
+        if let Some(id) = rings {
+            self.note_asked(&id, from, client_id);
+            return Ok((id, Vec::new()));
         }
         let theirs = self.calls.iter().filter(|(_, call)| call.members.values().any(|member| member.who.account == to));
         let theirs = theirs.map(|(id, _)| id).collect::<Vec<_>>();
@@ -178,7 +221,8 @@ impl Switchboard {
             self.join(&fresh.call, from, &mut effects)?;
             fresh.call
         };
-        let invitation = Invitation::new(fresh.invitation, id, from, to, now);
+        let mut invitation = Invitation::new(fresh.invitation, id, from, to, now);
+        invitation.asked_by(from.session, client_id);
         effects.push(Effect::Invitation(invitation.id.clone()));
         let rung = invitation.id.clone();
         self.invitations.insert(rung.clone(), invitation);
@@ -269,6 +313,16 @@ impl Switchboard {
         let late = late.collect::<Vec<_>>();
         let missed = late.iter().filter_map(|id| self.finish(id, Step::TimeOut, EndReason::Missed, now).ok());
         missed.flatten().collect()
+    }
+
+    fn ringing_to(&self, account: AccountId) -> impl Iterator<Item = &Invitation> {
+        self.ringing(account).filter(move |invitation| invitation.to == account)
+    }
+
+    fn note_asked(&mut self, id: &InvitationId, by: Who, client_id: Option<&str>) {
+        if let Some(invitation) = self.invitations.get_mut(id) {
+            invitation.asked_by(by.session, client_id);
+        }
     }
 
     fn finish(&mut self, id: &InvitationId, step: Step, reason: EndReason, now: Instant) -> Result<Vec<Effect>, Refused> {

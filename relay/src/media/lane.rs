@@ -135,11 +135,10 @@ impl<W> Lane<W> {
         Polled::Parked(ticket)
     }
 
-    /// A waiting poll's handler is gone or its time is over.
-    pub(crate) fn unpark(&mut self, peer: PeerId, poll: PollId, ticket: Ticket) {
-        if let Some(reader) = self.readers.iter_mut().find(|reader| reader.peer == peer && reader.id == poll.reader) {
-            reader.polls.leave(poll.number, ticket);
-        }
+    /// A waiting poll's handler is gone or its time is over. Whether it still waited: if not, an answer is on its way to it.
+    pub(crate) fn unpark(&mut self, peer: PeerId, poll: PollId, ticket: Ticket) -> bool {
+        let reader = self.readers.iter_mut().find(|reader| reader.peer == peer && reader.id == poll.reader);
+        reader.is_some_and(|reader| reader.polls.leave(poll.number, ticket))
     }
 
     /// A reader can't decode without a keyframe of that peer.

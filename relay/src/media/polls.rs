@@ -13,7 +13,8 @@ const REPLAY_BYTES: usize = 2 * 1024 * 1024;
 pub(crate) enum Turn {
     /// It was answered before: the same again.
     Repeat(Bytes),
-    /// It was answered so long ago that nobody knows with what: an empty answer.
+    /// It was answered so long ago that nobody knows with what. What was in it is too old to be played, so the answer is an empty
+    /// one: the reader sees what it misses by the sequence numbers, and its later polls go on.
     Forgotten,
     /// It is new.
     New,
@@ -84,11 +85,13 @@ impl<W> Polls<W> {
         }
     }
 
-    /// The handler that waited is gone or its time is over.
-    pub(crate) fn leave(&mut self, number: u64, ticket: Ticket) {
-        if self.parked.get(&number).is_some_and(|(parked, _)| *parked == ticket) {
+    /// The handler that waited is gone or its time is over. Whether it still waited: if not, an answer is on its way to it.
+    pub(crate) fn leave(&mut self, number: u64, ticket: Ticket) -> bool {
+        let waits = self.parked.get(&number).is_some_and(|(parked, _)| *parked == ticket);
+        if waits {
             self.parked.remove(&number);
         }
+        waits
     }
 }
 
@@ -117,10 +120,11 @@ mod tests {
         let (old, _) = polls.park(1, "old");
         let (new, replaced) = polls.park(1, "new");
         assert_eq!(replaced, Some("old"));
-        polls.leave(1, old);
+        assert!(!polls.leave(1, old));
         assert_eq!(polls.parked(), 1);
-        polls.leave(1, new);
+        assert!(polls.leave(1, new));
         assert_eq!(polls.next(), None);
+        assert!(!polls.leave(1, new));
     }
 
     proptest! {

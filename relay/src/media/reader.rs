@@ -38,6 +38,8 @@ struct Follow {
     from_position: u64,
     /// It can't go on before the next keyframe.
     waiting: bool,
+    /// Of which beginning of the publisher all this speaks.
+    generation: u64,
 }
 
 impl Follow {
@@ -118,8 +120,12 @@ impl Place {
 
     /// Moves the reader forward in one track where it has to.
     fn catch_up(&mut self, sender: PeerId, track: &mut Track, now: Instant) {
-        let new = !self.follows.contains_key(&sender);
+        let generation = track.ring.generation();
+        let new = self.follows.get(&sender).is_none_or(|follow| follow.generation != generation);
         let follow = self.follows.entry(sender).or_default();
+        if new {
+            *follow = Follow { generation, ..Follow::default() };
+        }
         let oldest = track.ring.from(self.cursor).find(|entry| follow.takes(entry));
         let behind = oldest.is_some_and(|oldest| now.saturating_duration_since(oldest.at) > BEHIND);
         if self.kind == Kind::Audio {

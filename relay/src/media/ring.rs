@@ -11,6 +11,10 @@ use proto::{Header, Kind};
 /// Sequence numbers remembered to tell a repeated upload: 5 s of audio. An upload is given up after about 2 s.
 const SEEN: u32 = 256;
 
+/// A chunk this many further on is no gap but another start: at 50 a second it would be one of twenty minutes. A publisher that
+/// was restarted doesn't know which numbers it has used, begins anywhere, and is thus told from one that goes on.
+const FAR: u32 = 65_536;
+
 /// How much of a track is kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
@@ -50,11 +54,20 @@ pub(crate) struct Ring {
     highest: Option<u32>,
     seen: [bool; SEEN as usize],
     lost_before: u64,
+    generation: u64,
 }
 
 impl Ring {
     pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { entries: VecDeque::new(), bytes: 0, bounds, highest: None, seen: [false; SEEN as usize], lost_before: 0 }
+        Self {
+            entries: VecDeque::new(),
+            bytes: 0,
+            bounds,
+            highest: None,
+            seen: [false; SEEN as usize],
+            lost_before: 0,
+            generation: 0,
+        }
     }
 
     /// Takes a chunk in; `false` when it was here before.
@@ -85,6 +98,11 @@ impl Ring {
         self.lost_before
     }
 
+    /// How often the publisher has begun anew: sequence numbers of two generations can't be compared.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// The chunks from a position on.
     pub(crate) fn from(&self, position: u64) -> impl Iterator<Item = &Entry> {
         self.entries.range(self.entries.partition_point(|entry| entry.position < position)..)
@@ -110,20 +128,25 @@ impl Ring {
             return true;
         };
         let ahead = seq.wrapping_sub(highest).cast_signed();
-        if ahead > 0 {
+        if ahead <= -SEEN.cast_signed() || ahead >= FAR.cast_signed() {
+            self.begin_anew(seq);
+        } else if ahead > 0 {
             for skipped in 1..=seq.wrapping_sub(highest).min(SEEN) {
                 self.seen[slot(highest.wrapping_add(skipped))] = false;
             }
             self.highest = Some(seq);
-        } else if ahead.unsigned_abs() >= SEEN {
-            // So far back is no late upload: the publisher began anew.
-            self.lost_before = self.entries.back().map_or(self.lost_before, |newest| newest.position + 1);
-            self.entries.clear();
-            self.bytes = 0;
-            self.seen = [false; SEEN as usize];
-            self.highest = Some(seq);
         }
         !std::mem::replace(&mut self.seen[slot(seq)], true)
+    }
+
+    /// So far off is neither a late upload nor a gap: the publisher was restarted.
+    fn begin_anew(&mut self, seq: u32) {
+        self.generation += 1;
+        self.lost_before = self.entries.back().map_or(self.lost_before, |newest| newest.position + 1);
+        self.entries.clear();
+        self.bytes = 0;
+        self.seen = [false; SEEN as usize];
+        self.highest = Some(seq);
     }
 }
 
@@ -164,11 +187,23 @@ mod tests {
 
     #[test]
     fn a_publisher_that_begins_anew_is_followed() {
+        for (last, first) in [(5000, 0), (300, 300 - SEEN), (100, 100_u32.wrapping_sub(SEEN)), (100, 100 + FAR), (100, 1 << 30)] {
+            let (mut ring, now) = (ring(1000, 1000), Instant::now());
+            assert!(ring.push(0, header(last, true), Bytes::from_static(b"x"), now));
+            assert!(ring.push(1, header(first, true), Bytes::from_static(b"x"), now));
+            assert_eq!(seqs(&ring), [first]);
+            assert_eq!(ring.newest_keyframe().map(|entry| entry.seq), Some(first));
+            assert_eq!((ring.generation(), ring.lost_before()), (1, 1));
+        }
+    }
+
+    #[test]
+    fn a_gap_is_no_new_beginning() {
         let (mut ring, now) = (ring(1000, 1000), Instant::now());
-        assert!(ring.push(0, header(5000, true), Bytes::from_static(b"x"), now));
-        assert!(ring.push(1, header(0, true), Bytes::from_static(b"x"), now));
-        assert_eq!(seqs(&ring), [0]);
-        assert_eq!(ring.newest_keyframe().map(|entry| entry.seq), Some(0));
+        for (position, seq) in [(0, 1000), (1, 999 + FAR), (2, 1000 + FAR - SEEN)] {
+            assert!(ring.push(position, header(seq, true), Bytes::from_static(b"x"), now));
+        }
+        assert_eq!((ring.generation(), seqs(&ring).len()), (0, 3));
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub(crate) struct Room {
 #[derive(Debug)]
 pub(crate) enum Turn {
     Now(Bytes),
-    /// Through the receiver. `Place` must be given back when the wait is over.
+    /// Through the receiver. The [`ParkedPoll`] must be given to [`Room::unpark`] when the wait is over.
     Later(oneshot::Receiver<Bytes>, ParkedPoll),
     TooMany,
 }
@@ -115,8 +115,22 @@ impl Room {
         body: Bytes,
         now: Instant,
     ) -> Result<Result<Feedback, BadUpload>, NotAPeer> {
-        let chunks = split(body);
         let mut answers = Answers::new();
+        let outcome = self.pick(session, kind, body, now, &mut answers);
+        send(answers);
+        outcome
+    }
+
+    /// The part of [`Self::publish`] under the lock: picks the polls to answer.
+    pub(super) fn pick(
+        &self,
+        session: SessionId,
+        kind: Kind,
+        body: Bytes,
+        now: Instant,
+        answers: &mut Answers<Waiter>,
+    ) -> Result<Result<Feedback, BadUpload>, NotAPeer> {
+        let chunks = split(body);
         let mut media = self.lock();
         let peer = peer(&media, session)?;
         let chunks = match chunks {
@@ -127,10 +141,7 @@ impl Room {
         if let Some((header, _)) = chunks.iter().find(|(header, _)| header.track != own) {
             return Ok(Err(BadUpload::Track(header.track)));
         }
-        let feedback = media.lane(kind).publish(peer, chunks, now, &mut answers);
-        drop(media);
-        send(answers);
-        Ok(Ok(feedback))
+        Ok(Ok(media.lane(kind).publish(peer, chunks, now, answers)))
     }
 
     /// Answers a poll or lets it wait.
@@ -154,9 +165,9 @@ impl Room {
         })
     }
 
-    /// The handler of a waiting poll is gone or its time is over.
-    pub(crate) fn unpark(&self, parked: ParkedPoll) {
-        self.lock().lane(parked.kind).unpark(parked.peer, parked.poll, parked.ticket);
+    /// The handler of a waiting poll is gone or its time is over. Whether it still waited: if not, an answer is on its way to it.
+    pub(crate) fn unpark(&self, parked: ParkedPoll) -> bool {
+        self.lock().lane(parked.kind).unpark(parked.peer, parked.poll, parked.ticket)
     }
 
     /// A session can't go on without a keyframe of that track.
@@ -178,7 +189,7 @@ fn peer(media: &Media, session: SessionId) -> Result<PeerId, NotAPeer> {
 }
 
 /// Wakes the handlers. One that is gone misses nothing: its answer is remembered for when it asks again.
-fn send(answers: Answers<Waiter>) {
+pub(super) fn send(answers: Answers<Waiter>) {
     for (waiter, body) in answers {
         let _ = waiter.send(body);
     }

@@ -36,9 +36,10 @@ impl Store {
         row.map(|row| Ok(AccountId(row.try_get(0)?))).transpose()
     }
 
-    /// Removes an account with all it has; whether there was one.
-    pub(crate) async fn remove_account(&self, id: AccountId) -> Result<bool> {
-        Ok(sqlx::query("DELETE FROM accounts WHERE id = ?").bind(id.0).execute(&self.writer).await?.rows_affected() > 0)
+    /// Removes an account with all it has.
+    pub(crate) async fn remove_account(&self, id: AccountId) -> Result<()> {
+        sqlx::query("DELETE FROM accounts WHERE id = ?").bind(id.0).execute(&self.writer).await?;
+        Ok(())
     }
 
     /// All accounts, by rising id.

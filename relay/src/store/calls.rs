@@ -44,10 +44,12 @@ impl Store {
                         .await?;
                 }
                 CallWrite::Joined(call, member) => {
-                    // A session that was signed off a moment ago has no row any more: then there is nobody to restore.
+                    // A session that was signed off a moment ago has no row any more: then there is nobody to restore. Nor has a
+                    // call whose beginning could not be stored.
                     sqlx::query(
                         "INSERT OR REPLACE INTO members (call, peer, session, audio, video)
-                         SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM sessions WHERE id = ?3)",
+                         SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM sessions WHERE id = ?3)
+                         AND EXISTS (SELECT 1 FROM calls WHERE id = ?1)",
                     )
                     .bind(call.as_str())
                     .bind(i64::from(member.peer.0))

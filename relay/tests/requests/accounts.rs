@@ -86,7 +86,7 @@ async fn a_closed_relay_takes_no_new_accounts() {
 
 #[tokio::test]
 async fn guessing_passwords_is_slow() {
-    let bench = Bench::with(|config| config.rates.sign_in_name = Rate { burst: 2.0, per_second: 0.1 }).await;
+    let bench = Bench::with(|config| config.rates.wrong_password = Rate { burst: 2.0, per_second: 0.1 }).await;
     let wish = |name: &str| json!({"name": name, "password": "wrong password", "versions": [1]});
     for _ in 0..2 {
         assert_eq!(bench.post("/v1/session", None, wish("Ana")).await.code(), ErrorCode::WrongPassword);
@@ -96,6 +96,26 @@ async fn guessing_passwords_is_slow() {
     assert!((9_000..=10_000).contains(&limited.retry_after_ms().unwrap()));
     assert_eq!(limited.headers["retry-after"], "10");
     assert_eq!(bench.post("/v1/session", None, wish("Ben")).await.code(), ErrorCode::WrongPassword);
+}
+
+#[tokio::test]
+async fn who_guesses_somebody_s_password_does_not_lock_them_out() {
+    let bench = Bench::with(|config| config.rates.wrong_password = Rate { burst: 2.0, per_second: 0.001 }).await;
+    bench.sign_up("Ana").await;
+    let sign_in = async |password: &str, from: &str| {
+        let address = from.parse::<SocketAddr>().unwrap();
+        let body = json!({"name": "Ana", "password": password, "versions": [1]}).to_string();
+        let request = Request::builder().method(Method::POST).uri("/v1/session").extension(ConnectInfo(address));
+        bench.raw(request.body(Body::from(body)).unwrap()).await
+    };
+    // However the guesser writes an address of that network: it is one network.
+    for from in ["[2001:db8::1]:1", "[2001:db8::2]:1"] {
+        assert_eq!(sign_in("wrong password", from).await.code(), ErrorCode::WrongPassword);
+    }
+    assert_eq!(sign_in(PASSWORD, "[2001:db8::3]:1").await.code(), ErrorCode::RateLimited);
+    for _ in 0..5 {
+        sign_in(PASSWORD, "192.0.2.1:1").await.read::<SignedIn>();
+    }
 }
 
 #[tokio::test]
@@ -126,14 +146,17 @@ async fn one_session_asks_only_so_fast() {
 }
 
 #[tokio::test]
-async fn the_oldest_of_too_many_sessions_gives_way() {
-    let bench = Bench::with(|config| config.rates.sign_in_name = Rate { burst: 100.0, per_second: 1.0 }).await;
+async fn the_longest_unused_of_too_many_sessions_gives_way_and_not_the_one_that_polls() {
+    let bench = Bench::new().await;
     bench.sign_up("Ana").await;
-    let first = bench.sign_in("Ana").await;
+    let mut first = bench.sign_in("Ana").await;
+    first.show_up().await;
     let second = bench.sign_in("Ana").await;
-    for _ in 0..31 {
+    let third = bench.sign_in("Ana").await;
+    for _ in 0..30 {
         bench.sign_in("Ana").await;
     }
-    assert_eq!(first.get("/v1/state").await.code(), ErrorCode::Unauthorized);
-    second.state().await;
+    assert_eq!(second.get("/v1/state").await.code(), ErrorCode::Unauthorized);
+    third.state().await;
+    first.state().await;
 }

@@ -46,7 +46,8 @@ impl Reply {
         let body: ErrorBody = serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {} {}", self.status, String::from_utf8_lossy(&self.body)));
         assert_eq!(self.status.as_u16(), body.error.code.status());
-        assert!(body.error.message.ends_with(['.', ':']) || body.error.message.len() > 10, "{}", body.error.message);
+        let message = body.error.message;
+        assert!(message.ends_with('.') && message.contains(' ') && !message.contains('\n'), "it is no sentence: {message}");
         body.error.code
     }
 
@@ -192,6 +193,11 @@ impl Client<'_> {
 
     pub(crate) async fn try_ring(&self, other: &Name, call: Option<&CallId>) -> Reply {
         self.post("/v1/invitations", json!({"to": other, "call": call})).await
+    }
+
+    /// Rings under the client's own id of the request.
+    pub(crate) async fn ring_as(&self, other: &Name, client_id: &str) -> Reply {
+        self.post("/v1/invitations", json!({"to": other, "client_id": client_id})).await
     }
 
     pub(crate) async fn ring(&self, other: &Name) -> Rung {

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use proto::{
-    CallId, ErrorCode, Event, InvitationId,
+    CallId, ErrorCode, Event, InvitationId, Kind,
     api::{Joined, Rung},
-    limits::{RING, VANISHED},
+    limits::{CLIENT_ID_MAX, RING, VANISHED},
     model::{Call, EndReason, InvitationState},
 };
 use serde_json::{Value, json};
@@ -104,7 +104,64 @@ async fn both_ring_at_once_and_are_connected() {
     assert_eq!(second.invitation.id, first.invitation.id);
     assert_eq!(second.invitation.state, InvitationState::Accepted);
     assert_eq!(names(&second.joined.call), [(1, "Ana"), (2, "Ben")]);
-    assert_eq!(ana.ring_again(&ben.name).await, ErrorCode::Busy);
+}
+
+#[tokio::test]
+async fn a_ring_whose_answer_was_lost_is_asked_for_again_whatever_became_of_it() {
+    let bench = Bench::new().await;
+    let (mut ana, mut ben) = bench.buddies("Ana", "Ben").await;
+    let rung: Rung = ana.ring_as(&ben.name, "first").await.read();
+    assert_eq!(ana.ring_as(&ben.name, "first").await.read::<Rung>().invitation.id, rung.invitation.id);
+    let joined: Joined = ben.accept(&rung).await.read();
+    ben.poll(0).await;
+    let again: Rung = ana.ring_as(&ben.name, "first").await.read();
+    assert_eq!((again.invitation.id, again.invitation.state), (rung.invitation.id, InvitationState::Accepted));
+    assert_eq!((again.joined.call, again.joined.me.0), (joined.call.clone(), 1));
+    assert_eq!(ana.ring_as(&ben.name, "another").await.code(), ErrorCode::Busy);
+    ana.post(&format!("/v1/calls/{}/leave", joined.call.id), ()).await.read::<Value>();
+
+    let rung: Rung = ana.ring_as(&ben.name, "declined").await.read();
+    ben.answer(&rung, "decline").await.read::<Value>();
+    ana.poll(0).await;
+    ben.poll(0).await;
+    assert_eq!(ana.ring_as(&ben.name, "declined").await.code(), ErrorCode::InvitationOver);
+    assert_eq!(ben.poll(0).await, [], "it does not ring again");
+    assert_eq!(ana.ring_as(&"Nobody".parse().unwrap(), "declined").await.code(), ErrorCode::NotFound);
+    for bad in ["", "a\nb", &"x".repeat(CLIENT_ID_MAX + 1)] {
+        assert_eq!(ana.ring_as(&ben.name, bad).await.code(), ErrorCode::BadRequest);
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_ring_is_known_though_its_callee_is_gone_by_now() {
+    let bench = Bench::new().await;
+    let (ana, ben) = bench.buddies("Ana", "Ben").await;
+    let rung: Rung = ana.ring_as(&ben.name, "a").await.read();
+    ben.delete("/v1/session").await.read::<Value>();
+    let again: Rung = ana.ring_as(&ben.name, "a").await.read();
+    assert_eq!((&again.invitation.id, again.invitation.state), (&rung.invitation.id, InvitationState::Ringing));
+    ana.answer(&rung, "cancel").await.read::<Value>();
+    assert_eq!(ana.ring_as(&ben.name, "b").await.code(), ErrorCode::Offline);
+}
+
+#[tokio::test]
+async fn two_of_a_call_who_ring_the_same_person_ring_once() {
+    let bench = Bench::new().await;
+    let (ana, ben) = bench.buddies("Ana", "Ben").await;
+    let mut eva = bench.person("Eva").await;
+    for other in [&ana, &ben] {
+        eva.befriend(other).await;
+    }
+    eva.show_up().await;
+    let call = ana.call(&ben).await;
+    eva.poll(0).await;
+    let first: Rung = ana.try_ring(&eva.name, Some(&call)).await.read();
+    let second: Rung = ben.try_ring(&eva.name, Some(&call)).await.read();
+    assert_eq!((second.invitation.id, second.joined.me.0), (first.invitation.id.clone(), 2));
+    assert_eq!(story(&eva.poll(0).await).0, [InvitationState::Ringing]);
+    let joined: Joined = eva.accept(&first).await.read();
+    assert_eq!(names(&joined.call), [(1, "Ana"), (2, "Ben"), (3, "Eva")]);
+    assert_eq!(ben.try_ring(&eva.name, Some(&call)).await.code(), ErrorCode::BadRequest);
 }
 
 #[tokio::test]
@@ -161,13 +218,29 @@ async fn muting_is_told_to_the_others() {
 async fn who_vanishes_leaves_the_call_and_learns_it_when_back() {
     let bench = Bench::new().await;
     let (mut ana, mut ben) = bench.buddies("Ana", "Ben").await;
-    ana.call(&ben).await;
+    let mut eva = bench.person("Eva").await;
+    eva.befriend(&ana).await;
+    eva.show_up().await;
+    let call = ana.call(&ben).await;
+    let rung: Rung = ana.try_ring(&eva.name, Some(&call)).await.read();
+    eva.accept(&rung).await.read::<Joined>();
+    eva.poll(0).await;
+    let last_seen = Instant::now();
+    tokio::time::sleep(Duration::from_millis(20)).await;
     ana.poll(0).await;
-    ben.poll(0).await;
-    // Both are gone, so the call is over for both.
+    // By its media polls a client is seen as well.
+    ben.fetch(&call, Kind::Audio, 1, 1, 0).await;
+    bench.relay.tick(last_seen + VANISHED);
+    let events = ana.poll(0).await;
+    assert_eq!(story(&events).1, [], "the call goes on without her");
+    assert!(matches!(&events[..], [.., Event::Call { call }] if names(call) == [(1, "Ana"), (2, "Ben")]), "{events:?}");
+    assert_eq!(story(&eva.poll(0).await).1, [EndReason::Vanished]);
+    assert_eq!((eva.state().await.call, ben.state().await.call.unwrap().me.0), (None, 2));
+    // Now both are gone, so the call is over for both.
+    ben.show_up().await;
     bench.relay.tick(Instant::now() + VANISHED + Duration::from_secs(1));
-    assert!(story(&ana.poll(0).await).1.contains(&EndReason::Vanished));
-    assert!(story(&ben.poll(0).await).1.contains(&EndReason::Vanished));
+    assert_eq!(story(&ana.poll(0).await).1, [EndReason::Vanished]);
+    assert_eq!(story(&ben.poll(0).await).1, [EndReason::Vanished]);
     assert_eq!(ana.state().await.call, None);
 }
 
@@ -193,10 +266,4 @@ async fn calls_and_invitations_that_are_not_there_are_not_found() {
     assert_eq!(ana.post(&format!("/v1/calls/{call}/keyframe"), json!({"track": 257})).await.code(), ErrorCode::NotFound);
     let media = json!({"audio": true, "video": true});
     assert_eq!(ana.post(&format!("/v1/calls/{call}/media"), media).await.code(), ErrorCode::NotFound);
-}
-
-impl crate::bench::Client<'_> {
-    async fn ring_again(&self, other: &proto::Name) -> ErrorCode {
-        self.try_ring(other, None).await.code()
-    }
 }

@@ -5,6 +5,7 @@ use std::{
     net::TcpStream,
     path::Path,
     process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use proto::{Event, model::Relation};
@@ -34,6 +35,8 @@ async fn accounts_are_looked_after_while_the_relay_runs() {
     assert!(String::from_utf8(taken.stderr).unwrap().contains("the name ben is taken"));
     assert!(admin(&data, &["buddy", "add", "Ana", "Ben"]).status.success());
     assert!(!admin(&data, &["buddy", "add", "Ana", "Nobody"]).status.success());
+    let own = admin(&data, &["buddy", "add", "Ana", "aNA"]);
+    assert!(!own.status.success() && String::from_utf8(own.stderr).unwrap().contains("own buddy"));
     let events = ana.next().await;
     assert!(matches!(&events[..], [Event::Roster { buddies }] if buddies[0].relation == Relation::Mutual), "{events:?}");
     bench.sign_in("Ben").await;
@@ -56,8 +59,12 @@ impl Drop for Served {
 impl Served {
     /// Starts one and waits until it listens.
     fn start(data: &Path) -> (Self, String) {
-        let child = program().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).stdout(Stdio::piped()).spawn();
-        let mut served = Self(child.unwrap());
+        Self::run(program().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data))
+    }
+
+    /// Runs this and waits until it listens.
+    fn run(command: &mut Command) -> (Self, String) {
+        let mut served = Self(command.stdout(Stdio::piped()).spawn().unwrap());
         let mut line = String::new();
         BufReader::new(served.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}"));
@@ -114,4 +121,76 @@ fn serve_says_where_it_listens_and_stops_when_told() {
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     assert!(served.0.wait().unwrap().success());
     assert!(data.join("relay.db").exists() && data.join("providers").is_dir());
+}
+
+/// The session of someone new, by the admin command.
+#[cfg(unix)]
+fn newcomer(data: &Path, address: &str) -> String {
+    let password = data.join("password");
+    std::fs::write(&password, PASSWORD).unwrap();
+    assert!(admin(data, &["user", "add", "Ana", "--password-file", password.to_str().unwrap()]).status.success());
+    let wish = json!({"name": "Ana", "password": PASSWORD, "versions": [1]});
+    ask(address, "POST", "/v1/session", "", &wish)["token"].as_str().unwrap().to_owned()
+}
+
+#[cfg(unix)]
+#[test]
+fn providers_run_though_the_data_folder_is_given_relative() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir_all(data.join("providers")).unwrap();
+    let file = data.join("providers/hello.sh");
+    std::fs::write(&file, "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nhello\\n'\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = program();
+    command.current_dir(folder.path()).args(["serve", "--listen", "127.0.0.1:0", "--data", "data"]);
+    let (_served, address) = Served::run(&mut command);
+    let token = newcomer(&data, &address);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let state = ask(&address, "GET", "/v1/state", &token, &Value::Null);
+        if state["tickers"][0]["items"][0]["title"] == "hello" {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{state}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_data_folder_is_for_nobody_else() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let rights = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let (served, by_admin) = (folder.path().join("served"), folder.path().join("admin"));
+    drop(Served::start(&served));
+    assert!(admin(&by_admin, &["user", "list"]).status.success());
+    for data in [served, by_admin] {
+        assert_eq!((rights(&data), rights(&data.join("relay.db"))), (0o700, 0o600));
+    }
+    let open = folder.path().join("open");
+    std::fs::create_dir(&open).unwrap();
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o750)).unwrap();
+    drop(Served::start(&open));
+    assert_eq!(rights(&open), 0o750, "a folder that is there stays as it is");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn as_many_files_may_be_open_as_connections_need() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -Sn 256 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_tvphone-relay")]);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path());
+    let (served, address) = Served::run(&mut command);
+    // It serves once it answers.
+    ask(&address, "GET", "/v1/health", "", &Value::Null);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", served.0.id())).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let numbers = line.split_whitespace().map(|word| word.parse().unwrap_or(u64::MAX)).collect::<Vec<_>>();
+    assert!(numbers[0] >= 4096.min(numbers[1]) && numbers[0] > 256, "{line}");
 }

@@ -57,3 +57,25 @@ async fn what_providers_say_reaches_clients_changes_and_falls_silent() {
     bench.relay.stop().await;
     serving.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn who_was_taken_away_while_running_is_not_heard_any_more() {
+    let bench = Bench::with(|config| config.ticker_interval = Duration::from_millis(100)).await;
+    let mut ana = bench.person("Ana").await;
+    let folder = bench.folder.path();
+    let script = "touch ../running; while [ ! -e ../go ]; do sleep 0.01; done; printf 'Content-Type: text/plain\\n\\nback\\n'";
+    provide(folder, "slow.sh", script);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let relay = bench.relay.clone();
+    let serving = tokio::spawn(async move { relay.serve(listener).await });
+    while !folder.join("running").exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    std::fs::remove_file(folder.join("providers/slow.sh")).unwrap();
+    assert_eq!(next_ticker(&mut ana).await, Ticker { provider: "slow".to_owned(), items: vec![] });
+    std::fs::write(folder.join("go"), "").unwrap();
+    assert_eq!(ana.poll(500).await, [], "it was ended before its silence was told");
+    assert_eq!(ana.state().await.tickers, []);
+    bench.relay.stop().await;
+    serving.await.unwrap().unwrap();
+}

@@ -133,16 +133,6 @@ impl Polls {
         self.again.append(&mut self.flying);
     }
 
-    /// The relay no longer knows this reader: begin anew as another.
-    pub(super) fn restart(&mut self, reader: u32, now: Instant) {
-        self.reader = reader;
-        self.next = 1;
-        self.flying.clear();
-        self.again.clear();
-        self.quick.clear();
-        self.pause(Failure::Lasting, now);
-    }
-
     // Polls that fail together make one pause.
     fn pause(&mut self, failure: Failure, now: Instant) {
         if self.wake_at(now).is_none() {

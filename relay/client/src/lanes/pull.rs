@@ -7,7 +7,7 @@ use std::{
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use proto::{
-    Chunk, ErrorCode, Kind,
+    Chunk, Kind,
     chunk::HEADER_LEN,
     limits::{PAYLOAD_MAX, POLL_SOFT_MAX},
 };
@@ -60,10 +60,7 @@ pub(super) async fn run(shared: Arc<Shared>, kind: Kind) {
                     if ends(&error) {
                         return shared.ends(&error);
                     }
-                    if error.code() == Some(ErrorCode::CursorExpired) {
-                        flying.clear();
-                        polls.restart(random() as u32, Instant::now());
-                    } else if polls.is_down() {
+                    if polls.is_down() {
                         shared.fails(worker, &error);
                     }
                 } else {

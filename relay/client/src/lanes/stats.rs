@@ -14,7 +14,7 @@ pub struct Stats {
     pub empty_polls: u64,
     /// Uploads the relay took.
     pub posts: u64,
-    /// Requests sent again because the one before had failed.
+    /// Requests that failed for a passing reason. Each is sent again, unless what it carries has grown too old.
     pub retries: u64,
     /// Bytes of chunks received, headers of HTTP not counted.
     pub bytes_down: u64,

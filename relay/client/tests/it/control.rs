@@ -8,7 +8,8 @@ use std::sync::{
 use axum::http::Method;
 use proto::{
     CallId, ErrorCode, InvitationId, Kind, MessageId, PeerId, Token, TrackId,
-    api::{Done, History, PageHistory, SendChat, SetMedia, SignIn, SignedIn},
+    api::{Done, History, PageHistory, Ring, SendChat, SetMedia, SignIn, SignedIn},
+    limits::CLIENT_ID_MAX,
     model::Message,
 };
 use relay_client::{Error, Relay};
@@ -88,6 +89,28 @@ async fn passing_trouble_is_waited_out_with_the_same_message() {
     let message = soon(session(&fake.url).send_chat(&name("Ben"), "Hello", "id-1")).await.unwrap();
     assert_eq!((message.id, message.text.as_str()), (MessageId(5), "Hello"));
     assert_eq!(*seen_ids.lock().unwrap(), ["id-1", "id-1", "id-1"]);
+}
+
+#[tokio::test]
+async fn a_ring_has_one_id_however_often_it_is_sent_and_the_next_another() {
+    let seen_ids = Arc::new(Mutex::new(Vec::new()));
+    let ids = seen_ids.clone();
+    let fake = Fake::serve(move |seen| {
+        let body: Ring = serde_json::from_slice(&seen.body).unwrap();
+        let mut ids = ids.lock().unwrap();
+        ids.push(body.client_id.unwrap());
+        let count = ids.len();
+        async move { if count == 1 { broken() } else { refusal(ErrorCode::Offline, None) } }
+    })
+    .await;
+    let session = session(&fake.url);
+    for _ in 0..2 {
+        soon(session.ring(&name("Ben"), None)).await.unwrap_err();
+    }
+    let ids = seen_ids.lock().unwrap();
+    assert_eq!((ids.len(), &ids[0]), (3, &ids[1]));
+    assert_ne!(ids[1], ids[2]);
+    assert!((1..=CLIENT_ID_MAX).contains(&ids[0].len()));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::response::Response;
@@ -113,7 +113,8 @@ async fn a_relay_that_was_away_is_found_again_and_nothing_is_lost() {
             other => panic!("{other:?}"),
         }
     }
-    assert!(mended.elapsed().as_millis() < 1500, "it took {:?} to find the relay", mended.elapsed());
+    // Each wait is under a second, which the backoff's own tests see to; a machine may be busy for much longer.
+    assert!(mended.elapsed() < Duration::from_secs(15), "it took {:?} to find the relay", mended.elapsed());
     assert_eq!(soon(polls.recv()).await.unwrap(), ("a".to_owned(), 0), "the cursor is kept");
     assert_eq!(soon(polls.recv()).await.unwrap(), ("a".to_owned(), 25_000));
 }

@@ -20,10 +20,20 @@ impl Bench {
     }
 
     fn ring(&mut self, from: i64, to: i64, call: Option<&CallId>) -> Result<(InvitationId, Vec<Effect>), Refused> {
+        self.ring_as(from, to, call, None)
+    }
+
+    fn ring_as(
+        &mut self,
+        from: i64,
+        to: i64,
+        call: Option<&CallId>,
+        client_id: Option<&str>,
+    ) -> Result<(InvitationId, Vec<Effect>), Refused> {
         self.fresh += 1;
         let fresh =
             Fresh { call: CallId::new(format!("c{}", self.fresh)), invitation: InvitationId::new(format!("i{}", self.fresh)) };
-        self.board.ring(who(from), AccountId(to), call, fresh, self.now)
+        self.board.ring(who(from), Wish { to: AccountId(to), call, client_id }, fresh, self.now)
     }
 
     fn call_of(&self, session: i64) -> Option<CallId> {
@@ -116,6 +126,50 @@ fn a_ring_asked_for_again_is_the_same_ring() {
     let mut bench = Bench::new();
     let (id, _) = bench.ring(1, 2, None).unwrap();
     assert_eq!(bench.ring(1, 2, None), Ok((id, vec![])));
+}
+
+#[test]
+fn a_ring_repeated_by_its_client_id_changes_nothing_whatever_became_of_it() {
+    let mut bench = Bench::new();
+    let (id, _) = bench.ring_as(1, 2, None, Some("a")).unwrap();
+    let call = bench.call_of(1).unwrap();
+    assert_eq!(bench.ring_as(1, 2, None, Some("a")), Ok((id.clone(), vec![])));
+    assert_eq!(bench.ring_as(1, 3, None, Some("a")), Err(Refused::OtherRing));
+    bench.board.accept(who(2), &id, bench.now).unwrap();
+    assert_eq!(bench.ring_as(1, 2, None, Some("a")), Ok((id, vec![])), "accepted meanwhile");
+    assert_eq!(bench.ring_as(1, 2, None, Some("b")), Err(Refused::InACall), "another ring");
+    bench.board.leave(SessionId(1), &call, bench.now).unwrap();
+    assert_eq!(bench.ring_as(1, 2, None, Some("a")), Err(Refused::Over(InvitationState::Accepted)), "and left");
+
+    let (id, _) = bench.ring_as(1, 2, None, Some("b")).unwrap();
+    bench.board.decline(AccountId(2), &id, bench.now).unwrap();
+    assert_eq!(bench.ring_as(1, 2, None, Some("b")), Err(Refused::Over(InvitationState::Declined)));
+    bench.ring_as(1, 2, None, Some("c")).unwrap();
+    bench.now += RING;
+    bench.board.tick(bench.now);
+    assert_eq!(bench.ring_as(1, 2, None, Some("c")), Err(Refused::Over(InvitationState::Missed)));
+    assert_eq!(bench.call_of(1), None);
+    bench.ring_as(3, 2, None, Some("c")).expect("each session has its own ids");
+}
+
+#[test]
+fn a_ring_that_accepted_theirs_can_be_repeated_too() {
+    let mut bench = Bench::new();
+    let (id, _) = bench.ring_as(1, 2, None, Some("a")).unwrap();
+    assert_eq!(bench.ring_as(2, 1, None, Some("b")).unwrap().0, id);
+    assert_eq!(bench.ring_as(2, 1, None, Some("b")), Ok((id.clone(), vec![])));
+    assert_eq!(bench.ring_as(1, 2, None, Some("a")), Ok((id, vec![])));
+}
+
+#[test]
+fn who_is_rung_into_a_call_already_is_not_rung_into_it_twice() {
+    let mut bench = Bench::new();
+    let call = bench.connect(1, 2);
+    let (id, _) = bench.ring(1, 3, Some(&call)).unwrap();
+    assert_eq!(bench.ring_as(2, 3, Some(&call), Some("x")), Ok((id.clone(), vec![])));
+    bench.board.accept(who(3), &id, bench.now).unwrap();
+    assert_eq!(bench.ring_as(2, 3, Some(&call), Some("x")), Ok((id, vec![])), "repeated");
+    assert_eq!(bench.board.ringing(AccountId(3)).count(), 0);
 }
 
 #[test]
@@ -222,6 +276,10 @@ proptest! {
             for (id, call) in bench.board.calls() {
                 let rings = bench.board.invitations.values().any(|invitation| invitation.rings() && invitation.call == *id);
                 prop_assert!(call.members.len() >= 2 || (call.members.len() == 1 && rings));
+                let invited = bench.board.invitations.values().filter(|it| it.rings() && it.call == *id).map(|it| it.to);
+                let people = invited.chain(call.members.values().map(|member| member.who.account)).collect::<Vec<_>>();
+                let distinct = people.iter().collect::<std::collections::HashSet<_>>();
+                prop_assert_eq!(people.len(), distinct.len(), "someone is rung into a call twice, or is in it");
                 for (peer, member) in &call.members {
                     prop_assert!(seen.insert(member.who.session), "in two calls");
                     prop_assert_eq!(bench.board.call_of(member.who.session), Some((id, *peer)));

@@ -1,7 +1,10 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use proto::{Chunk, TrackId, limits::POLL_SOFT_MAX};
+use proto::{
+    Chunk, TrackId,
+    limits::{POLL_SOFT_MAX, REPLAY_MAX},
+};
 
 use super::*;
 
@@ -192,6 +195,63 @@ fn a_reader_that_was_away_longer_than_the_ring_waits_for_a_keyframe() {
     assert!(bench.publish(ANA, 200, false).keyframe);
     bench.publish(ANA, 201, true);
     assert_eq!(bench.answered, [(0, vec![(1, 201)])]);
+}
+
+#[test]
+fn a_publisher_that_begins_anew_reaches_a_reader_that_keeps_up() {
+    for (kind, again) in [(Kind::Video, 0), (Kind::Audio, 0), (Kind::Video, 1 << 30), (Kind::Audio, 1 << 30)] {
+        let mut bench = Bench::new(kind);
+        let mut next = 1;
+        let mut park = |bench: &mut Bench| {
+            let parked = bench.poll(BEN, 1, next);
+            next += 1;
+            parked
+        };
+        bench.publish(ANA, 300, true);
+        if kind == Kind::Video {
+            assert_eq!(park(&mut bench), Ok(vec![(1, 300)]));
+        }
+        for seq in 301..=1000 {
+            park(&mut bench).unwrap_err();
+            bench.publish(ANA, seq, kind == Kind::Audio);
+            bench.pass(20);
+            assert_eq!(bench.answered.pop(), Some((u64::from(seq) - 301, vec![(1, seq)])));
+        }
+        let waiter = park(&mut bench).unwrap_err();
+        bench.publish(ANA, again, true);
+        assert_eq!(bench.answered.pop(), Some((waiter, vec![(1, again)])));
+        let waiter = park(&mut bench).unwrap_err();
+        bench.publish(ANA, again + 1, kind == Kind::Audio);
+        assert_eq!(bench.answered.pop(), Some((waiter, vec![(1, again + 1)])));
+    }
+}
+
+#[test]
+fn a_picture_that_begins_anew_without_a_keyframe_waits_for_one() {
+    let mut bench = Bench::new(Kind::Video);
+    bench.publish(ANA, 1000, true);
+    assert_eq!(bench.poll(BEN, 1, 1), Ok(vec![(1, 1000)]));
+    assert_eq!(bench.poll(BEN, 1, 2), Err(0));
+    bench.pass(1000);
+    assert!(bench.publish(ANA, 1, false).keyframe);
+    assert_eq!(bench.answered, []);
+    bench.publish(ANA, 2, true);
+    assert_eq!(bench.answered, [(0, vec![(1, 2)])]);
+}
+
+#[test]
+fn a_poll_of_long_ago_is_answered_empty_and_the_others_go_on() {
+    let mut bench = Bench::new(Kind::Audio);
+    let last = REPLAY_MAX as u64 + 2;
+    for number in 1..=last {
+        bench.poll(BEN, 1, number).unwrap_err();
+        bench.publish(ANA, number as u32, true);
+    }
+    assert_eq!(bench.poll(BEN, 1, 1), Ok(vec![]), "forgotten");
+    assert_eq!(bench.poll(BEN, 1, last), Ok(vec![(1, last as u32)]), "remembered");
+    let waiter = bench.poll(BEN, 1, last + 1).unwrap_err();
+    bench.publish(ANA, last as u32 + 1, true);
+    assert_eq!(bench.answered.last(), Some(&(waiter, vec![(1, last as u32 + 1)])));
 }
 
 #[test]

@@ -123,19 +123,6 @@ fn new_connections_take_all_numbers_along() {
 }
 
 #[test]
-fn a_forgotten_reader_begins_anew_after_a_pause() {
-    let now = Instant::now();
-    let mut polls = Polls::new(7, 1);
-    due(&mut polls, now);
-    polls.restart(8, now);
-    assert!(due(&mut polls, now).is_empty());
-    let wake = polls.wake_at(now).unwrap();
-    let anew = due(&mut polls, wake);
-    assert_eq!(numbers(&anew), [1, 2]);
-    assert_eq!(anew[0].reader, 8);
-}
-
-#[test]
 fn a_relay_that_will_not_hold_is_not_asked_as_fast_as_it_answers() {
     let now = Instant::now();
     let mut polls = Polls::new(7, 1);
