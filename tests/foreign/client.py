@@ -104,9 +104,11 @@ class Lane:
     """Receives one kind of media of a call, with K polls parked."""
 
     def __init__(self, session, call, kind, parked=3):
-        self.session, self.reader, self.number = session, random.getrandbits(32), 0
+        self.session, self.reader, self.number = session, random.getrandbits(32), 1
         self.path = f"/v1/calls/{call}/{kind}"
         self.lock, self.arrived, self.answers = threading.Lock(), queue.Queue(), {}
+        # A reader of sound begins at what comes after its first poll: once that is answered nothing can be missed.
+        assert self.ask(1, wait_ms=0) == (200, b"")
         for _ in range(parked):
             threading.Thread(target=self.poll, daemon=True).start()
 
@@ -122,8 +124,8 @@ class Lane:
             for one in chunks(body):
                 self.arrived.put(one)
 
-    def ask(self, number):
-        return self.session.ask("GET", f"{self.path}?reader={self.reader}&poll={number}&wait_ms=20000")
+    def ask(self, number, wait_ms=20000):
+        return self.session.ask("GET", f"{self.path}?reader={self.reader}&poll={number}&wait_ms={wait_ms}")
 
 
 def examples():
@@ -167,8 +169,10 @@ history = rung.do("GET", f"/v1/chat?with={urllib.parse.quote(cy)}&limit=10")
 assert history == {"messages": [message], "more": False}, history
 ringer.refused("bad_request", 400, "POST", "/v1/chat", {"to": di, "text": "", "client_id": "x"})
 
-# Ringing, and taking it.
-answer = ringer.do("POST", "/v1/invitations", {"to": di})
+# Ringing, and taking it. One client id makes one ring.
+ring = {"to": di, "client_id": uuid.uuid4().hex}
+answer = ringer.do("POST", "/v1/invitations", ring)
+assert ringer.do("POST", "/v1/invitations", ring)["invitation"]["id"] == answer["invitation"]["id"]
 invitation, call = answer["invitation"], answer["joined"]["call"]["id"]
 assert answer["joined"]["me"] == 1 and invitation["state"] == "ringing" and invitation["expires_in_ms"] > 30000
 assert ringer.do("POST", "/v1/invitations", {"to": di, "call": call})["invitation"]["id"] == invitation["id"]
@@ -178,6 +182,9 @@ joined = rung.do("POST", f"/v1/invitations/{invitation['id']}/accept")
 assert joined["me"] == 2 and [peer["name"] for peer in joined["call"]["peers"]] == [cy, di]
 assert rung.do("POST", f"/v1/invitations/{invitation['id']}/accept") == joined
 assert ringer.hear("invitation", lambda event: event["invitation"]["state"] != "ringing")["invitation"]["state"] == "accepted"
+again = ringer.do("POST", "/v1/invitations", ring)
+assert again["invitation"]["state"] == "accepted" and again["joined"]["call"]["id"] == call, again
+ringer.refused("busy", 409, "POST", "/v1/invitations", {"to": di, "client_id": uuid.uuid4().hex})
 rung.refused("invitation_over", 409, "POST", f"/v1/invitations/{invitation['id']}/decline")
 rung.refused("not_found", 404, "POST", "/v1/invitations/nothing/accept")
 
@@ -235,8 +242,10 @@ assert (ended["call"], ended["reason"]) == (call, "hung_up"), ended
 ringer.refused("not_found", 404, "GET", f"/v1/calls/{call}")
 
 # A ring that is declined, and one that both make at once.
-invitation = ringer.do("POST", "/v1/invitations", {"to": di})["invitation"]
+ring = {"to": di, "client_id": uuid.uuid4().hex}
+invitation = ringer.do("POST", "/v1/invitations", ring)["invitation"]
 rung.do("POST", f"/v1/invitations/{invitation['id']}/decline")
+ringer.refused("invitation_over", 409, "POST", "/v1/invitations", ring)
 assert ringer.hear("call_ended")["reason"] == "declined"
 first = ringer.do("POST", "/v1/invitations", {"to": di})
 second = rung.do("POST", "/v1/invitations", {"to": cy})
