@@ -6,6 +6,8 @@ SHELL := bash
 # rustup installs here; a shell opened before that does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 target := $(or $(CARGO_TARGET_DIR),target)
+# Always the whole workspace: a part of it would get other features, and the dependencies were built once more.
+build := cargo build --release --locked --workspace --bins
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name what; do \
@@ -13,7 +15,7 @@ help: ## say what can be made
 
 run: ## build, and open a call between Ana and Ben on this machine
 	@.ci/setup run
-	cargo build --release --locked -p app -p relay
+	$(build)
 	$(target)/release/tvphone demo
 
 test: ## run all the tests, but those on real devices
@@ -21,8 +23,10 @@ test: ## run all the tests, but those on real devices
 	@.ci/test
 
 bench: ## measure, and print one table: bar, measured, peer, verdict
-	@.ci/setup run
-	cargo bench --locked -p benches
+	@.ci/setup test
+	$(build)
+	cargo bench --locked --workspace --bench codec --bench call --bench window
+	$(target)/release/table
 
 test-devices: ## hold a call on a machine with a real camera and sound card, emulated
 	@.ci/setup devices
@@ -30,7 +34,8 @@ test-devices: ## hold a call on a machine with a real camera and sound card, emu
 
 assets: ## draw the clips, sounds and icons in assets/ anew
 	@.ci/setup assets
-	cargo run --release --locked -p tests --bin make-assets
+	$(build)
+	$(target)/release/make-assets
 
 setup: ## install what building and running need
 	@.ci/setup run

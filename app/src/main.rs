@@ -4,12 +4,15 @@ use std::process::ExitCode;
 
 use app::{cli, demo, robot, ui};
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 fn main() -> ExitCode {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,app=info,media=info,relay_client=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines).with(levels()).init();
     match run(cli::Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
@@ -29,6 +32,13 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// What is logged: RUST_LOG in the form `level,module=level`, or our own news and everybody's warnings.
+fn levels() -> Targets {
+    let wanted = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
+    let ours = ["app", "media", "relay_client"].map(|part| (part, LevelFilter::INFO));
+    wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN).with_targets(ours))
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -13,9 +13,7 @@ pub use packed::{nv12, yuyv};
 pub use rgba::rgba;
 pub use scale::Scaler;
 
-/// Writes the mean of two rows, rounded up, as 4:2:2 chroma becomes 4:2:0.
-fn average_rows(out: &mut [u8], upper: &[u8], lower: &[u8]) {
-    for ((out, &upper), &lower) in out.iter_mut().zip(upper).zip(lower) {
-        *out = ((u16::from(upper) + u16::from(lower) + 1) >> 1) as u8;
-    }
+/// The mean of two values, rounded up, as 4:2:2 chroma becomes 4:2:0.
+fn average(upper: u8, lower: u8) -> u8 {
+    ((u16::from(upper) + u16::from(lower) + 1) >> 1) as u8
 }

@@ -73,8 +73,8 @@ pub enum Error {
         subsampling: turbojpeg::Subsamp,
     },
     /// A pixel format conversion failed.
-    #[error("the pixels can't be converted")]
-    Convert(#[source] yuv::YuvError),
+    #[error("the pixels can't be converted: {0}")]
+    Convert(dcv_color_primitives::ErrorKind),
     /// Scaling failed.
     #[error("the picture can't be scaled")]
     Scale(#[source] fast_image_resize::ResizeError),

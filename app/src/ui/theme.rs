@@ -5,6 +5,7 @@ pub mod container;
 pub mod input;
 pub mod palette;
 pub mod spacing;
+pub mod system;
 pub mod text;
 
 use iced::Theme;
@@ -23,10 +24,10 @@ pub enum Appearance {
 }
 
 impl Appearance {
-    /// `None` lets iced follow the system.
-    pub fn theme(self) -> Option<Theme> {
+    /// `None` lets iced follow the system where it can; where it can't, `system_is_dark` says what is known.
+    pub fn theme(self, system_is_dark: bool) -> Option<Theme> {
         match self {
-            Self::System => None,
+            Self::System => system_is_dark.then_some(Theme::Dark),
             Self::Light => Some(Theme::Light),
             Self::Dark => Some(Theme::Dark),
         }

@@ -2,7 +2,7 @@
 
 use turbojpeg::{Colorspace, Decompressor, Subsamp, YuvImage, yuv_pixels_len};
 
-use super::average_rows;
+use super::average;
 use crate::{Color, Error, Frame, MediaTime, Size};
 
 /// Scans a picture may have. Cameras send one; a progressive JPEG from elsewhere has about ten, and each costs a pass over
@@ -107,7 +107,9 @@ fn subsample(planes: &[u8], size: Size, subsampling: Subsamp) -> Vec<u8> {
         Subsamp::Sub2x1 => {
             for (out, pair) in rows.zip(chroma.chunks_exact(2 * half)) {
                 let (upper, lower) = pair.split_at(half);
-                average_rows(out, upper, lower);
+                for ((out, &upper), &lower) in out.iter_mut().zip(upper).zip(lower) {
+                    *out = average(upper, lower);
+                }
             }
         }
         Subsamp::None => {

@@ -1,12 +1,7 @@
 //! Raw camera formats to I420.
 
-use yuv::{BufferStoreMut, YuvPackedImage, YuvPlanarImageMut, yuyv422_to_yuv422};
-
-use super::average_rows;
+use super::average;
 use crate::{Color, Error, Frame, MediaTime, Size};
-
-/// Chroma of two rows at the widest: two planes, half the columns each.
-const CHROMA_ROWS: usize = 2 * 2 * Size::MAX.chroma_width();
 
 /// YUYV (YUY2, 4:2:2 packed) to I420; each pair of chroma rows is averaged.
 ///
@@ -19,26 +14,16 @@ pub fn yuyv(buf: &[u8], size: Size, color: Color, time: MediaTime) -> Result<Fra
     let (width, half) = (size.width as usize, size.chroma_width());
     let mut frame = Frame::new(size, color, time);
     let (y, u, v) = frame.planes_mut();
-    // Two rows at a time through the crate's 4:2:2 path: its own 4:2:0 one drops every other chroma row, and not the same
-    // ones in the vector loop as in the remainder.
-    let mut chroma = [0; CHROMA_ROWS];
-    let (chroma_u, chroma_v) = chroma[..4 * half].split_at_mut(2 * half);
     let rows = picture.chunks_exact(4 * width).zip(y.chunks_exact_mut(2 * width));
     for ((pair, y), (u, v)) in rows.zip(u.chunks_exact_mut(half).zip(v.chunks_exact_mut(half))) {
-        let mut planar = YuvPlanarImageMut {
-            y_plane: BufferStoreMut::Borrowed(y),
-            y_stride: size.width,
-            u_plane: BufferStoreMut::Borrowed(chroma_u),
-            u_stride: size.width / 2,
-            v_plane: BufferStoreMut::Borrowed(chroma_v),
-            v_stride: size.width / 2,
-            width: size.width,
-            height: 2,
-        };
-        let packed = YuvPackedImage { yuy: pair, yuy_stride: 2 * size.width, width: size.width, height: 2 };
-        yuyv422_to_yuv422(&mut planar, &packed).map_err(Error::Convert)?;
-        average_rows(u, &chroma_u[..half], &chroma_u[half..]);
-        average_rows(v, &chroma_v[..half], &chroma_v[half..]);
+        for (luma, pixel) in y.iter_mut().zip(pair.chunks_exact(2)) {
+            *luma = pixel[0];
+        }
+        let (upper, lower) = pair.split_at(2 * width);
+        let cells = upper.chunks_exact(4).zip(lower.chunks_exact(4));
+        for ((u, v), (upper, lower)) in u.iter_mut().zip(v).zip(cells) {
+            (*u, *v) = (average(upper[1], lower[1]), average(upper[3], lower[3]));
+        }
     }
     Ok(frame)
 }

@@ -1,6 +1,6 @@
 //! I420 to RGBA, for screens without a shader.
 
-use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv420_to_rgba};
+use dcv_color_primitives::{ColorSpace, ImageFormat, PixelFormat, convert_image};
 
 use crate::{Error, Frame, Matrix, Range};
 
@@ -13,25 +13,16 @@ use crate::{Error, Frame, Matrix, Range};
 pub fn rgba(frame: &Frame, out: &mut Vec<u8>) -> Result<(), Error> {
     let size = frame.size();
     out.resize(4 * size.pixels(), 0);
-    let planar = YuvPlanarImage {
-        y_plane: frame.y(),
-        y_stride: size.width,
-        u_plane: frame.u(),
-        u_stride: size.width / 2,
-        v_plane: frame.v(),
-        v_stride: size.width / 2,
-        width: size.width,
-        height: size.height,
+    let color_space = match (frame.color().matrix, frame.color().range) {
+        (Matrix::Bt601, Range::Limited) => ColorSpace::Bt601,
+        (Matrix::Bt601, Range::Full) => ColorSpace::Bt601FR,
+        (Matrix::Bt709, Range::Limited) => ColorSpace::Bt709,
+        (Matrix::Bt709, Range::Full) => ColorSpace::Bt709FR,
     };
-    let range = match frame.color().range {
-        Range::Limited => YuvRange::Limited,
-        Range::Full => YuvRange::Full,
-    };
-    let matrix = match frame.color().matrix {
-        Matrix::Bt601 => YuvStandardMatrix::Bt601,
-        Matrix::Bt709 => YuvStandardMatrix::Bt709,
-    };
-    yuv420_to_rgba(&planar, out, 4 * size.width, range, matrix).map_err(Error::Convert)
+    let planar = ImageFormat { pixel_format: PixelFormat::I420, color_space, num_planes: 3 };
+    let packed = ImageFormat { pixel_format: PixelFormat::Rgba, color_space: ColorSpace::Rgb, num_planes: 1 };
+    let planes = [frame.y(), frame.u(), frame.v()];
+    convert_image(size.width, size.height, &planar, None, &planes, &packed, None, &mut [out]).map_err(Error::Convert)
 }
 
 #[cfg(test)]

@@ -20,15 +20,17 @@ pub const SIDEBAR: f32 = 288.0;
 pub const CHAT: f32 = 288.0;
 pub const FORM: f32 = 380.0;
 pub const DIALOG: f32 = 360.0;
-/// No bubble is wider, however wide the window.
-pub const BUBBLE: f32 = 440.0;
+/// No bubble is wider, however wide the window: in the narrowest, a time still stands beside it. The second is for the chat
+/// beside a call.
+pub const BUBBLE: f32 = 400.0;
+pub const BUBBLE_ASIDE: f32 = 176.0;
 
 /// The ticker's height.
 pub const TAPE: f32 = 38.0;
 /// A round button of the call's controls, and of what shows something beside them.
 pub const CONTROL: f32 = 52.0;
-pub const TOGGLE: f32 = 44.0;
-/// A tile of the filmstrip and the own preview.
+pub const TOGGLE: f32 = 40.0;
+/// A tile of the filmstrip and the own preview, which is a tile among several.
 pub const TILE: (f32, f32) = (144.0, 108.0);
 pub const PREVIEW: (f32, f32) = (184.0, 138.0);
 
