@@ -5,7 +5,10 @@ use std::fmt;
 use crate::{Color, Error, MediaTime, Size};
 
 /// Luma, then the two chroma planes: Y, U, V.
-type Planes<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+pub(crate) type Planes<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
+/// Bytes from row to row of the three planes.
+pub(crate) type Strides = (usize, usize, usize);
 
 /// One raw picture in I420: a Y plane at full size, then U and V at half width and half height, one after the other
 /// without gaps in one buffer.
@@ -33,19 +36,27 @@ impl Frame {
     ///
     /// # Errors
     /// [`Error::Stride`] when rows overlap, [`Error::Length`] when a plane is too short.
-    pub fn from_planes(
+    pub fn from_planes(size: Size, color: Color, time: MediaTime, planes: Planes<'_>, strides: Strides) -> Result<Self, Error> {
+        check_planes(size, planes, strides)?;
+        Ok(Self::copied(size, color, time, planes, strides, Vec::new()))
+    }
+
+    /// A picture copied out of planes that [`check_planes`] has found large enough, into a buffer that may have been used before.
+    pub(crate) fn copied(
         size: Size,
         color: Color,
         time: MediaTime,
         planes: Planes<'_>,
-        strides: (usize, usize, usize),
-    ) -> Result<Self, Error> {
+        strides: Strides,
+        mut data: Vec<u8>,
+    ) -> Self {
         let (width, height) = (size.width as usize, size.height as usize);
-        let mut data = Vec::with_capacity(size.i420_len());
-        copy_plane(&mut data, planes.0, strides.0, width, height)?;
-        copy_plane(&mut data, planes.1, strides.1, width / 2, height / 2)?;
-        copy_plane(&mut data, planes.2, strides.2, width / 2, height / 2)?;
-        Ok(Self { size, color, time, data })
+        data.clear();
+        data.reserve(size.i420_len());
+        copy_plane(&mut data, planes.0, strides.0, width, height);
+        copy_plane(&mut data, planes.1, strides.1, width / 2, height / 2);
+        copy_plane(&mut data, planes.2, strides.2, width / 2, height / 2);
+        Self { size, color, time, data }
     }
 
     /// A picture around a buffer that is I420 already.
@@ -119,6 +130,11 @@ impl Frame {
         &self.data
     }
 
+    /// Takes the buffer out. What's left is no picture and must be replaced at once.
+    pub(crate) fn take_data(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.data)
+    }
+
     /// The whole buffer, to use again.
     #[must_use]
     pub fn into_data(self) -> Vec<u8> {
@@ -137,23 +153,34 @@ impl fmt::Debug for Frame {
     }
 }
 
-/// Appends the `width` first bytes of each of `height` rows.
-fn copy_plane(out: &mut Vec<u8>, plane: &[u8], stride: usize, width: usize, height: usize) -> Result<(), Error> {
+/// Whether three planes hold a picture of this size. The last row of a plane may end without its padding.
+///
+/// # Errors
+/// [`Error::Stride`] when rows overlap, [`Error::Length`] when a plane is too short.
+pub(crate) fn check_planes(size: Size, planes: Planes<'_>, strides: Strides) -> Result<(), Error> {
+    let (width, height) = (size.width as usize, size.height as usize);
+    check_plane(planes.0, strides.0, width, height)?;
+    check_plane(planes.1, strides.1, width / 2, height / 2)?;
+    check_plane(planes.2, strides.2, width / 2, height / 2)
+}
+
+fn check_plane(plane: &[u8], stride: usize, width: usize, height: usize) -> Result<(), Error> {
     if stride < width {
         return Err(Error::Stride { expected: width, actual: stride });
     }
     let expected = stride.saturating_mul(height - 1).saturating_add(width);
-    if plane.len() < expected {
-        return Err(Error::Length { expected, actual: plane.len() });
-    }
+    if plane.len() < expected { Err(Error::Length { expected, actual: plane.len() }) } else { Ok(()) }
+}
+
+/// Appends the `width` first bytes of each of `height` rows of a plane that was checked.
+fn copy_plane(out: &mut Vec<u8>, plane: &[u8], stride: usize, width: usize, height: usize) {
     if stride == width {
-        out.extend_from_slice(&plane[..expected]);
+        out.extend_from_slice(&plane[..width * height]);
     } else {
         for row in plane.chunks(stride).take(height) {
             out.extend_from_slice(&row[..width]);
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]

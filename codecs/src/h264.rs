@@ -10,7 +10,7 @@ mod nal;
 mod option;
 mod sps;
 
-pub use decoder::Decoder;
+pub use decoder::{Decoder, Picture};
 pub use encoder::{Encoder, EncoderConfig};
 
 use crate::MediaTime;

@@ -35,6 +35,8 @@ fn pictures_come_back_alike() {
             let color = Color { range: Range::Full, matrix: Matrix::Bt709 };
             let decoded = decoder.decode(&packet.data, color, packet.time).unwrap().unwrap();
             assert_eq!((decoded.size(), decoded.time(), decoded.color()), (size, frame.time(), color));
+            let decoded = decoded.to_frame();
+            assert_eq!((decoded.size(), decoded.time(), decoded.color()), (size, frame.time(), color));
             let (y, u, v) = (psnr(decoded.y(), frame.y()), psnr(decoded.u(), frame.u()), psnr(decoded.v(), frame.v()));
             assert!(y > likeness && u > likeness && v > likeness, "{size} frame {number}: {y} {u} {v}");
             shown += 1;
@@ -217,7 +219,7 @@ fn parameter_sets_alone_are_no_picture() {
     let keyframe = &packets()[0].data;
     let picture = keyframe.windows(4).position(|window| window == [0, 0, 1, 0x65]).unwrap();
     let mut decoder = Decoder::new().unwrap();
-    assert_eq!(decoder.decode(&keyframe[..picture - 1], Color::default(), MediaTime::ZERO).unwrap(), None);
+    assert!(decoder.decode(&keyframe[..picture - 1], Color::default(), MediaTime::ZERO).unwrap().is_none());
     let rest = decoder.decode(&keyframe[picture - 1..], Color::default(), MediaTime::ZERO).unwrap();
     assert_eq!(rest.unwrap().size(), small());
 }
@@ -264,6 +266,26 @@ fn the_size_may_change_at_a_keyframe() {
     }
 }
 
+#[test]
+fn a_lent_picture_is_copied_into_any_frame() {
+    let mut decoder = Decoder::new().unwrap();
+    // One of another size and one that holds something else: nothing of either is left.
+    let mut used = [Frame::new(Size::VGA, Color::JPEG, MediaTime(9)), photo(small(), 7)];
+    for packet in &packets() {
+        let picture = decoder.decode(&packet.data, Color::default(), packet.time).unwrap().unwrap();
+        let kept = picture.to_frame();
+        let stride = picture.strides().0;
+        let rows = picture.y().chunks(stride).zip(kept.y().chunks(kept.strides().0));
+        assert!(rows.take(small().height as usize).all(|(lent, kept)| lent[..kept.len()] == *kept));
+        for frame in &mut used {
+            let buffer = frame.data().as_ptr();
+            picture.copy_into(frame);
+            assert_eq!(*frame, kept);
+            assert_eq!(frame.data().as_ptr(), buffer, "the buffer is used again");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
@@ -278,7 +300,7 @@ proptest! {
         let mut decoder = Decoder::new().unwrap();
         for packet in &packets {
             if let Ok(Some(frame)) = decoder.decode(&packet.data, Color::default(), packet.time) {
-                prop_assert_eq!(frame.data().len(), frame.size().i420_len());
+                prop_assert_eq!(frame.to_frame().data().len(), frame.size().i420_len());
             }
         }
         prop_assert!(decoder.decode(&packets_once()[0].data, Color::default(), MediaTime::ZERO).unwrap().is_some());

@@ -161,6 +161,41 @@ fn a_missing_packet_is_concealed_and_recovered() {
     assert!(distance(&recovered) < 0.5, "{}", distance(&recovered));
 }
 
+/// A tone that falls from 4 kHz to 100 Hz, an octave a second or so.
+fn falling_sweep(seconds: f64) -> Vec<f32> {
+    let (from, to) = (4_000.0_f64, 100.0_f64);
+    let rate = (to / from).ln() / seconds;
+    let phase = |time: f64| TAU * from * ((rate * time).exp() - 1.0) / rate;
+    let sample = |at: usize| (0.3 * phase(at as f64 / f64::from(SAMPLE_RATE)).sin()) as f32;
+    (0..(seconds * f64::from(SAMPLE_RATE)) as usize).map(sample).collect()
+}
+
+/// Pure tones are the worst case of SILK's prediction: a frame is coded by what the one before it left in the decoder. Without
+/// prediction they'd stay at 0.2, but the library then leaves out what a packet says about the one before it (FEC), and speech,
+/// which prediction doesn't make louder, is what a call is for.
+#[test]
+fn a_frame_made_up_does_not_make_the_next_ones_clip() {
+    let loudest = loudest_quarter(Config::default());
+    assert!((0.15..0.5).contains(&loudest), "a tone of 0.21 came out at {loudest}");
+}
+
+/// The level of the loudest quarter second of a falling sweep of which each fifth frame is made up.
+fn loudest_quarter(config: Config) -> f64 {
+    let (mut encoder, mut decoder) = (Encoder::new(config).unwrap(), Decoder::new().unwrap());
+    let mut heard = Vec::new();
+    for (number, frame) in falling_sweep(5.0).as_chunks().0.iter().enumerate() {
+        let (packet, mut out) = (encoder.encode(frame).unwrap(), [0.0; FRAME]);
+        if number % 5 == 4 {
+            decoder.conceal(&mut out);
+        } else {
+            decoder.decode(&packet.data, &mut out).unwrap();
+        }
+        heard.extend(out);
+    }
+    let quarter = SAMPLE_RATE as usize / 4;
+    heard.chunks_exact(quarter).map(|part| (energy(part) / quarter as f64).sqrt()).fold(0.0, f64::max)
+}
+
 #[test]
 fn a_long_gap_fades_to_silence() {
     let mut decoder = Decoder::new().unwrap();
