@@ -181,7 +181,7 @@ mod tests {
             let Some(packet) = encoder.encode(&picture).unwrap() else { continue };
             coded += 1;
             let decoded = decoder.decode(&packet.data, Color::default(), packet.time).unwrap().unwrap();
-            read_back += usize::from(read(&decoded) == Some(stamp));
+            read_back += usize::from(read(&decoded.to_frame()) == Some(stamp));
         }
         (coded, read_back)
     }

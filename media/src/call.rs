@@ -10,11 +10,9 @@ mod peers;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering, mpsc::channel},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc::channel},
     time::Instant,
 };
-
-use codecs::MediaTime;
 
 use self::peers::Peers;
 use crate::{
@@ -52,6 +50,7 @@ pub struct Call {
     reporter: Reporter,
     video: video::Shared,
     audio: audio::Shared,
+    played: playout::Shared,
     camera: Mutex<Option<Camera>>,
     peers: Mutex<Peers>,
     stop: Stop,
@@ -80,12 +79,13 @@ impl Call {
 
         let (changes, players) = channel();
         let (spec, state, ended) = (config.speaker.clone(), device(&reporter, Report::Speaker), stop.clone());
-        let kept = recording.clone();
-        workers.spawn("play", move || playout::run(&spec, state, &players, &kept, &ended));
+        let (kept, played) = (recording.clone(), playout::Shared::default());
+        let shared = played.clone();
+        workers.spawn("play", move || playout::run(&spec, state, &players, &kept, &shared, &ended));
 
         let workers = Arc::new(Mutex::new(Some(workers)));
         let peers = Mutex::new(Peers::new(reporter.clone(), recording, changes, Arc::clone(&workers)));
-        let call = Self { start, config, reporter, video, audio, camera: Mutex::default(), peers, stop, workers };
+        let call = Self { start, config, reporter, video, audio, played, camera: Mutex::default(), peers, stop, workers };
         call.set_camera_on(true);
         call
     }
@@ -113,25 +113,24 @@ impl Call {
         self.audio.set_muted(muted);
     }
 
-    /// Switches the camera on or off: off, the device is given back, and its light goes out.
+    /// Switches the camera on or off: off, the device is given back, and its light goes out, as soon as the driver lets it. Switched on
+    /// again before that, the new pictures wait for it.
     pub fn set_camera_on(&self, on: bool) {
         let mut camera = lock(&self.camera);
+        let mut started = Ok(());
         if !on || self.stop.is_set() {
             *camera = None;
             self.video.slot.clear();
         } else if camera.is_none() {
             self.video.need_keyframe();
-            let since_start = MediaTime::from(self.start.elapsed());
-            self.video.camera_start.store(since_start.as_micros(), Ordering::Relaxed);
-            let (reporter, slot) = (self.reporter.clone(), self.video.slot.clone());
-            let state: State = Arc::new(move |state| {
-                if state.is_err() {
-                    // A picture that stands still would look like a live one.
-                    slot.clear();
-                }
-                reporter.tell(Report::Camera(state));
-            });
-            *camera = Some(Camera::start(&self.config.camera, self.config.video, self.video.slot.clone(), state));
+            let (config, slot) = (&self.config, self.video.slot.clone());
+            let state = device(&self.reporter, Report::Camera);
+            let (new, spawned) = Camera::start_since(self.start, &config.camera, config.video, slot, state);
+            (*camera, started) = (Some(new), spawned);
+        }
+        drop(camera);
+        if started.is_err() {
+            self.reporter.tell(Report::Camera(started));
         }
     }
 
@@ -147,6 +146,11 @@ impl Call {
         self.peers().picture(peer)
     }
 
+    /// A peer says whether pictures are to come. While none are, what stands still is no freeze. Without word from a peer they are.
+    pub fn expect_pictures(&self, peer: u16, pictures: bool) {
+        self.peers().expect(peer, pictures);
+    }
+
     /// A peer has left and won't come back under this number.
     pub fn remove_peer(&self, peer: u16) {
         self.peers().remove(peer);
@@ -156,10 +160,12 @@ impl Call {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let sent = Sent { video: self.video.stats(), audio: self.audio.stats() };
-        Stats { sent, received: self.peers().stats() }
+        Stats { sent, received: self.peers().stats(Instant::now()), played: self.played.stats() }
     }
 
-    /// Ends the call: devices are given back and recordings are whole when it returns. What has been measured can still be read.
+    /// Ends the call: nothing is sent or played any more and recordings are whole when it returns. Devices are given back as soon as
+    /// their drivers let them, most often by then; a call that's started before that waits for them. What has been measured can
+    /// still be read.
     pub fn stop(&self) {
         self.stop.set();
         self.set_camera_on(false);

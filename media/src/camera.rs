@@ -24,8 +24,8 @@ use crate::{
 
 pub(crate) use clip::reason;
 
-/// A running source of pictures. Dropping it ends it at once: nothing is put into the slot after that, even if the device is
-/// stuck and its thread takes longer to go.
+/// A running source of pictures. Dropping it ends it at once: nothing is put into the slot or taken out of it after that, even if the
+/// device is stuck and its thread takes longer to go.
 #[derive(Debug)]
 pub struct Camera {
     stop: Stop,
@@ -37,22 +37,49 @@ impl Camera {
     ///
     /// A device and a file give pictures of the wanted size (cut or with black bars where the shape differs), the test picture
     /// those of its own size and rate. `state` hears, on the source's thread, when pictures begin to come and what keeps them
-    /// away; trouble doesn't end the source, which tries again every few seconds.
+    /// away; trouble empties the slot and doesn't end the source, which tries again every few seconds.
     #[must_use]
     pub fn start(spec: &CameraSpec, want: VideoConfig, slot: Slot, state: State) -> Self {
+        let now = Instant::now();
+        let (camera, spawned) = Self::launch((now, now), spec, want, slot, state.clone());
+        if let Err(trouble) = spawned {
+            state(Err(trouble));
+        }
+        camera
+    }
+
+    /// The same with times that count from `started`, so that those of several sources make one clock. Nothing is told before this
+    /// returns: trouble that comes at once comes back.
+    pub(crate) fn start_since(
+        started: Instant,
+        spec: &CameraSpec,
+        want: VideoConfig,
+        slot: Slot,
+        state: State,
+    ) -> (Self, Result<(), Trouble>) {
+        Self::launch((started, Instant::now()), spec, want, slot, state)
+    }
+
+    /// Times count from `started`; pictures begin at `begun`.
+    fn launch(
+        (started, begun): (Instant, Instant),
+        spec: &CameraSpec,
+        want: VideoConfig,
+        slot: Slot,
+        state: State,
+    ) -> (Self, Result<(), Trouble>) {
         let stop = Stop::default();
-        let watch = Watch::new(Part::Camera, state.clone());
-        let outlet = Outlet { slot, stop: stop.clone(), started: Instant::now(), watch };
+        let watch = Watch::new(Part::Camera, state);
+        let outlet = Outlet { slot, stop: stop.clone(), started, begun, watch };
         let work: Box<dyn FnOnce() + Send> = match spec.clone() {
-            CameraSpec::None => return Self { stop },
+            CameraSpec::None => return (Self { stop }, Ok(())),
             CameraSpec::Pattern { size, frames_per_second } => Box::new(move || run_pattern(size, frames_per_second, outlet)),
             CameraSpec::File(path) => Box::new(move || clip::run(&path, want, outlet)),
             CameraSpec::Device(id) => Box::new(move || device::run(id.as_deref(), want, outlet)),
         };
-        if let Err(error) = thread::Builder::new().name("camera".into()).spawn(work) {
-            state(Err(Trouble::Failed { part: Part::Camera, detail: error.to_string() }));
-        }
-        Self { stop }
+        let spawned = thread::Builder::new().name("camera".into()).spawn(work);
+        let failed = |error: std::io::Error| Trouble::Failed { part: Part::Camera, detail: error.to_string() };
+        (Self { stop }, spawned.map(drop).map_err(failed))
     }
 }
 
@@ -66,25 +93,45 @@ impl Drop for Camera {
 struct Outlet {
     slot: Slot,
     stop: Stop,
+    /// What times count from.
     started: Instant,
+    /// When the source began, which may be much later.
+    begun: Instant,
     watch: Watch,
 }
 
 impl Outlet {
     /// Hands a picture over, unless the camera was dropped.
     fn put(&mut self, frame: Frame) {
-        self.stop.unless_set(|| self.slot.put(frame));
-        self.watch.well();
+        if self.stop.unless_set(|| self.slot.put(frame)) {
+            self.watch.well();
+        }
+    }
+
+    /// Tells of trouble, unless the camera was dropped: a slot that's emptied or news that's told then would be the next camera's. The
+    /// flag isn't held while it's told, so that whoever hears of it may drop the camera.
+    fn trouble(&mut self, trouble: Trouble) {
+        let slot = &self.slot;
+        // A picture that stands still would look like a live one.
+        let clear = || {
+            if slot.latest().is_some() {
+                slot.clear();
+            }
+        };
+        if self.stop.unless_set(clear) {
+            self.watch.trouble(trouble);
+        }
     }
 }
 
 fn run_pattern(size: Size, frames_per_second: f32, mut outlet: Outlet) {
     let pattern = pattern::Pattern::new(size);
-    let mut pace = Pace::new(outlet.started, f64::from(frames_per_second));
+    let mut pace = Pace::new(outlet.begun, f64::from(frames_per_second));
+    let begun = outlet.begun.saturating_duration_since(outlet.started);
     loop {
         let offset = pace.offset();
         // Drawn beforehand, so that only the barcode is left to do between the deadline and the handover.
-        let mut frame = pattern.draw(offset, MediaTime::from(offset));
+        let mut frame = pattern.draw(offset, MediaTime::from(begun + offset));
         if outlet.stop.wait_until(pace.due()) {
             return;
         }
@@ -137,6 +184,59 @@ mod tests {
         let end = slot.generation();
         assert!(slot.wait(end, Duration::from_millis(100)).is_none(), "nothing comes after the end");
         assert_eq!(news.recv().unwrap(), Ok(()));
+    }
+
+    #[test]
+    fn a_camera_started_late_counts_from_the_given_moment() {
+        let started = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.y4m");
+        let frame = Frame::new(Size::VGA, codecs::Color::default(), MediaTime::ZERO);
+        crate::y4m::Writer::create(&path, &frame, 30).unwrap().write(&frame).unwrap();
+        for spec in ["pattern:320x240@50".parse().unwrap(), CameraSpec::File(path)] {
+            let (slot, (state, _news)) = (Slot::new(), told());
+            let before = MediaTime::from(started.elapsed());
+            let (camera, spawned) = Camera::start_since(started, &spec, VideoConfig::default(), slot.clone(), state);
+            assert_eq!(spawned, Ok(()));
+            let time = slot.wait(0, Duration::from_secs(10)).unwrap().frame.unwrap().time();
+            assert!((before..MediaTime::from(started.elapsed())).contains(&time), "{spec:?}: {time} is not after {before}");
+            drop(camera);
+        }
+    }
+
+    #[test]
+    fn trouble_empties_the_slot_of_a_camera_that_is_still_wanted_and_of_no_other() {
+        let (slot, (state, news)) = (Slot::new(), told());
+        let frame = || Frame::new(Size::MIN, codecs::Color::default(), MediaTime::ZERO);
+        let outlet = |stop: &Stop| {
+            let watch = Watch::new(Part::Camera, state.clone());
+            let now = Instant::now();
+            Outlet { slot: slot.clone(), stop: stop.clone(), started: now, begun: now, watch }
+        };
+        let (old, new) = (Stop::default(), Stop::default());
+        let (mut late, mut live) = (outlet(&old), outlet(&new));
+        old.set();
+        live.put(frame());
+        late.trouble(Trouble::Unplugged(Part::Camera));
+        late.put(frame());
+        assert_eq!((slot.seen().frames, slot.latest().is_some()), (1, true));
+        live.trouble(Trouble::Stalled(Part::Camera));
+        assert!(slot.latest().is_none());
+        assert_eq!(news.try_iter().collect::<Vec<_>>(), [Ok(()), Err(Trouble::Stalled(Part::Camera))]);
+    }
+
+    #[test]
+    fn who_hears_of_trouble_may_drop_the_camera() {
+        let stop = Stop::default();
+        let state: State = {
+            let stop = stop.clone();
+            Arc::new(move |_| stop.set())
+        };
+        let now = Instant::now();
+        let watch = Watch::new(Part::Camera, state);
+        let mut outlet = Outlet { slot: Slot::new(), stop: stop.clone(), started: now, begun: now, watch };
+        outlet.trouble(Trouble::Missing(Part::Camera));
+        assert!(stop.is_set());
     }
 
     #[test]

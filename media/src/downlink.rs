@@ -3,4 +3,5 @@
 pub(crate) mod asking;
 pub(crate) mod audio;
 pub(crate) mod freezes;
+mod pool;
 pub(crate) mod video;

@@ -15,6 +15,7 @@ pub mod devices;
 mod downlink;
 pub mod error;
 pub mod gate;
+mod held;
 mod jitter;
 mod keyframes;
 pub mod microphone;

@@ -37,6 +37,8 @@ pub struct Samples {
     started: Instant,
     reading: Option<Reading>,
     skipped: u64,
+    /// How long the sound was that lines before this one lost.
+    lost: Duration,
 }
 
 impl Microphone {
@@ -48,7 +50,8 @@ impl Microphone {
     #[must_use]
     pub fn start(spec: &MicrophoneSpec, state: State) -> (Self, Samples) {
         let (stop, exchange, wake, started) = (Stop::default(), Exchange::default(), Wake::default(), Instant::now());
-        let samples = Samples { exchange: exchange.clone(), wake: wake.clone(), started, reading: None, skipped: 0 };
+        let samples =
+            Samples { exchange: exchange.clone(), wake: wake.clone(), started, reading: None, skipped: 0, lost: Duration::ZERO };
         let outlet = Outlet { exchange, wake, started, stop: stop.clone(), watch: Watch::new(Part::Microphone, state.clone()) };
         let work: Box<dyn FnOnce() + Send> = match spec.clone() {
             MicrophoneSpec::None => return (Self { stop }, samples),
@@ -76,7 +79,10 @@ impl Samples {
         let deadline = Instant::now() + timeout;
         loop {
             if let Some(line) = self.exchange.take() {
-                self.skipped += self.reading.take().map_or(0, |reading| reading.skipped());
+                if let Some(old) = self.reading.take() {
+                    self.skipped += old.skipped();
+                    self.lost += old.lost();
+                }
                 self.reading = Reading::new(line);
             }
             let now = MediaTime::from(self.started.elapsed());
@@ -91,10 +97,17 @@ impl Samples {
         }
     }
 
-    /// Samples (at the device's rate) that were captured and never read: they waited too long or found no room.
+    /// Samples (at the device's rate) that were never read: they waited too long, found no room, or were not taken from the device in
+    /// time.
     #[must_use]
     pub fn skipped(&self) -> u64 {
         self.skipped + self.reading.as_ref().map_or(0, Reading::skipped)
+    }
+
+    /// How long the sound of those samples was.
+    #[must_use]
+    pub fn lost(&self) -> Duration {
+        self.lost + self.reading.as_ref().map_or(Duration::ZERO, Reading::lost)
     }
 }
 
@@ -113,19 +126,23 @@ struct Outlet {
     watch: Watch,
 }
 
-/// How often a thread that opens a device sees whether it's still wanted.
-const BEAT: Duration = Duration::from_millis(100);
+/// How often a thread that opens a device sees whether it's still wanted, and whether it's open: sound waits as long to be read.
+const BEAT: Duration = Duration::from_millis(20);
 
 fn device(id: Option<String>, outlet: Outlet) {
     let Outlet { exchange, wake, started, stop, watch: news } = outlet;
-    let open = move || {
-        stream::open_microphone(id.as_deref(), started, &wake, |rate, first| {
+    let open = move |period| {
+        stream::open_microphone(id.as_deref(), period, started, &wake, |rate, first| {
             let (source, drain) = ring(rate);
-            exchange.offer(Line { drain, rate, first });
-            source
+            (source, Line { drain, rate, first })
         })
     };
-    watch::run(Part::Microphone, &(Arc::new(open) as watch::Open), &stop, news, BEAT, |_| {});
+    let open: watch::Open<Line> = Arc::new(open);
+    watch::run(Part::Microphone, &open, &stop, news, BEAT, |now| {
+        if let watch::Now::Open(line) = now {
+            exchange.offer(line);
+        }
+    });
 }
 
 #[cfg(test)]

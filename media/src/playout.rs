@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::mpsc::Receiver,
+    sync::{Arc, Mutex, PoisonError, mpsc::Receiver},
     time::{Duration, Instant},
 };
 
@@ -16,6 +16,7 @@ use crate::{
     mixer,
     recording::Recording,
     speaker::Speaker,
+    stats::Played,
     stop::Stop,
     watch::State,
 };
@@ -47,8 +48,29 @@ struct Player {
     detector: Option<(Detector, u32)>,
 }
 
+/// What the thread shares with the call that owns it.
+#[derive(Clone, Default)]
+pub(crate) struct Shared(Arc<Mutex<Played>>);
+
+impl Shared {
+    pub(crate) fn stats(&self) -> Played {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, played: Played) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = played;
+    }
+}
+
 /// Plays until stopped.
-pub(crate) fn run(spec: &SpeakerSpec, state: State, changes: &Receiver<Change>, recording: &Recording, stop: &Stop) {
+pub(crate) fn run(
+    spec: &SpeakerSpec,
+    state: State,
+    changes: &Receiver<Change>,
+    recording: &Recording,
+    shared: &Shared,
+    stop: &Stop,
+) {
     let (_speaker, mut playback) = Speaker::start(spec, state);
     let mut players = BTreeMap::new();
     let mut mix = [0.0; FRAME];
@@ -75,6 +97,7 @@ pub(crate) fn run(spec: &SpeakerSpec, state: State, changes: &Receiver<Change>, 
         mixer::limit(&mut mix);
         // What finds no room would be a second late: it's better dropped.
         playback.write(&mix);
+        shared.set(Played { missed: playback.missed(), underruns: playback.underruns() });
     }
 }
 
@@ -97,5 +120,92 @@ impl Player {
         if *left == 0 {
             self.detector = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{f32::consts::TAU, sync::mpsc::channel, thread};
+
+    use codecs::{
+        MediaTime,
+        opus::{Config, Encoder},
+    };
+
+    use super::*;
+    use crate::{Incoming, Kind, payload, report::Reporter};
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// A voice of one tone that's there at once, 100 ms of it.
+    fn voice(peer: u16, hertz: f32) -> Audio {
+        let (audio, mut encoder) = (Audio::new(Instant::now()), Encoder::new(Config::default()).unwrap());
+        for seq in 0..5_u32 {
+            let start = seq as usize * FRAME;
+            let samples = std::array::from_fn(|index| 0.3 * (TAU * hertz * (start + index) as f32 / 48_000.0).sin());
+            let packet = encoder.encode(&samples).unwrap();
+            let payload = payload::Audio::encode(packet.dtx, &packet.data).unwrap();
+            let time = MediaTime(u64::from(seq) * 20_000);
+            audio.receive(Instant::now(), Incoming { peer, kind: Kind::Audio, seq, time, keyframe: true, payload });
+        }
+        audio
+    }
+
+    /// Waits until something has come true; looks again every few milliseconds.
+    fn until(what: &str, wished: impl Fn() -> bool) {
+        let (deadline, pause) = (Instant::now() + PATIENCE, Stop::default());
+        while !wished() {
+            assert!(Instant::now() < deadline, "{what}");
+            pause.wait(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn voices_are_played_recorded_and_measured_until_they_leave() {
+        let folder = tempfile::tempdir().unwrap();
+        let (recording, write) = Recording::start(folder.path(), Reporter::new(Box::new(|_| {}))).unwrap();
+        let ((to_player, changes), shared, stop) = (channel(), Shared::default(), Stop::default());
+        let player = thread::spawn({
+            let (shared, stop) = (shared.clone(), stop.clone());
+            move || run(&SpeakerSpec::Silent, Arc::new(|_| {}), &changes, &recording, &shared, &stop)
+        });
+        let (ana, ben) = (voice(1, 300.0), voice(2, 500.0));
+        for (peer, audio) in [(1, &ana), (2, &ben)] {
+            to_player.send(Change::Join(peer, audio.clone())).unwrap();
+        }
+        until("both are played", || [&ana, &ben].iter().all(|audio| audio.stats().played >= Duration::from_millis(40)));
+        to_player.send(Change::Leave(1)).unwrap();
+        // Ben's pause is counted frame by frame, so it's the clock; once Ana's has stopped, nobody plays her any more.
+        let stalled = |audio: &Audio| audio.stats().stalled;
+        let before = stalled(&ben);
+        until("the thread goes on", || stalled(&ben) > before + Duration::from_millis(60));
+        let (left, before) = (stalled(&ana), stalled(&ben));
+        until("the thread goes on", || stalled(&ben) > before + Duration::from_millis(60));
+        assert_eq!(stalled(&ana), left, "who left isn't asked for sound");
+        stop.set();
+        player.join().unwrap();
+        write();
+        for peer in [1, 2] {
+            let mut wav = hound::WavReader::open(folder.path().join(format!("peer-{peer}.wav"))).unwrap();
+            let loudest = wav.samples::<i16>().map(|sample| sample.unwrap().unsigned_abs()).max().unwrap();
+            assert!(loudest > 4_000, "{peer}: {loudest}");
+        }
+        assert_eq!(shared.stats().underruns, 0);
+    }
+
+    #[test]
+    fn without_a_speaker_the_call_is_played_to_nobody() {
+        let ((to_player, changes), stop, ana) = (channel(), Stop::default(), voice(1, 300.0));
+        let (told, news) = channel();
+        let player = thread::spawn({
+            let (stop, spec) = (stop.clone(), SpeakerSpec::Device(Some("no such speaker".into())));
+            let state: State = Arc::new(move |state| drop(told.send(state)));
+            move || run(&spec, state, &changes, &Recording::default(), &Shared::default(), &stop)
+        });
+        assert!(news.recv_timeout(PATIENCE).unwrap().is_err());
+        to_player.send(Change::Join(1, ana.clone())).unwrap();
+        until("she is played all the same", || ana.stats().played >= Duration::from_millis(40));
+        stop.set();
+        player.join().unwrap();
     }
 }

@@ -1,12 +1,12 @@
 //! Sound at one rate to sound at another, in pieces of any length.
 
 use audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Async, Fft, FixedAsync, FixedSync, PolynomialDegree};
+use rubato::{Async, FixedAsync, SincInterpolationParameters, WindowFunction};
 
 /// Lowest and highest rate that's converted, in Hz: telephony at half rate, and what studio cards reach.
 pub(crate) const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
-/// Rates that share no larger divisor than this one-hundredth of them would need an enormous FFT; polynomials do for those.
-const LARGEST_RATIO: u32 = 960;
+/// Length of the filter in samples: passes all that Opus carries of 44.1 kHz, and delays it by 1.5 ms.
+const TAPS: usize = 128;
 
 /// Converts one channel from a rate to another. What comes out begins with what went in: the filter's delay is taken off.
 pub(crate) struct Resampler {
@@ -33,7 +33,7 @@ impl Resampler {
         let kind = if from == to { Kind::Same } else { Kind::Convert(convert(from, to)?) };
         let (output, delay) = match &kind {
             Kind::Same => (Vec::new(), 0),
-            Kind::Convert(resampler) => (vec![0.0; resampler.output_frames_max()], resampler.output_delay()),
+            Kind::Convert(resampler) => (vec![0.0; resampler.output_frames_max()], delay(from, to)),
         };
         Some(Self { kind, pending: Vec::new(), output, delay })
     }
@@ -75,21 +75,17 @@ impl Resampler {
     }
 }
 
-fn convert(from: u32, to: u32) -> Option<Box<dyn rubato::Resampler<f32> + Send>> {
-    let divisor = gcd(from, to);
-    let chunk = (from / 100) as usize;
-    if from / divisor <= LARGEST_RATIO && to / divisor <= LARGEST_RATIO {
-        let fft = Fft::<f32>::new(from as usize, to as usize, chunk, 1, FixedSync::Input).ok()?;
-        Some(Box::new(fft))
-    } else {
-        let ratio = f64::from(to) / f64::from(from);
-        let poly = Async::<f32>::new_poly(ratio, 1.0, PolynomialDegree::Septic, chunk, 1, FixedAsync::Input).ok()?;
-        Some(Box::new(poly))
-    }
+/// Samples that come out before the first one that went in is in the middle of the filter. The first of all is a step late already,
+/// which the crate's own figure leaves out.
+fn delay(from: u32, to: u32) -> usize {
+    (TAPS as f64 / 2.0 * f64::from(to) / f64::from(from) - 1.0).round() as usize
 }
 
-fn gcd(a: u32, b: u32) -> u32 {
-    if b == 0 { a } else { gcd(b, a % b) }
+fn convert(from: u32, to: u32) -> Option<Box<dyn rubato::Resampler<f32> + Send>> {
+    let (ratio, chunk) = (f64::from(to) / f64::from(from), (from / 100) as usize);
+    let filter = SincInterpolationParameters::new(TAPS, WindowFunction::BlackmanHarris2);
+    let sinc = Async::<f32>::new_sinc(ratio, 1.0, &filter, chunk, 1, FixedAsync::Input).ok()?;
+    Some(Box::new(sinc))
 }
 
 #[cfg(test)]

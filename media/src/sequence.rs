@@ -4,7 +4,12 @@
 const REMEMBERED: u64 = 128;
 
 /// A number this far back is the first of a sender who began anew; the relay takes it for that, too.
+///
+/// Who begins anew within the first 256 packets, at 0, is not noticed: PROTOCOL.md has them begin at a random number instead.
 const ANEW: i32 = 256;
+
+/// And so is a number this far ahead: no network holds back that many packets.
+const ANEW_AHEAD: i32 = 65_536;
 
 /// Where positions start, so that packets older than the first one still have one.
 const BASE: u64 = 1 << 32;
@@ -43,7 +48,7 @@ impl Sequence {
             return Arrival { position, repeated: false, anew: false };
         };
         let ahead = seq.wrapping_sub(newest.seq).cast_signed();
-        if ahead <= -ANEW {
+        if ahead <= -ANEW || ahead >= ANEW_AHEAD {
             // Leave room for packets of the new beginning that were overtaken by this one.
             let position = newest.position + u64::from(ANEW.cast_unsigned());
             *newest = Newest { seq, position, seen: 1 };
@@ -99,6 +104,16 @@ mod tests {
         let again = sequence.arrive(744);
         assert!(again.anew && again.position > last);
         assert_eq!(sequence.arrive(745), Arrival { position: again.position + 1, repeated: false, anew: false });
+    }
+
+    #[test]
+    fn far_ahead_is_a_new_beginning_too() {
+        let mut sequence = Sequence::default();
+        let last = sequence.arrive(1000).position;
+        let after_a_gap = sequence.arrive(1000 + 65_535);
+        assert!(!after_a_gap.anew && after_a_gap.position > last);
+        let again = sequence.arrive(1000 + 65_535 + 65_536);
+        assert!(again.anew && again.position > after_a_gap.position);
     }
 
     proptest! {

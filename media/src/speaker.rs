@@ -4,7 +4,10 @@ mod idle;
 mod ringing;
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -17,7 +20,8 @@ use crate::{
     resample::Resampler,
     sound::{
         ring::{Exchange, Source, Wake, duration, filled, ring},
-        stream, watch,
+        stream::{self, Running},
+        watch,
     },
     stop::Stop,
     watch::{State, Watch},
@@ -43,6 +47,9 @@ pub struct Playback {
     resampler: Option<Resampler>,
     /// Sound at the device's rate that found no room in the ring yet.
     pending: Vec<f32>,
+    /// Silence played for want of sound on the lines before this one.
+    missed: Duration,
+    xruns: Arc<AtomicU64>,
 }
 
 /// A ring that a device was just connected to.
@@ -50,6 +57,19 @@ struct Line {
     source: Source,
     /// Hz.
     rate: u32,
+    /// What its device had asked for in vain before it was given any sound; `None` until it was.
+    before: Option<u64>,
+}
+
+impl Line {
+    fn new(source: Source, rate: u32) -> Self {
+        Self { source, rate, before: None }
+    }
+
+    fn missed(&self) -> Duration {
+        let lost = self.source.lost.load(Ordering::Relaxed);
+        duration(self.before.map_or(0, |before| lost.saturating_sub(before)) as usize, self.rate)
+    }
 }
 
 impl Speaker {
@@ -63,8 +83,8 @@ impl Speaker {
         let (stop, exchange, wake) = (Stop::default(), Exchange::default(), Wake::default());
         let (source, drain) = ring(opus::SAMPLE_RATE);
         let idle = Idle::new(drain, wake.clone(), Instant::now());
-        let line = Line { source, rate: opus::SAMPLE_RATE };
-        let playback = Playback { exchange: exchange.clone(), wake: wake.clone(), line, resampler: None, pending: Vec::new() };
+        let playback = Playback::new(exchange.clone(), wake.clone(), Line::new(source, opus::SAMPLE_RATE));
+        let xruns = Arc::clone(&playback.xruns);
         let news = Watch::new(Part::Speaker, state.clone());
         let work: Box<dyn FnOnce() + Send> = match spec.clone() {
             SpeakerSpec::Silent => {
@@ -73,7 +93,14 @@ impl Speaker {
             }
             SpeakerSpec::Device(id) => {
                 let stop = stop.clone();
-                Box::new(move || device(id, exchange, wake, idle, &stop, news))
+                let awake = wake.clone();
+                let open = move |period| {
+                    stream::open_speaker(id.as_deref(), period, &awake, &xruns, |rate| {
+                        let (source, drain) = ring(rate);
+                        (drain, Line::new(source, rate))
+                    })
+                };
+                Box::new(move || device(open, &exchange, &wake, idle, &stop, news))
             }
         };
         if let Err(error) = thread::Builder::new().name("speaker".into()).spawn(work) {
@@ -90,9 +117,16 @@ impl Drop for Speaker {
 }
 
 impl Playback {
+    fn new(exchange: Exchange<Line>, wake: Wake, line: Line) -> Self {
+        let (missed, xruns) = (Duration::ZERO, Arc::default());
+        Self { exchange, wake, line, resampler: None, pending: Vec::new(), missed, xruns }
+    }
+
     /// Takes samples of one channel at 48 kHz, as many as there's room for (a second's worth in all), and returns how many.
     pub fn write(&mut self, samples: &[f32]) -> usize {
         self.connect();
+        let lost = self.line.source.lost.load(Ordering::Relaxed);
+        self.line.before.get_or_insert(lost);
         self.flush();
         if !self.pending.is_empty() {
             return 0;
@@ -127,9 +161,22 @@ impl Playback {
         }
     }
 
+    /// Silence that was played so far since the next sound wasn't there when it was due.
+    #[must_use]
+    pub fn missed(&self) -> Duration {
+        self.missed + self.line.missed()
+    }
+
+    /// How often so far the device had played all it had before it was looked after: a gap of unknown length each time.
+    #[must_use]
+    pub fn underruns(&self) -> u64 {
+        self.xruns.load(Ordering::Relaxed)
+    }
+
     /// Goes over to the device that was opened last, if one was.
     fn connect(&mut self) {
         let Some(line) = self.exchange.take() else { return };
+        self.missed += self.line.missed();
         self.pending.clear();
         self.resampler = (line.rate != opus::SAMPLE_RATE).then(|| Resampler::new(opus::SAMPLE_RATE, line.rate)).flatten();
         self.line = line;
@@ -157,24 +204,27 @@ fn silent(mut idle: Idle, stop: &Stop, mut news: Watch) {
     }
 }
 
-fn device(id: Option<String>, exchange: Exchange<Line>, wake: Wake, idle: Idle, stop: &Stop, news: Watch) {
+fn device(
+    open: impl Fn(Duration) -> Result<(Running, Line), Trouble> + Send + Sync + 'static,
+    exchange: &Exchange<Line>,
+    wake: &Wake,
+    idle: Idle,
+    stop: &Stop,
+    news: Watch,
+) {
     let mut idle = Some(idle);
-    let (lines, wakes) = (exchange.clone(), wake.clone());
-    let open = move || {
-        stream::open_speaker(id.as_deref(), &wakes, |rate| {
-            let (source, drain) = ring(rate);
-            lines.offer(Line { source, rate });
-            drain
-        })
-    };
-    let open: watch::Open = Arc::new(open);
-    // The device's ring dies with it; until the next one there's one of our own, used up by this thread.
+    let open: watch::Open<Line> = Arc::new(open);
+    // The device's ring dies with it; until the next one there's one of our own, used up by this thread. So it's in use only while
+    // the device runs: what plays into a ring that nobody empties waits for ever.
     watch::run(Part::Speaker, &open, stop, news, BEAT, |opened| match opened {
-        watch::Now::Open => idle = None,
+        watch::Now::Open(line) => {
+            exchange.offer(line);
+            idle = None;
+        }
         watch::Now::Without => {
             let idle = idle.get_or_insert_with(|| {
                 let (source, drain) = ring(opus::SAMPLE_RATE);
-                exchange.offer(Line { source, rate: opus::SAMPLE_RATE });
+                exchange.offer(Line::new(source, opus::SAMPLE_RATE));
                 Idle::new(drain, wake.clone(), Instant::now())
             });
             idle.use_up(Instant::now());
@@ -187,6 +237,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+    use crate::sound::{ring::Drain, stream::Pulse};
 
     fn told() -> (State, mpsc::Receiver<Result<(), Trouble>>) {
         let (told, news) = mpsc::channel();
@@ -223,11 +274,10 @@ mod tests {
     #[test]
     fn a_device_of_another_rate_gets_its_own_sound() {
         let (source, mut drain) = ring(44_100);
-        let (exchange, wake) = (Exchange::default(), Wake::default());
+        let exchange = Exchange::default();
         let (old, _gone) = ring(opus::SAMPLE_RATE);
-        let line = Line { source: old, rate: opus::SAMPLE_RATE };
-        let mut playback = Playback { exchange: exchange.clone(), wake, line, resampler: None, pending: Vec::new() };
-        exchange.offer(Line { source, rate: 44_100 });
+        let mut playback = Playback::new(exchange.clone(), Wake::default(), Line::new(old, opus::SAMPLE_RATE));
+        exchange.offer(Line::new(source, 44_100));
         for _ in 0..10 {
             assert_eq!(playback.write(&[0.25; 960]), 960);
         }
@@ -241,11 +291,73 @@ mod tests {
     #[test]
     fn no_more_is_taken_than_there_is_room_for() {
         let (source, _drain) = ring(opus::SAMPLE_RATE);
-        let line = Line { source, rate: opus::SAMPLE_RATE };
-        let (exchange, wake) = (Exchange::default(), Wake::default());
-        let mut playback = Playback { exchange, wake, line, resampler: None, pending: Vec::new() };
+        let mut playback = Playback::new(Exchange::default(), Wake::default(), Line::new(source, opus::SAMPLE_RATE));
         assert_eq!(playback.write(&[0.1; 60_000]), 48_000);
         assert_eq!(playback.write(&[0.1; 960]), 0);
         assert_eq!(playback.buffered(), Duration::from_secs(1));
+    }
+
+    /// A speaker whose device is opened by `open`.
+    fn with_device(
+        state: State,
+        open: impl Fn(Duration) -> Result<(Running, Line), Trouble> + Send + Sync + 'static,
+    ) -> (Speaker, Playback, thread::JoinHandle<()>) {
+        let (exchange, wake) = (Exchange::default(), Wake::default());
+        let (source, drain) = ring(opus::SAMPLE_RATE);
+        let idle = Idle::new(drain, wake.clone(), Instant::now());
+        let playback = Playback::new(exchange.clone(), wake.clone(), Line::new(source, opus::SAMPLE_RATE));
+        let speaker = Speaker { stop: Stop::default() };
+        let stop = speaker.stop.clone();
+        let work = move || device(open, &exchange, &wake, idle, &stop, Watch::new(Part::Speaker, state));
+        (speaker, playback, thread::spawn(work))
+    }
+
+    #[test]
+    fn a_call_goes_on_while_a_speaker_fails_to_open_again_and_again() {
+        let (state, news) = told();
+        let (to_test, attempts) = mpsc::channel();
+        let (speaker, mut playback, thread) = with_device(state, move |_| {
+            // As a driver does that takes the stream and then won't start it: the ring dies with the stream.
+            let (_source, _drain) = ring(44_100);
+            let _ = to_test.send(());
+            Err(Trouble::Missing(Part::Speaker))
+        });
+        assert_eq!(news.recv_timeout(Duration::from_secs(20)).unwrap(), Err(Trouble::Missing(Part::Speaker)));
+        for _ in 0..2 {
+            attempts.recv_timeout(Duration::from_secs(20)).unwrap();
+            plays_at_the_pace_of_the_clock(&mut playback);
+        }
+        drop(speaker);
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn sound_goes_to_a_device_while_it_runs_and_is_used_up_when_it_has_gone() {
+        let (state, _news) = told();
+        let (to_test, opened) = mpsc::channel::<(Drain, mpsc::SyncSender<cpal::Error>)>();
+        let (speaker, mut playback, thread) = with_device(state, move |_| {
+            let (source, drain) = ring(48_000);
+            let (running, errors) = Running::fake_with_errors(Pulse::default(), ());
+            to_test.send((drain, errors)).map_err(|_| Trouble::Missing(Part::Speaker))?;
+            Ok((running, Line::new(source, 48_000)))
+        });
+        let (mut drain, errors) = opened.recv_timeout(Duration::from_secs(20)).unwrap();
+        drop(opened);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut heard = [0.0; 960];
+        while ringbuf::traits::Consumer::pop_slice(&mut drain.samples, &mut heard) == 0 {
+            playback.write(&[0.25; 960]);
+            assert!(Instant::now() < deadline, "nothing gets to the device");
+            assert!(!speaker.stop.wait(Duration::from_millis(1)));
+        }
+        assert_eq!(heard[0], 0.25);
+        let before = playback.missed();
+        drain.lose(480);
+        assert_eq!(playback.missed() - before, Duration::from_millis(10));
+        errors.send(cpal::ErrorKind::DeviceNotAvailable.into()).unwrap();
+        assert!(playback.wait_until_below(Duration::ZERO, Duration::from_secs(20)));
+        plays_at_the_pace_of_the_clock(&mut playback);
+        drop(speaker);
+        thread.join().unwrap();
     }
 }

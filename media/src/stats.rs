@@ -14,6 +14,8 @@ pub struct Stats {
     pub sent: Sent,
     /// What is received, by peer. A peer who left is still here.
     pub received: BTreeMap<u16, Received>,
+    /// What becomes of the sound of all of them.
+    pub played: Played,
 }
 
 /// What is sent.
@@ -78,6 +80,8 @@ pub struct AudioSent {
     pub sent: u64,
     /// Bytes of payload.
     pub bytes: u64,
+    /// Sound the microphone heard and nobody took from it in time: this machine was too busy.
+    pub lost: Duration,
 }
 
 /// Pictures of one peer.
@@ -117,7 +121,8 @@ pub struct VideoReceived {
     pub decode_time: Delays,
 }
 
-/// How often and how long a picture stood still, as the W3C's webrtc-stats defines it.
+/// How often and how long a picture stood still, as the W3C's webrtc-stats defines it. What stands still now, and has for a second,
+/// is counted as it will be if it moves again at this moment: so a freeze becomes a pause when it outlasts 5 s.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Freezes {
     /// Times a frame stood for longer than max(3 times the average, the average + 150 ms), but for at most 5 s.
@@ -167,6 +172,15 @@ pub struct AudioReceived {
     pub target_delay: Duration,
     /// From the chirp's capture to its playout, off the test sound. Empty for any other sound.
     pub delay: Delays,
+}
+
+/// Sound on its way into the speaker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Played {
+    /// Silence that was played since the next sound wasn't there when it was due: this machine was too busy to decode it.
+    pub missed: Duration,
+    /// Times the speaker had played all it had before it was looked after: a gap of unknown length each.
+    pub underruns: u64,
 }
 
 /// A distribution of durations, exact to a thousandth, in microseconds.

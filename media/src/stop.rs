@@ -21,12 +21,14 @@ impl Stop {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does `work` unless the flag is set, which it can't become meanwhile: after [`Stop::set`] nothing more happens.
-    pub(crate) fn unless_set(&self, work: impl FnOnce()) {
+    /// Does `work` unless the flag is set, which it can't become meanwhile: after [`Stop::set`] nothing more happens. Says whether it
+    /// was done.
+    pub(crate) fn unless_set(&self, work: impl FnOnce()) -> bool {
         let set = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !*set {
             work();
         }
+        !*set
     }
 
     /// Waits for `deadline`; true as soon as the flag is set.
@@ -62,7 +64,7 @@ mod tests {
         });
         stop.set();
         assert!(waiter.join().unwrap());
-        stop.unless_set(|| panic!("it is set"));
+        assert!(!stop.unless_set(|| panic!("it is set")));
         assert!(stop.is_set() && stop.wait(Duration::from_secs(60)));
     }
 }

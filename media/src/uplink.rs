@@ -1,6 +1,7 @@
 //! What is sent: the tracks on their way from the devices to the sink.
 
 pub(crate) mod audio;
+mod cadence;
 pub(crate) mod video;
 
 use std::sync::Arc;

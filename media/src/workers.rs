@@ -93,7 +93,7 @@ mod tests {
             to_main.send(()).unwrap();
         });
         to_worker.send(workers).unwrap();
-        done.recv_timeout(Duration::from_secs(1)).unwrap();
+        done.recv_timeout(Duration::from_secs(10)).unwrap();
     }
 
     #[test]

@@ -110,10 +110,17 @@ impl Peers {
             slot.clear();
         }
         if let Some(peer) = self.here.remove(&number) {
-            self.gone.insert(number, peer.stats());
+            self.gone.insert(number, peer.final_stats());
             if let Some(changes) = &self.changes {
                 let _ = changes.send(Change::Leave(number));
             }
+        }
+    }
+
+    /// A peer says whether pictures are to come.
+    pub(super) fn expect(&mut self, number: u16, pictures: bool) {
+        if let Some(video) = self.here.get(&number).and_then(|peer| peer.video.as_ref()) {
+            video.expect(pictures);
         }
     }
 
@@ -126,16 +133,25 @@ impl Peers {
         self.recording = Recording::default();
     }
 
-    pub(super) fn stats(&self) -> BTreeMap<u16, Received> {
-        let here = self.here.iter().map(|(number, peer)| (*number, peer.stats()));
+    /// What is measured up to `now`.
+    pub(super) fn stats(&self, now: Instant) -> BTreeMap<u16, Received> {
+        let here = self.here.iter().map(|(number, peer)| (*number, peer.stats(now)));
         self.gone.iter().map(|(number, stats)| (*number, stats.clone())).chain(here).collect()
     }
 }
 
 impl Peer {
-    fn stats(&self) -> Received {
+    fn stats(&self, now: Instant) -> Received {
+        self.received(|video| video.stats(now))
+    }
+
+    fn final_stats(&self) -> Received {
+        self.received(video::Video::final_stats)
+    }
+
+    fn received(&self, video: impl FnOnce(&video::Video) -> VideoReceived) -> Received {
         Received {
-            video: self.video.as_ref().map_or_else(VideoReceived::default, video::Video::stats),
+            video: self.video.as_ref().map_or_else(VideoReceived::default, video),
             audio: self.audio.as_ref().map_or_else(AudioReceived::default, Audio::stats),
         }
     }

@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use codecs::{Frame, MediaTime};
@@ -24,7 +24,7 @@ pub(super) fn run(path: &Path, want: VideoConfig, mut outlet: Outlet) {
     loop {
         if let Err(error) = play(path, want, &mut outlet) {
             let trouble = Trouble::File { part: Part::Camera, path: path.to_owned(), reason: reason(&error) };
-            outlet.watch.trouble(trouble);
+            outlet.trouble(trouble);
         }
         if outlet.stop.wait(RETRY) {
             return;
@@ -48,8 +48,8 @@ fn play(path: &Path, want: VideoConfig, outlet: &mut Outlet) -> Result<(), Error
     let mut clock = Clock::new(clip.period());
     let mut skipped = 0;
     // A retry begins where the clock stands, so that times go on.
-    let begun = if outlet.watch.in_trouble() { outlet.started.elapsed() } else { Duration::ZERO };
-    let start = begun + LEAD_IN;
+    let begun = if outlet.watch.in_trouble() { Instant::now() } else { outlet.begun };
+    let start = begun.saturating_duration_since(outlet.started) + LEAD_IN;
     loop {
         let Some(frame) = clip.next_frame()? else {
             if !clock.wrap() {

@@ -16,7 +16,7 @@ use nokhwa::{
 };
 
 use super::{Outlet, fit::Fit, format, unix_micros};
-use crate::{Part, Trouble, VideoConfig, devices};
+use crate::{Part, Trouble, VideoConfig, devices, held::Held};
 
 /// A camera that worked and gives nothing for this long has stalled: no camera takes longer between two frames.
 const STALL: Duration = Duration::from_secs(2);
@@ -56,7 +56,7 @@ pub(super) fn run(id: Option<&str>, want: VideoConfig, mut outlet: Outlet) {
             Err(error) => Some(Trouble::Failed { part: Part::Camera, detail: error.to_string() }),
         };
         let Some(trouble) = trouble else { return };
-        outlet.watch.trouble(trouble);
+        outlet.trouble(trouble);
         if outlet.stop.wait(RETRY) {
             return;
         }
@@ -80,7 +80,7 @@ fn watch(receiver: &Receiver<Event>, fit: &mut Fit, outlet: &mut Outlet) -> Opti
             // The thread waits in the driver, which wakes it if the camera comes back to life or is unplugged. A second
             // stream on the same camera is impossible meanwhile, so there's nothing better to do than to wait with it.
             Err(RecvTimeoutError::Timeout) if since.elapsed() > patience => {
-                outlet.watch.trouble(Trouble::Stalled(Part::Camera));
+                outlet.trouble(Trouble::Stalled(Part::Camera));
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
@@ -92,10 +92,11 @@ fn watch(receiver: &Receiver<Event>, fit: &mut Fit, outlet: &mut Outlet) -> Opti
 
 /// Opens a camera and sends what it gives, until it fails or nobody listens.
 fn capture(id: Option<&str>, want: VideoConfig, started: Instant, sender: &SyncSender<Event>) -> Trouble {
-    let mut camera = match open(id, want) {
-        Ok(camera) => camera,
+    let mut opened = match open(id, want) {
+        Ok(opened) => opened,
         Err(trouble) => return trouble,
     };
+    let camera = &mut opened.camera;
     let mut jpeg = match convert::Mjpeg::new() {
         Ok(jpeg) => jpeg,
         Err(error) => return Trouble::Failed { part: Part::Camera, detail: error.to_string() },
@@ -104,7 +105,7 @@ fn capture(id: Option<&str>, want: VideoConfig, started: Instant, sender: &SyncS
     loop {
         let buffer = match camera.frame() {
             Ok(buffer) => buffer,
-            Err(error) => return if any { lost(&camera, &error) } else { trouble(&error) },
+            Err(error) => return if any { lost(camera, &error) } else { trouble(&error) },
         };
         any = true;
         let arrived = Instant::now();
@@ -140,12 +141,19 @@ fn age(captured: Duration, now_micros: u64) -> Duration {
     if age <= OLDEST { age } else { Duration::ZERO }
 }
 
+/// An open camera. It's dropped before what says that this program holds it.
+struct Opened {
+    camera: Camera,
+    _held: Held,
+}
+
 /// Opens the camera with this id, or the first one that works.
-fn open(id: Option<&str>, want: VideoConfig) -> Result<Camera, Trouble> {
+fn open(id: Option<&str>, want: VideoConfig) -> Result<Opened, Trouble> {
     let mut first = None;
     for index in devices::find_cameras(id)? {
-        match open_index(index, want) {
-            Ok(camera) => return Ok(camera),
+        let held = Held::new(Part::Camera);
+        match held.patiently(|| open_index(index.clone(), want)) {
+            Ok(camera) => return Ok(Opened { camera, _held: held }),
             Err(trouble) => first = first.or(Some(trouble)),
         }
     }
@@ -168,7 +176,11 @@ fn open_index(index: CameraIndex, want: VideoConfig) -> Result<Camera, Trouble> 
             Err(error) => tracing::debug!(%format, %error, "camera refuses a format it lists"),
         }
     }
-    let format = camera.camera_format();
+    // A driver may set something else than it's asked for, and frames are read by what this says.
+    let format = camera.refresh_camera_format().unwrap_or_else(|error| {
+        tracing::debug!(%error, "camera doesn't tell its format");
+        camera.camera_format()
+    });
     if !format::USABLE.contains(&format.format()) {
         return Err(Trouble::Unsupported { part: Part::Camera, detail: format!("it delivers {}", format.format()) });
     }

@@ -35,7 +35,11 @@ impl Fit {
             } else {
                 (size.width, even(f64::from(size.width) / want))
             };
-            self.scaler.scale(&crop(&frame, cut)?, self.want)
+            match crop(&frame, cut) {
+                Ok(middle) => self.scaler.scale(&middle, self.want),
+                // So small that what's left would be no picture any more.
+                Err(_) => self.scaler.scale(&frame, self.want),
+            }
         } else {
             let inner = if shape > want {
                 Size::new(self.want.width, even(f64::from(self.want.width) / shape))

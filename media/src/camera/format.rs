@@ -10,7 +10,7 @@ pub(super) const USABLE: [FrameFormat; 3] = [FrameFormat::YUYV, FrameFormat::NV1
 
 /// The usable formats among those offered, best first.
 ///
-/// A low frame rate is worst: it's seen at once. Then a picture smaller than wanted, another shape, a larger picture (it costs time to
+/// A frame rate far below the wanted one is worst: it's seen at once. Then a picture smaller than wanted, another shape, a larger picture (it costs time to
 /// scale), and last MJPEG, which costs time to decode and has lost detail already.
 pub(super) fn rank(offered: &[CameraFormat], want: VideoConfig) -> Vec<CameraFormat> {
     let mut ranked: Vec<_> = (offered.iter())
@@ -25,7 +25,7 @@ pub(super) fn rank(offered: &[CameraFormat], want: VideoConfig) -> Vec<CameraFor
 fn cost(format: CameraFormat, want: VideoConfig) -> Option<f64> {
     let size = Size::new(format.width(), format.height()).ok()?;
     let rate = f64::from(format.frame_rate()) / f64::from(want.frames_per_second.max(1.0));
-    let slow = if rate < 0.9 { 4.0 / rate } else { 0.1 * (rate - 1.0).abs() };
+    let slow = if rate < 1.0 { 4.0 * (rate.recip() - 1.0) } else { 0.1 * (rate - 1.0) };
     let area = size.pixels() as f64 / want.size.pixels() as f64;
     let large = if area < 1.0 { 1.5 * area.recip().log2() } else { 0.4 * area.log2() };
     let aspect = |size: Size| f64::from(size.width) / f64::from(size.height);
@@ -71,6 +71,14 @@ mod tests {
         assert_eq!(best(&slow, vga), slow[1].to_string());
         let wide = [format(320, 240, FrameFormat::NV12, 30), format(1280, 720, FrameFormat::NV12, 30)];
         assert_eq!(best(&wide, vga), wide[1].to_string());
+    }
+
+    #[test]
+    fn a_little_slower_is_better_than_cropped() {
+        let offered = [format(640, 360, FrameFormat::YUYV, 30), format(640, 480, FrameFormat::YUYV, 25)];
+        assert_eq!(best(&offered, VideoConfig::default()), offered[1].to_string());
+        let slower = [format(640, 360, FrameFormat::YUYV, 30), format(640, 480, FrameFormat::YUYV, 15)];
+        assert_eq!(best(&slower, VideoConfig::default()), slower[0].to_string());
     }
 
     #[test]

@@ -90,9 +90,9 @@ impl Reader {
                 return Err(damaged(&self.path, "a coded picture is cut off"));
             }
             match self.decoder.decode(&unit, self.format.color, MediaTime(entry.time)) {
-                Ok(Some(frame)) => {
+                Ok(Some(picture)) => {
                     self.broken = 0;
-                    return Ok(Some(frame));
+                    return Ok(Some(picture.to_frame()));
                 }
                 Ok(None) => {}
                 Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel},
     },
@@ -11,7 +11,7 @@ use std::{
 
 use codecs::{Frame, MediaTime, Size, h264::Decoder};
 
-use super::{asking::Asking, freezes::Watcher};
+use super::{asking::Asking, freezes::Watcher, pool::Pool};
 use crate::{
     Incoming, Report, Slot, barcode,
     camera::unix_micros,
@@ -55,6 +55,7 @@ struct Packet {
 #[derive(Default)]
 struct Shared {
     stats: Mutex<VideoReceived>,
+    watcher: Mutex<Watcher>,
     /// A packet had to be dropped since the queue was full.
     overrun: AtomicBool,
     malformed: AtomicBool,
@@ -79,7 +80,7 @@ impl Video {
             decoder: None,
             reorder: Reorder::default(),
             asking: Asking::default(),
-            watcher: Watcher::default(),
+            pool: Pool::default(),
             size: None,
             latest: None,
             shown: None,
@@ -109,12 +110,31 @@ impl Video {
         }
     }
 
-    pub(crate) fn stats(&self) -> VideoReceived {
-        self.shared.stats.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Whether the sender says that pictures are to come; without word from it they are.
+    pub(crate) fn expect(&self, pictures: bool) {
+        self.shared.watcher().expect(pictures);
+    }
+
+    /// What is measured up to `now`, the picture that stands still at this moment included.
+    pub(crate) fn stats(&self, now: Instant) -> VideoReceived {
+        VideoReceived { freezes: self.shared.watcher().freezes_at(now), ..self.shared.stats() }
+    }
+
+    /// What has been measured in the end: the picture stands since its sender has gone.
+    pub(crate) fn final_stats(&self) -> VideoReceived {
+        VideoReceived { freezes: self.shared.watcher().freezes(), ..self.shared.stats() }
     }
 }
 
 impl Shared {
+    fn stats(&self) -> VideoReceived {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn watcher(&self) -> MutexGuard<'_, Watcher> {
+        self.watcher.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn count(&self, by: impl FnOnce(&mut VideoReceived)) {
         by(&mut self.stats.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -127,7 +147,7 @@ struct Work {
     decoder: Option<Decoder>,
     reorder: Reorder<Packet>,
     asking: Asking,
-    watcher: Watcher,
+    pool: Pool,
     /// The size last reported, and when.
     size: Option<(Size, Instant)>,
     /// The newest picture that isn't shown yet.
@@ -199,12 +219,13 @@ impl Work {
         let outcome = self.attempt(packet);
         let took = started.elapsed();
         match outcome {
-            Ok(frame) => {
+            Ok(decoded) => {
                 self.refusing.end();
                 if packet.keyframe {
                     self.asking.met();
                 }
-                let delay = frame.as_ref().and_then(barcode::read).and_then(|micros| unix_micros().checked_sub(micros));
+                let (frame, captured) = decoded.unzip();
+                let delay = captured.flatten().and_then(|micros| unix_micros().checked_sub(micros));
                 self.shared.count(|stats| {
                     stats.keyframes += u64::from(packet.keyframe);
                     stats.decoded += u64::from(frame.is_some());
@@ -213,7 +234,7 @@ impl Work {
                         stats.delay.record(Duration::from_micros(delay));
                     }
                 });
-                let frame = Arc::new(frame?);
+                let frame = frame?;
                 self.outlet.recording.video(self.outlet.peer, &frame);
                 Some(frame)
             }
@@ -229,23 +250,26 @@ impl Work {
         }
     }
 
-    fn attempt(&mut self, packet: &Packet) -> Result<Option<Frame>, codecs::Error> {
+    /// The picture in a packet, if there's one, and when it was captured, if it says so.
+    fn attempt(&mut self, packet: &Packet) -> Result<Option<(Arc<Frame>, Option<u64>)>, codecs::Error> {
         let decoder = match &mut self.decoder {
             Some(decoder) => decoder,
             none => none.insert(Decoder::new()?),
         };
-        decoder.decode(&packet.video.data, packet.video.color, packet.time)
+        let Some(picture) = decoder.decode(&packet.video.data, packet.video.color, packet.time)? else { return Ok(None) };
+        let size = picture.size();
+        let captured = barcode::read_luma(picture.y(), picture.strides().0, 0, 0, size.width, size.height);
+        Ok(Some((self.pool.copy(&picture), captured)))
     }
 
     fn show(&mut self, now: Instant) {
         let Some(frame) = self.latest.take() else { return };
         self.shown = Some(now);
         let size = frame.size();
-        self.watcher.shown(now);
+        self.shared.watcher().shown(now);
         self.shared.count(|stats| {
             stats.shown += 1;
             stats.size = Some(size);
-            stats.freezes = self.watcher.freezes();
         });
         self.outlet.slot.put(frame);
         let news = self.size.is_none_or(|(last, when)| last != size && now.saturating_duration_since(when) >= SIZES_APART);
@@ -335,7 +359,7 @@ mod tests {
         }
 
         fn end(&mut self) -> VideoReceived {
-            let stats = self.video.as_ref().unwrap().stats();
+            let stats = self.video.as_ref().unwrap().final_stats();
             self.video = None;
             self.thread.take().unwrap().join().unwrap();
             assert!(self.slot.latest().is_none());
@@ -355,6 +379,24 @@ mod tests {
         assert_eq!((stats.received, stats.decoded, stats.shown, stats.keyframes, stats.keyframes_wanted), (10, 10, 10, 1, 0));
         assert_eq!((stats.delay.count(), stats.size), (10, Some(SIZE)));
         assert!(stats.bytes > 0 && stats.decode_time.count() == 10);
+    }
+
+    #[test]
+    fn a_picture_that_stays_still_is_frozen_until_its_sender_leaves_or_says_why() {
+        let (mut screen, track) = (Screen::new(), track(10, &[]));
+        for incoming in &track {
+            screen.receive(incoming);
+            screen.until_shown(incoming.time);
+        }
+        let video = screen.video.as_ref().unwrap();
+        let later = Instant::now() + Duration::from_secs(3);
+        let (before, stands) = (video.final_stats().freezes, video.stats(later).freezes);
+        assert_eq!((stands.freezes, stands.pauses), (before.freezes + 1, before.pauses));
+        assert_eq!(video.stats(later + Duration::from_secs(10)).freezes.pauses, before.pauses + 1);
+        video.expect(false);
+        assert_eq!(video.stats(later).freezes, before);
+        video.expect(true);
+        assert_eq!(screen.end().freezes, before);
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The reader's end of a microphone: samples of the device's rate out of a ring, frames of 20 ms at 48 kHz with their times.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use codecs::{MediaTime, opus};
@@ -55,6 +58,11 @@ impl Reading {
     /// Samples skipped and lost so far.
     pub(super) fn skipped(&self) -> u64 {
         self.skipped + self.line.drain.lost.load(Ordering::Relaxed)
+    }
+
+    /// How long they were.
+    pub(super) fn lost(&self) -> Duration {
+        duration(self.skipped() as usize, self.line.rate)
     }
 
     /// The next frame and its time, if it's there.
@@ -154,6 +162,6 @@ mod tests {
         source.lose(4_800);
         source.samples.push_slice(&[0.5; 960]);
         assert_eq!(reading.read(&mut out, MediaTime(140_000)), Some(MediaTime(120_000)));
-        assert_eq!(reading.skipped(), 4_800);
+        assert_eq!((reading.skipped(), reading.lost()), (4_800, Duration::from_millis(100)));
     }
 }

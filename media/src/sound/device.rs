@@ -1,6 +1,6 @@
 //! The system's microphones and speakers, and which of their formats serves a call.
 
-use std::thread;
+use std::{thread, time::Duration};
 
 use cpal::{
     BufferSize, Device, Error, ErrorKind, SampleFormat, StreamConfig, SupportedBufferSize, SupportedStreamConfigRange,
@@ -11,10 +11,27 @@ use crate::{Part, Trouble, resample::RATES};
 
 /// The rate a call runs at, in Hz, so that a device that offers it needs no conversion.
 pub(crate) const RATE: u32 = codecs::opus::SAMPLE_RATE;
-/// Samples from callback to callback that are asked for: 10 ms, half an Opus frame. Less costs wake-ups, more costs delay.
-const PERIOD: u32 = 480;
+/// Time from callback to callback that a speaker is asked for: half an Opus frame. Less costs wake-ups, more costs delay.
+const SPEAKER_PERIOD: Duration = Duration::from_millis(10);
+/// The same for a microphone. ALSA holds two periods, so the second one is all that our thread may be late by before sound is lost: of
+/// 10 ms, a microphone shared by `dsnoop` gave 60 % of its sound on a busy machine.
+const MICROPHONE_PERIOD: Duration = Duration::from_millis(20);
+/// The longest periods a machine that's too busy for those is given. Playing keeps 20 to 40 ms of sound ready, so a speaker may take
+/// 40 ms at once; a microphone's period only adds delay, and 80 ms of it are more than enough.
+const LONGEST_SPEAKER_PERIOD: Duration = Duration::from_millis(40);
+const LONGEST_MICROPHONE_PERIOD: Duration = Duration::from_millis(80);
 /// Most channels a callback sorts out. Mixing desks have 32 or 64.
 const MOST_CHANNELS: u16 = 64;
+
+/// The period to begin with.
+pub(crate) fn period(part: Part) -> Duration {
+    if part == Part::Microphone { MICROPHONE_PERIOD } else { SPEAKER_PERIOD }
+}
+
+/// The longest period that makes sense.
+pub(crate) fn longest_period(part: Part) -> Duration {
+    if part == Part::Microphone { LONGEST_MICROPHONE_PERIOD } else { LONGEST_SPEAKER_PERIOD }
+}
 
 /// Keeps ALSA from writing to the terminal for the rest of this thread, which should be a short one: the messages are gathered in
 /// memory. They say in many lines what our own errors say in one, again at each attempt.
@@ -71,26 +88,52 @@ pub(crate) fn name(device: &Device) -> Option<String> {
     Some(device.description().ok()?.name().to_owned())
 }
 
-/// How a device is to be opened: with [`StreamConfig::buffer_size`] as wanted, or with the device's own if it refuses that.
-pub(crate) fn choose(part: Part, device: &Device) -> Result<(StreamConfig, SampleFormat), Trouble> {
+/// A way to open a device.
+pub(crate) type Way = (StreamConfig, SampleFormat);
+
+/// Most ways that are tried.
+const MOST_WAYS: usize = 8;
+
+/// Ways to open a device, best first, each with the period that's wanted. A device may refuse what it lists: the other
+/// half of a loop, for instance, must be opened as the first one was.
+pub(crate) fn choose(part: Part, device: &Device, period: Duration) -> Result<Vec<Way>, Trouble> {
     let ranges: Result<Vec<_>, _> = if part == Part::Microphone {
         device.supported_input_configs().map(Iterator::collect)
     } else {
         device.supported_output_configs().map(Iterator::collect)
     };
-    let best = (ranges.as_ref().ok()).and_then(|ranges| ranges.iter().min_by_key(|range| cost(part, range)));
-    if let Some(range) = best.filter(|range| cost(part, range) < UNUSABLE) {
-        let rate = RATE.clamp(range.min_sample_rate(), range.max_sample_rate());
-        let buffer_size = match *range.buffer_size() {
-            SupportedBufferSize::Range { min, max } if min <= max => BufferSize::Fixed(PERIOD.clamp(min, max)),
-            _ => BufferSize::Fixed(PERIOD),
-        };
-        return Ok((StreamConfig { channels: range.channels(), sample_rate: rate, buffer_size }, range.sample_format()));
+    let mut ways = rank(part, ranges.as_deref().unwrap_or_default(), period);
+    if ways.is_empty() {
+        // A device that lists nothing may still have a default.
+        let default = if part == Part::Microphone { device.default_input_config() } else { device.default_output_config() };
+        let config = default.map_err(|error| trouble(part, &ranges.err().unwrap_or(error)))?;
+        ways.push((config.config(), config.sample_format()));
     }
-    // A device that lists nothing may still have a default.
-    let default = if part == Part::Microphone { device.default_input_config() } else { device.default_output_config() };
-    let config = default.map_err(|error| trouble(part, &ranges.err().unwrap_or(error)))?;
-    Ok((config.config(), config.sample_format()))
+    Ok(ways)
+}
+
+fn rank(part: Part, ranges: &[SupportedStreamConfigRange], period: Duration) -> Vec<Way> {
+    let mut usable: Vec<_> = ranges.iter().filter(|range| cost(part, range) < UNUSABLE).collect();
+    usable.sort_by_key(|range| cost(part, range));
+    let way = |range: &SupportedStreamConfigRange| {
+        let sample_rate = RATE.clamp(range.min_sample_rate(), range.max_sample_rate());
+        let period = samples(period, sample_rate);
+        let period = match *range.buffer_size() {
+            SupportedBufferSize::Range { min, max } if min <= max => period.clamp(min, max),
+            _ => period,
+        };
+        let buffer_size = BufferSize::Fixed(period);
+        (StreamConfig { channels: range.channels(), sample_rate, buffer_size }, range.sample_format())
+    };
+    let mut ways: Vec<_> = usable.into_iter().map(way).collect();
+    ways.dedup();
+    ways.truncate(MOST_WAYS);
+    ways
+}
+
+/// How many samples a device of `rate` Hz gives in a time as short as a period.
+fn samples(time: Duration, rate: u32) -> u32 {
+    u32::try_from(u128::from(rate) * time.as_micros() / 1_000_000).unwrap_or(u32::MAX)
 }
 
 const UNUSABLE: u32 = 1_000_000;
@@ -119,10 +162,15 @@ pub(crate) fn trouble(part: Part, error: &Error) -> Trouble {
         ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => Trouble::Missing(part),
         ErrorKind::PermissionDenied => Trouble::Denied(part),
         ErrorKind::UnsupportedConfig | ErrorKind::UnsupportedOperation | ErrorKind::InvalidInput => {
-            Trouble::Unsupported { part, detail: error.to_string() }
+            Trouble::Unsupported { part, detail: words(error) }
         }
-        _ => Trouble::Failed { part, detail: error.to_string() },
+        _ => Trouble::Failed { part, detail: words(error) },
     }
+}
+
+/// The error without its full stop, to stand in a sentence.
+fn words(error: &Error) -> String {
+    error.to_string().trim_end_matches('.').to_owned()
 }
 
 /// Whether a running stream goes on after this.
@@ -147,10 +195,26 @@ mod tests {
             range(2, (8_000, 192_000), SampleFormat::F32),
             range(2, (2_822_400, 2_822_400), SampleFormat::DsdU8),
         ];
-        let best = |part| offered.iter().min_by_key(|range| cost(part, range)).unwrap();
-        assert_eq!(best(Part::Microphone), &offered[2]);
-        assert_eq!(best(Part::Speaker), &offered[3]);
-        assert_eq!(cost(Part::Speaker, &offered[4]), UNUSABLE);
+        let ways = |part| -> Vec<_> {
+            let short = |(config, format): Way| (config.channels, config.sample_rate, format);
+            rank(part, &offered, period(part)).into_iter().map(short).collect()
+        };
+        let (one, two) = ((1, 48_000, SampleFormat::F32), (2, 48_000, SampleFormat::F32));
+        let (integer, slow) = ((2, 48_000, SampleFormat::I16), (2, 44_100, SampleFormat::F32));
+        assert_eq!(ways(Part::Microphone), [one, two, integer, slow]);
+        assert_eq!(ways(Part::Speaker), [two, integer, one, slow]);
+    }
+
+    #[test]
+    fn a_period_is_a_time_whatever_the_rate() {
+        let offered = [range(1, (16_000, 16_000), SampleFormat::I16), range(1, (48_000, 48_000), SampleFormat::I16)];
+        let periods = |part, period| -> Vec<_> {
+            rank(part, &offered, period).into_iter().map(|(config, _)| (config.sample_rate, config.buffer_size)).collect()
+        };
+        let fixed = |rate, samples| (rate, BufferSize::Fixed(samples));
+        assert_eq!(periods(Part::Speaker, period(Part::Speaker)), [fixed(48_000, 480), fixed(16_000, 160)]);
+        assert_eq!(periods(Part::Microphone, period(Part::Microphone)), [fixed(48_000, 960), fixed(16_000, 320)]);
+        assert_eq!(periods(Part::Microphone, longest_period(Part::Microphone)), [fixed(48_000, 3_840), fixed(16_000, 1_280)]);
     }
 
     #[test]

@@ -1,14 +1,15 @@
-//! A ringtone on the default speaker, played until somebody answers.
+//! A ringtone on a speaker, played until somebody answers.
 
 use std::{io::Cursor, sync::Arc, thread, time::Duration};
 
 use ringbuf::traits::{Observer, Producer};
 
 use crate::{
-    Part,
+    Part, Trouble,
     sound::{
         ring::{Exchange, Source, Wake, ring as samples},
-        stream, watch,
+        stream::{self, Running},
+        watch,
     },
     stop::Stop,
     watch::{State, Watch},
@@ -26,29 +27,44 @@ pub struct Ringing {
     stop: Stop,
 }
 
-/// Plays a WAV file that's in memory on the default speaker, over and over, until the result is dropped.
+/// Plays a WAV file that's in memory, over and over, until the result is dropped: on the speaker of this id or name (see
+/// [`crate::devices::speakers`]), or on the system's default one.
 ///
-/// Nothing can go wrong for the caller: on a machine without a speaker it stays silent, and `state` hears why.
+/// Nothing can go wrong for the caller: on a machine without that speaker it stays silent, and `state` hears why.
 #[must_use]
-pub fn ring(wav: &'static [u8], state: State) -> Ringing {
+pub fn ring(speaker: Option<String>, wav: &'static [u8], state: State) -> Ringing {
+    let (wake, underruns) = (Wake::default(), Arc::default());
+    play(wav, state, move |period| {
+        stream::open_speaker(speaker.as_deref(), period, &wake, &underruns, |rate| {
+            let (source, drain) = samples(rate);
+            (drain, (source, rate))
+        })
+    })
+}
+
+/// Where the tone goes: a device's ring and its rate in Hz.
+type Line = (Source, u32);
+
+fn play(
+    wav: &'static [u8],
+    state: State,
+    open: impl Fn(Duration) -> Result<(Running, Line), Trouble> + Send + Sync + 'static,
+) -> Ringing {
     let stop = Stop::default();
     let ringing = Ringing { stop: stop.clone() };
-    let (exchange, wake) = (Exchange::default(), Wake::default());
+    let exchange = Exchange::default();
     let lines = exchange.clone();
     let feeder = {
         let stop = stop.clone();
         move || feed(wav, &exchange, &stop)
     };
     let player = move || {
-        let open = move || {
-            stream::open_speaker(None, &wake, |rate| {
-                let (source, drain) = samples(rate);
-                lines.offer((source, rate));
-                drain
-            })
-        };
-        let open: watch::Open = Arc::new(open);
-        watch::run(Part::Speaker, &open, &stop, Watch::new(Part::Speaker, state), BEAT, |_| {});
+        let open: watch::Open<Line> = Arc::new(open);
+        watch::run(Part::Speaker, &open, &stop, Watch::new(Part::Speaker, state), BEAT, |now| {
+            if let watch::Now::Open(line) = now {
+                lines.offer(line);
+            }
+        });
     };
     for (name, work) in [("ringtone", Box::new(feeder) as Box<dyn FnOnce() + Send>), ("ringtone device", Box::new(player))] {
         if let Err(error) = thread::Builder::new().name(name.into()).spawn(work) {
@@ -68,7 +84,7 @@ impl Drop for Ringing {
 type Playing = (Source, wav::Loop<Cursor<&'static [u8]>>, u32);
 
 /// Keeps the device's ring filled.
-fn feed(wav: &'static [u8], exchange: &Exchange<(Source, u32)>, stop: &Stop) {
+fn feed(wav: &'static [u8], exchange: &Exchange<Line>, stop: &Stop) {
     let mut playing: Option<Playing> = None;
     while !stop.wait(BEAT) {
         if let Some((source, rate)) = exchange.take() {
@@ -88,5 +104,75 @@ fn feed(wav: &'static [u8], exchange: &Exchange<(Source, u32)>, stop: &Stop) {
             }
             source.samples.push_slice(&block);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            atomic::{AtomicU32, Ordering},
+            mpsc::{Sender, channel},
+        },
+        time::Instant,
+    };
+
+    use ringbuf::traits::Consumer;
+
+    use super::*;
+    use crate::sound::{ring::Drain, stream::Pulse};
+
+    /// A tenth of a second of one level.
+    fn tone() -> &'static [u8] {
+        let spec =
+            hound::WavSpec { channels: 1, sample_rate: 48_000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+        let mut bytes = Cursor::new(Vec::new());
+        let mut writer = hound::WavWriter::new(&mut bytes, spec).unwrap();
+        (0..4_800).for_each(|_| writer.write_sample(8_192_i16).unwrap());
+        writer.finalize().unwrap();
+        bytes.into_inner().leak()
+    }
+
+    /// Fails twice, the second time after it had a ring already, and then works.
+    fn third_time_lucky(devices: Sender<Drain>) -> impl Fn(Duration) -> Result<(Running, Line), Trouble> {
+        let attempts = AtomicU32::new(0);
+        move |_| {
+            if attempts.fetch_add(1, Ordering::Relaxed) == 0 {
+                return Err(Trouble::Missing(Part::Speaker));
+            }
+            let (source, drain) = samples(44_100);
+            if attempts.load(Ordering::Relaxed) == 2 {
+                return Err(Trouble::Denied(Part::Speaker));
+            }
+            devices.send(drain).map_err(|_| Trouble::Missing(Part::Speaker))?;
+            Ok((Running::fake(Pulse::default(), ()), (source, 44_100)))
+        }
+    }
+
+    #[test]
+    fn rings_as_soon_as_the_speaker_can_be_opened() {
+        let ((told, news), (to_test, devices)) = (channel(), channel());
+        let ringing = play(tone(), Arc::new(move |state| drop(told.send(state))), third_time_lucky(to_test));
+        let patience = Duration::from_secs(20);
+        assert_eq!(news.recv_timeout(patience).unwrap(), Err(Trouble::Missing(Part::Speaker)));
+        assert_eq!(news.recv_timeout(patience).unwrap(), Err(Trouble::Denied(Part::Speaker)));
+        let mut drain = devices.recv_timeout(patience).unwrap();
+        let (mut heard, mut block, deadline) = (Vec::new(), [0.0; 480], Instant::now() + patience);
+        // Three rounds of the tone.
+        while heard.len() < 3 * 4_410 {
+            let count = drain.samples.pop_slice(&mut block);
+            heard.extend_from_slice(&block[..count]);
+            assert!(Instant::now() < deadline, "{} samples", heard.len());
+            assert!(!ringing.stop.wait(Duration::from_millis(1)));
+        }
+        let loud = heard.iter().filter(|sample| (**sample - 0.25).abs() < 0.02).count();
+        assert!(loud > heard.len() * 9 / 10, "{loud} of {}", heard.len());
+    }
+
+    #[test]
+    fn without_the_speaker_that_was_chosen_it_says_so() {
+        let (told, news) = channel();
+        let _ringing = ring(Some("no such speaker".into()), tone(), Arc::new(move |state| drop(told.send(state))));
+        assert_eq!(news.recv_timeout(Duration::from_secs(20)).unwrap(), Err(Trouble::Missing(Part::Speaker)));
     }
 }

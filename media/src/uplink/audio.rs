@@ -53,7 +53,9 @@ pub(crate) fn run(spec: &MicrophoneSpec, state: State, call_start: Instant, mut 
     let (_microphone, mut samples) = Microphone::start(spec, state);
     let mut frame = [0.0; FRAME];
     while !stop.is_set() {
-        if let Some(time) = samples.read(&mut frame, WAIT) {
+        let read = samples.read(&mut frame, WAIT);
+        audio.lost(samples.lost());
+        if let Some(time) = read {
             audio.frame(time + start, &frame);
         }
     }
@@ -63,6 +65,11 @@ impl Audio {
     pub(crate) fn new(shared: Shared, track: Track) -> Self {
         // Nothing has been sent, so nobody expects anything.
         Self { shared, track, encoder: None, quiet: true, failing: Spell::default() }
+    }
+
+    /// So much sound was lost so far on its way from the microphone.
+    fn lost(&self, lost: Duration) {
+        self.shared.stats.lock().unwrap_or_else(PoisonError::into_inner).lost = lost;
     }
 
     /// Takes the next 20 ms, captured at `time` after the call's start.

@@ -1,19 +1,16 @@
 //! The pictures sent: the newest frame is encoded whenever the transport can take a packet.
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use codecs::{
-    Color, Frame, MediaTime, Size,
+    Color, Frame, Size,
     h264::{Encoder, EncoderConfig, Packet},
 };
 
-use super::{Failure, Track};
+use super::{Failure, Track, cadence::Cadence};
 use crate::{Gate, Slot, VideoConfig, gate::Credit, keyframes::Keyframes, payload, spell::Spell, stats::VideoSent, stop::Stop};
 
 /// How long the transport may take nothing before it's worth a line in the log.
@@ -26,8 +23,6 @@ pub(crate) struct Shared {
     pub(crate) slot: Slot,
     /// How many packets may be in flight.
     pub(crate) gate: Gate,
-    /// Microseconds from the call's start to the camera's.
-    pub(crate) camera_start: Arc<AtomicU64>,
     keyframes: Arc<Mutex<Keyframes>>,
     stats: Arc<Mutex<VideoSent>>,
 }
@@ -62,6 +57,7 @@ pub(crate) struct Video {
     config: VideoConfig,
     track: Track,
     encoder: Option<(Kind, Encoder)>,
+    cadence: Cadence,
     starved: Spell,
     failing: Spell,
 }
@@ -71,7 +67,8 @@ type Kind = (Size, Color);
 
 impl Video {
     pub(crate) fn new(shared: Shared, stop: Stop, config: VideoConfig, track: Track) -> Self {
-        Self { shared, stop, config, track, encoder: None, starved: Spell::default(), failing: Spell::default() }
+        let cadence = Cadence::new(config.frames_per_second);
+        Self { shared, stop, config, track, encoder: None, cadence, starved: Spell::default(), failing: Spell::default() }
     }
 
     /// Encodes until stopped. To wake it for that, close the gate and clear the slot.
@@ -95,9 +92,25 @@ impl Video {
                 stats.stale += new.saturating_sub(u64::from(seen.frame.is_some()));
             });
             match seen.frame {
-                Some(frame) => self.encode(&frame, credit),
+                Some(frame) => {
+                    if self.cadence.frame(frame.time(), new) {
+                        self.follow();
+                    }
+                    self.encode(&frame, credit);
+                }
                 None => self.shared.need_keyframe(),
             }
+        }
+    }
+
+    /// Tells the encoder how often frames come now.
+    fn follow(&mut self) {
+        let frames_per_second = self.cadence.rate();
+        tracing::info!(frames_per_second, "the camera's frame rate is another one than before");
+        if let Some((_, encoder)) = &mut self.encoder
+            && let Err(error) = encoder.set_frame_rate(frames_per_second)
+        {
+            tracing::warn!(%error, frames_per_second, "the encoder keeps its frame rate");
         }
     }
 
@@ -117,8 +130,7 @@ impl Video {
                     stats.size = Some(frame.size());
                 });
                 credit.spend();
-                let camera_start = Duration::from_micros(self.shared.camera_start.load(Ordering::Relaxed));
-                self.track.send(MediaTime::from(camera_start + packet.time.since_start()), packet.keyframe, payload);
+                self.track.send(packet.time, packet.keyframe, payload);
             }
             Ok(None) => self.shared.count(|stats| {
                 stats.encoded += 1;
@@ -157,7 +169,7 @@ impl Video {
     }
 
     fn open(&self, (size, color): Kind) -> Result<Encoder, codecs::Error> {
-        let VideoConfig { frames_per_second, bits_per_second, .. } = self.config;
+        let (frames_per_second, bits_per_second) = (self.cadence.rate(), self.config.bits_per_second);
         Encoder::new(EncoderConfig { size, frames_per_second, bits_per_second, color })
     }
 }
@@ -168,6 +180,8 @@ mod tests {
         sync::mpsc::{Receiver, Sender, channel},
         thread,
     };
+
+    use codecs::MediaTime;
 
     use super::*;
     use crate::{Outgoing, Sink, track};
@@ -233,15 +247,35 @@ mod tests {
     #[test]
     fn frames_go_out_numbered_and_only_the_first_is_a_keyframe() {
         let mut bench = Bench::new();
-        bench.shared.camera_start.store(1_000_000, Ordering::Relaxed);
         for seq in 0..20 {
             let outgoing = bench.deliver();
             assert_eq!((outgoing.seq, outgoing.keyframe), (seq, seq == 0));
-            assert_eq!(outgoing.time, MediaTime(1_000_000 + u64::from(seq) * 33_333));
+            assert_eq!(outgoing.time, MediaTime(u64::from(seq) * 33_333));
             assert!(payload::Video::decode(outgoing.payload).is_ok());
         }
         let stats = bench.shared.stats();
         assert_eq!((stats.captured, stats.encoded, stats.sent, stats.keyframes, stats.stale), (20, 20, 20, 1, 0));
+    }
+
+    #[test]
+    fn the_encoder_goes_by_the_rate_the_camera_really_has() {
+        let (shared, (to_test, _sent)) = (Shared::default(), channel());
+        let track = Track::new(track::Kind::Video, Arc::new(Wire(Mutex::new(to_test))));
+        let mut video = Video::new(shared.clone(), Stop::default(), VideoConfig::default(), track);
+        let mut seen = Vec::new();
+        for index in 0..60_u64 {
+            let frame = Frame::new(Size::new(64, 64).unwrap(), Color::default(), MediaTime(index * 100_000));
+            if video.cadence.frame(frame.time(), 1) {
+                video.follow();
+            }
+            video.encode(&frame, shared.gate.acquire(PATIENCE).unwrap());
+            shared.gate.release();
+            seen.push(video.encoder.as_ref().unwrap().1.config().frames_per_second);
+        }
+        assert_eq!(seen[0], VideoConfig::default().frames_per_second);
+        assert!((seen[59] - 10.0).abs() < 1.0, "{seen:?}");
+        let size = Size::new(128, 64).unwrap();
+        assert_eq!(video.open((size, Color::default())).unwrap().config().frames_per_second, seen[59]);
     }
 
     #[test]
