@@ -9,13 +9,13 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use media::CameraSpec;
+use media::{CameraSpec, MicrophoneSpec};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::{Child, Command},
 };
 
-use crate::{cli, signal};
+use crate::{cli, random, signal};
 
 /// How long a part may take to start before something is wrong.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -30,38 +30,76 @@ const FILES: &[(&str, &[u8])] = &[
     ("relay/providers/relay-status", include_bytes!("../../assets/providers/relay-status")),
 ];
 
+/// Runs it until the windows are closed or, without a display, until it was measured. Being told to stop ends it at any time.
 pub async fn run(options: cli::Demo) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
-    let home = Home::prepare(options.data.clone())?;
-    let display = Display::find_or_start().await?;
-    let relay = RunningRelay::start(&home).await?;
-    for name in ["Ana", "Ben"] {
-        home.account(name).await?;
+    let mut stop = std::pin::pin!(signal::stopped());
+    let mut demo = tokio::select! {
+        demo = Demo::open(&options) => demo?,
+        // What has been started so far ends with its handle.
+        () = &mut stop => return Ok(ExitCode::SUCCESS),
+    };
+    let seen = tokio::select! {
+        seen = demo.show(&options, begun) => seen,
+        () = &mut stop => Ok(()),
+    };
+    demo.end().await;
+    seen.map(|()| ExitCode::SUCCESS)
+}
+
+/// A relay, and Ana's window ringing at Ben's.
+struct Demo {
+    anas: Child,
+    bens: Child,
+    relay: RunningRelay,
+    display: Display,
+}
+
+impl Demo {
+    async fn open(options: &cli::Demo) -> anyhow::Result<Self> {
+        let home = Home::prepare(options.data.clone())?;
+        let display = Display::find_or_start().await?;
+        let relay = RunningRelay::start(&home).await?;
+        for name in ["Ana", "Ben"] {
+            home.account(name).await?;
+        }
+        home.admin(&["buddy", "add", "Ana", "Ben"]).await?;
+        println!("relay at {}, accounts Ana and Ben", relay.url);
+
+        let out = &options.out;
+        fs::create_dir_all(out).with_context(|| format!("can't make the folder {}", out.display()))?;
+        let headless = display.server.is_some();
+        let camera = !media::devices::cameras().is_empty();
+        let microphone = !media::devices::microphones().is_empty();
+        // A microphone that hears the other window's speaker would howl.
+        let ana = Window { name: "Ana", camera, microphone, silent: headless };
+        let ben = Window { name: "Ben", camera: false, microphone: false, silent: headless || microphone };
+        // On a screen of our own nobody lays the windows side by side, and nobody accepts.
+        let bens: &[&str] = if headless { &["--window", "980,40", "--answer"] } else { &[] };
+        let anas: &[&str] = if headless { &["--window", "20,40", "--call", "Ben"] } else { &["--call", "Ben"] };
+        let bens = ben.open(&home, &relay, &display, bens, out)?;
+        let anas = ana.open(&home, &relay, &display, anas, out)?;
+        println!("two windows open: {}; close both to end it", if headless { "under Xvfb" } else { "Ana's rings at Ben's" });
+        Ok(Self { anas, bens, relay, display })
     }
-    home.admin(&["buddy", "add", "Ana", "Ben"]).await?;
-    println!("relay at {}, accounts Ana and Ben", relay.url);
 
-    let out = &options.out;
-    fs::create_dir_all(out).with_context(|| format!("can't make the folder {}", out.display()))?;
-    let headless = display.server.is_some();
-    let ana = Window { name: "Ana", position: "20,40", real_devices: !headless && !media::devices::cameras().is_empty() };
-    let ben = Window { name: "Ben", position: "980,40", real_devices: false };
-    let mut bens = ben.open(&home, &relay, &display, if headless { &["--answer"] } else { &[] }, out)?;
-    let mut anas = ana.open(&home, &relay, &display, &["--call", "Ben"], out)?;
-    println!("two windows open: {}; close both to end it", if headless { "under Xvfb" } else { "Ana's rings at Ben's" });
-
-    if headless {
-        watch(&options, &display, [&mut anas, &mut bens], begun).await?;
-    } else {
-        tokio::select! {
-            () = async { let _ = tokio::join!(anas.wait(), bens.wait()); } => {}
-            () = signal::stopped() => {}
+    async fn show(&mut self, options: &cli::Demo, begun: Instant) -> anyhow::Result<()> {
+        if self.display.server.is_some() {
+            watch(options, &self.display, [&mut self.anas, &mut self.bens], begun).await
+        } else {
+            let _ = tokio::join!(self.anas.wait(), self.bens.wait());
+            Ok(())
         }
     }
-    end(&mut anas).await;
-    end(&mut bens).await;
-    relay.stop().await;
-    Ok(ExitCode::SUCCESS)
+
+    async fn end(mut self) {
+        end(&mut self.anas).await;
+        end(&mut self.bens).await;
+        self.relay.stop().await;
+        if let Some(server) = &mut self.display.server {
+            end(server).await;
+        }
+    }
 }
 
 /// The demo's folder: clips, passwords and the relay's store.
@@ -104,13 +142,17 @@ impl Home {
         if file.exists() {
             return Ok(());
         }
-        let mut random = [0_u8; 16];
-        getrandom::fill(&mut random).context("the system gives no random numbers")?;
-        let password: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        // Only a password that counts gets the lasting name. One that is left is of a demo cut short, before the relay knew the
+        // account or just after.
         let fresh = file.with_extension("fresh");
-        private_file(&fresh)?.write_all(password.as_bytes())?;
-        self.admin(&["user", "add", name, "--password-file", &fresh.to_string_lossy()]).await?;
-        // Only a password that counts gets the lasting name, so a demo cut short is mended by the next.
+        let left = fs::metadata(&fresh).is_ok_and(|metadata| metadata.len() > 0);
+        if !left {
+            private_file(&fresh)?.write_all(random::hex()?.as_bytes())?;
+        }
+        let added = self.admin(&["user", "add", name, "--password-file", &fresh.to_string_lossy()]).await;
+        if !left {
+            added?;
+        }
         fs::rename(&fresh, &file)?;
         Ok(())
     }
@@ -202,22 +244,29 @@ impl Display {
 
 struct Window {
     name: &'static str,
-    position: &'static str,
-    real_devices: bool,
+    /// The real ones, where a sample clip plays otherwise.
+    camera: bool,
+    microphone: bool,
+    /// Without a speaker.
+    silent: bool,
 }
 
 impl Window {
     fn open(&self, home: &Home, relay: &RunningRelay, display: &Display, more: &[&str], out: &Path) -> anyhow::Result<Child> {
         let clip = home.0.join("clips").join(self.name.to_lowercase());
+        let report = report_file(out, self.name);
+        // An earlier demo's figures are not this one's.
+        let _ = fs::remove_file(&report);
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["--relay", &relay.url, "--user", self.name, "--window", self.position, "--password-file"]);
-        command.arg(home.password_file(self.name)).arg("--report").arg(report_file(out, self.name));
-        if !self.real_devices {
-            let camera = CameraSpec::File(clip.with_extension("mp4"));
-            command.args(["--camera", &camera.to_string()]);
-            command.args(["--microphone", &format!("file:{}", clip.with_extension("wav").display())]);
+        command.args(["--relay", &relay.url, "--user", self.name, "--password-file"]);
+        command.arg(home.password_file(self.name)).arg("--report").arg(report);
+        if !self.camera {
+            command.args(["--camera", &CameraSpec::File(clip.with_extension("mp4")).to_string()]);
         }
-        if display.server.is_some() {
+        if !self.microphone {
+            command.args(["--microphone", &MicrophoneSpec::File(clip.with_extension("wav")).to_string()]);
+        }
+        if self.silent {
             command.args(["--speaker", "silent"]);
         }
         command.args(more).stdin(Stdio::null()).kill_on_drop(true);
@@ -239,18 +288,35 @@ async fn watch(options: &cli::Demo, display: &Display, windows: [&mut Child; 2],
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     println!("both see each other {:.1} s after the start", begun.elapsed().as_secs_f64());
-    tokio::select! {
-        () = tokio::time::sleep(options.duration) => {}
-        () = signal::stopped() => return Ok(()),
-    }
+    tokio::time::sleep(options.duration).await;
     let picture = options.out.join("windows.png");
     display.save_picture(&picture).await?;
     println!("picture of both windows: {}", picture.display());
     for (name, file) in ["Ana", "Ben"].iter().zip(&reports) {
         let text = fs::read_to_string(file).with_context(|| format!("{name}'s window left no report"))?;
-        println!("{name}'s window measured:\n{text}");
+        println!("{}", summary(name, &serde_json::from_str(&text)?));
+        println!("  everything: {}", file.display());
     }
     Ok(())
+}
+
+/// What a window measured, for a person.
+fn summary(name: &str, report: &serde_json::Value) -> String {
+    let figure = |path: &str| report.pointer(path).and_then(serde_json::Value::as_f64).unwrap_or_default();
+    let [seconds, shown, freezes] = ["/call_s", "/video/shown", "/video/freezes"].map(figure);
+    let [encode, decode, trip] = ["/video/encode_ms/p50", "/video/decode_ms/p50", "/http/rtt_ms"].map(figure);
+    let [up, down] =
+        [["/bitrate_kbps/video_up", "/bitrate_kbps/audio_up"], ["/bitrate_kbps/video_down", "/bitrate_kbps/audio_down"]]
+            .map(|[video, audio]| figure(video) + figure(audio));
+    let [concealed, size] = ["/audio/concealed_ms", "/video/size"].map(|path| report.pointer(path).cloned().unwrap_or_default());
+    format!(
+        "{name}'s window, {seconds:.0} s of call:\n  \
+         {shown:.0} pictures shown ({:.1}/s, {}), {freezes:.0} freezes, {:.0} ms of sound concealed\n  \
+         encoding {encode:.2} ms, decoding {decode:.2} ms, round trip {trip:.2} ms, {up:.0} kbit/s up, {down:.0} kbit/s down",
+        shown / seconds.max(0.001),
+        size.as_str().unwrap_or("no picture"),
+        concealed.as_f64().unwrap_or_default(),
+    )
 }
 
 fn report_file(out: &Path, name: &str) -> PathBuf {

@@ -8,7 +8,11 @@ use std::{
 
 use futures::channel::mpsc::UnboundedSender;
 use media::{CameraSpec, Gate, Incoming, MicrophoneSpec, Outgoing, Slot, SpeakerSpec, Trouble, VideoConfig};
-use proto::{CallId, Chunk, Header, Kind, PeerId, TrackId, api::Joined, model};
+use proto::{
+    CallId, Chunk, Header, Kind, PeerId, TrackId,
+    api::{Joined, SetMedia},
+    model,
+};
 use relay_client::{
     Session,
     lanes::{Handler, LaneState, Lanes},
@@ -39,12 +43,9 @@ impl Setup {
         Self { camera, microphone, speaker, video: VideoConfig::default(), record: None, report: None }
     }
 
-    pub fn sends_audio(&self) -> bool {
-        self.microphone != MicrophoneSpec::None
-    }
-
-    pub fn sends_video(&self) -> bool {
-        self.camera != CameraSpec::None
+    /// What there is something to send of.
+    pub fn sends(&self) -> SetMedia {
+        SetMedia { audio: self.microphone != MicrophoneSpec::None, video: self.camera != CameraSpec::None }
     }
 }
 
@@ -77,6 +78,10 @@ pub enum Update {
     Trouble {
         device: Device,
         trouble: Option<Trouble>,
+    },
+    /// What is received can't be kept.
+    NotRecorded {
+        reason: String,
     },
     Lanes(LaneHealth),
     /// The first picture of a peer is there.
@@ -115,6 +120,7 @@ impl Engine {
         let inner = Arc::new(Inner { call: call.clone(), session: session.clone(), media, way, meter });
         let _ = back.set(Arc::downgrade(&inner));
         let downlink = Downlink { gate: inner.media.gate(), inner: Arc::downgrade(&inner), updates: updates.clone() };
+        inner.expect(&joined.call);
         inner.way.open(Lanes::open(session, call, joined.me, Arc::new(downlink)));
         let engine = Self(inner);
         engine.watch(updates);
@@ -126,6 +132,7 @@ impl Engine {
         for gone in before.peers.iter().filter(|old| now.peers.iter().all(|peer| peer.peer != old.peer)) {
             self.0.media.remove_peer(gone.peer.0);
         }
+        self.0.expect(now);
     }
 
     pub fn set_muted(&self, muted: bool) {
@@ -177,6 +184,13 @@ impl Engine {
 }
 
 impl Inner {
+    /// Whose pictures are to come: what stands still for want of any isn't frozen.
+    fn expect(&self, call: &model::Call) {
+        for peer in call.peers.iter().filter(|peer| peer.peer != self.way.me) {
+            self.media.expect_pictures(peer.peer.0, peer.video);
+        }
+    }
+
     fn figures(&self) -> Figures {
         self.meter.figures(&self.report())
     }
@@ -309,6 +323,7 @@ fn media_reports(
                 }
                 None
             }
+            media::Report::Recording { reason } => Some(Update::NotRecorded { reason }),
             _ => None,
         };
         if let Some(update) = update {

@@ -63,6 +63,8 @@ pub struct Video {
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Audio {
     pub captured: u64,
+    /// Heard by the microphone and not taken in time.
+    pub capture_lost_ms: f64,
     pub sent: u64,
     pub received: u64,
     pub duplicates: u64,
@@ -74,6 +76,9 @@ pub struct Audio {
     pub concealed_ms: f64,
     pub stalled_ms: f64,
     pub playout_delay_ms: f64,
+    /// Silence played since the next sound was not decoded in time.
+    pub missed_ms: f64,
+    pub underruns: u64,
 }
 
 /// Capture to decoded for pictures, capture to played for sound: of test pictures and test sound alone.
@@ -184,6 +189,7 @@ impl Meter {
             },
             audio: Audio {
                 captured: audio.captured,
+                capture_lost_ms: millis(audio.lost),
                 sent: audio.sent,
                 received: sum(|peer| peer.audio.received),
                 duplicates: sum(|peer| peer.audio.duplicates),
@@ -195,6 +201,8 @@ impl Meter {
                 concealed_ms: time(|peer| peer.audio.concealed),
                 stalled_ms: time(|peer| peer.audio.stalled),
                 playout_delay_ms: stats.received.values().map(|peer| millis(peer.audio.playout_delay)).fold(0.0, f64::max),
+                missed_ms: millis(stats.played.missed),
+                underruns: stats.played.underruns,
             },
             delay_ms: DelayPair { video: merged(|peer| &peer.video.delay), audio: merged(|peer| &peer.audio.delay) },
             bitrate_kbps: Bitrates {

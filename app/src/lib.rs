@@ -4,6 +4,8 @@ pub mod cli;
 pub mod demo;
 pub mod engine;
 pub mod figures;
+mod random;
 pub mod robot;
+pub mod sending;
 mod signal;
 pub mod ui;

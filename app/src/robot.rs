@@ -5,15 +5,15 @@ use std::{path::Path, pin::Pin, process::ExitCode, time::Duration};
 use anyhow::{Context, bail};
 use futures::{Stream, StreamExt, channel::mpsc};
 use proto::{
-    ErrorCode, Event, Name,
-    api::{Joined, PageHistory, SetMedia},
+    CallId, ErrorCode, Event, Name,
+    api::{Joined, PageHistory, SetMedia, State},
     model::{self, EndReason, Invitation, InvitationState, Presence},
 };
 use relay_client::{Relay, Session, Update};
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
 
-use crate::{cli, engine, signal};
+use crate::{cli, engine, random, sending::Sending, signal};
 
 /// What a robot has to say at the end.
 #[derive(Debug, Serialize)]
@@ -35,6 +35,22 @@ pub struct Report {
     pub call: Option<engine::Report>,
 }
 
+impl Report {
+    fn without_call(options: &cli::Robot, outcome: String) -> Self {
+        Self {
+            happened: false,
+            outcome,
+            user: options.user.clone(),
+            other: options.call.clone(),
+            duration_s: 0.0,
+            chat_sent: 0,
+            chat_received: Vec::new(),
+            troubles: Vec::new(),
+            call: None,
+        }
+    }
+}
+
 /// A line of chat as it arrived.
 #[derive(Debug, Serialize)]
 pub struct Said {
@@ -48,7 +64,16 @@ type Updates = Pin<Box<dyn Stream<Item = Update> + Send>>;
 /// Makes or takes one call. The exit status is 0 only if the call happened.
 pub async fn run(options: cli::Robot) -> anyhow::Result<ExitCode> {
     let relay = Relay::new(&options.relay)?;
-    let session = relay.sign_in(&options.user, &options.password()?, "robot").await?;
+    let session = match relay.sign_in(&options.user, &options.password()?, "robot").await {
+        Ok(session) => session,
+        Err(error) => {
+            // An earlier run's report must not stand for this one.
+            if let Some(file) = &options.report {
+                write(&Report::without_call(&options, error.to_string()), Some(file))?;
+            }
+            return Err(error.into());
+        }
+    };
     let report = converse(&options, &session).await;
     if let Err(error) = session.clone().sign_out().await {
         tracing::debug!(%error, "could not sign off");
@@ -110,6 +135,9 @@ impl<'a> Conversation<'a> {
             let joined = match update {
                 Update::State(state) => {
                     let there = state.buddies.iter().any(|buddy| self.is_wanted(&buddy.name, buddy.presence));
+                    if let Some(joined) = self.answered_meanwhile(&state) {
+                        return Ok(joined);
+                    }
                     match state.invitations.into_iter().find(|invitation| self.is_for_me(invitation)) {
                         Some(invitation) => self.accept(invitation).await?,
                         None if there => self.ring().await?,
@@ -189,6 +217,13 @@ impl<'a> Conversation<'a> {
         }
     }
 
+    /// After an absence: the call that came of the own ring, if one did. A ring the relay no longer knows may be placed again.
+    fn answered_meanwhile(&mut self, state: &State) -> Option<Joined> {
+        let rings = |(ringing, _): &mut (Invitation, Joined)| state.invitations.iter().any(|known| known.id == ringing.id);
+        let (_, joined) = self.ringing.take_if(|ringing| !rings(ringing))?;
+        state.call.clone().filter(|call| call.call.id == joined.call.id && call.call.peers.len() > 1)
+    }
+
     async fn give_up(&mut self) {
         if let Some((invitation, _)) = self.ringing.take()
             && let Err(error) = self.session.cancel(&invitation.id).await
@@ -206,26 +241,35 @@ impl<'a> Conversation<'a> {
     ) -> anyhow::Result<Report> {
         let (heard, mut from_engine) = mpsc::unbounded();
         let setup = self.options.setup();
-        let sends = SetMedia { audio: setup.sends_audio(), video: setup.sends_video() };
+        let mut sending = Sending::new(setup.sends());
         let engine = engine::Engine::start(self.session, &joined, setup, heard);
         let begun = Instant::now();
         let end = self.options.duration.map(|duration| begun + duration);
         let mut call = joined.call;
         let id = call.id.clone();
-        self.session.set_media(&id, sends).await?;
-        self.say().await?;
+        let last = self.last_said().await;
+        self.promise(&id, sending.promise()).await;
+        let mut failed = self.say().await.err().map(|error| format!("{error:#}"));
         let mut stop = stop;
         let outcome = loop {
+            if let Some(outcome) = failed.take() {
+                break outcome;
+            }
             tokio::select! {
                 update = updates.next() => {
                     if matches!(update, Some(Update::State(_))) {
-                        self.catch_up().await;
+                        self.catch_up(last).await;
                     }
                     if let Some(outcome) = self.changed(update, &mut call, &engine) {
                         break outcome;
                     }
                 }
-                Some(update) = from_engine.next() => self.note(&update),
+                Some(update) = from_engine.next() => {
+                    self.note(&update);
+                    if let Some(promise) = sending.hear(&update) {
+                        self.promise(&id, promise).await;
+                    }
+                }
                 () = until(end) => break "hung up after the set time".to_owned(),
                 () = &mut stop => break "told to stop".to_owned(),
             }
@@ -242,10 +286,17 @@ impl<'a> Conversation<'a> {
     async fn say(&mut self) -> anyhow::Result<()> {
         let Some(other) = self.other.clone() else { return Ok(()) };
         for text in &self.options.say {
-            self.session.send_chat(&other, text, &client_id()?).await.context("could not send the chat")?;
+            self.session.send_chat(&other, text, &random::hex()?).await.context("could not send the chat")?;
             self.chat_sent += 1;
         }
         Ok(())
+    }
+
+    /// Tells the others what to wait for.
+    async fn promise(&self, call: &CallId, promise: SetMedia) {
+        if let Err(error) = self.session.set_media(call, promise).await {
+            tracing::warn!(%error, "could not tell the others what is sent");
+        }
     }
 
     fn note(&mut self, update: &engine::Update) {
@@ -255,18 +306,48 @@ impl<'a> Conversation<'a> {
                 self.troubles.push(trouble.to_string());
             }
             engine::Update::Trouble { device, trouble: None } => tracing::debug!(?device, "device works"),
+            engine::Update::NotRecorded { reason } => {
+                self.troubles.push(format!("What is received can't be recorded: {reason}."))
+            }
             engine::Update::Lanes(health) => tracing::info!(?health, "lanes"),
             engine::Update::PictureStarted(_) | engine::Update::Figures(_) => {}
         }
     }
 
-    /// What was written while the relay could not be reached.
-    async fn catch_up(&mut self) {
-        let (Some(with), Some(last)) = (self.other.clone(), self.chat_received.last()) else { return };
-        let page = PageHistory { with, before: None, after: Some(last.id), limit: None };
-        match self.session.history(page).await {
-            Ok(history) => history.messages.into_iter().for_each(|message| self.hear(message)),
-            Err(error) => tracing::warn!(%error, "could not ask for missed chat"),
+    /// The newest message before the call.
+    async fn last_said(&self) -> u64 {
+        let Some(with) = self.other.clone() else { return 0 };
+        let newest = PageHistory { with, before: None, after: None, limit: Some(1) };
+        match self.session.history(newest).await {
+            Ok(history) => history.messages.last().map_or(0, |message| message.id.0),
+            Err(error) => {
+                tracing::warn!(%error, "could not ask what was written before");
+                0
+            }
+        }
+    }
+
+    /// What was written while the relay could not be reached, after the message numbered `last`.
+    async fn catch_up(&mut self, last: u64) {
+        let Some(with) = self.other.clone() else { return };
+        let mut after = self.chat_received.last().map_or(last, |said| said.id.max(last));
+        loop {
+            let page = PageHistory { with: with.clone(), before: None, after: Some(after), limit: None };
+            match self.session.history(page).await {
+                Ok(history) => {
+                    let newest = history.messages.last().map_or(0, |message| message.id.0);
+                    let more = history.more;
+                    history.messages.into_iter().for_each(|message| self.hear(message));
+                    if !more || newest <= after {
+                        return;
+                    }
+                    after = newest;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "could not ask for missed chat");
+                    return;
+                }
+            }
         }
     }
 
@@ -330,13 +411,6 @@ impl<'a> Conversation<'a> {
             call: call.map(|(report, _)| report),
         }
     }
-}
-
-/// An id for a chat message that nobody else has.
-fn client_id() -> anyhow::Result<String> {
-    let mut random = [0_u8; 16];
-    getrandom::fill(&mut random).context("the system gives no random numbers")?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 async fn until(end: Option<Instant>) {

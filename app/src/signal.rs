@@ -2,7 +2,7 @@
 
 use tokio::process::Child;
 
-/// Resolves when this process is asked to end: Ctrl-C, or the terminate signal.
+/// Resolves when this process is asked to end: Ctrl-C, the terminate signal, or the terminal's closing.
 pub(crate) async fn stopped() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
@@ -13,11 +13,14 @@ pub(crate) async fn stopped() {
 #[cfg(unix)]
 async fn terminated() {
     use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminated) => {
-            let _ = terminated.recv().await;
+    match (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
+        (Ok(mut terminated), Ok(mut closed)) => {
+            tokio::select! {
+                _ = terminated.recv() => {}
+                _ = closed.recv() => {}
+            }
         }
-        Err(error) => {
+        (Err(error), _) | (_, Err(error)) => {
             tracing::warn!(%error, "can't listen for the terminate signal");
             std::future::pending::<()>().await;
         }

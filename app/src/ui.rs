@@ -39,7 +39,7 @@ pub struct Options {
     pub call: Option<Name>,
     /// Accept the first call that comes.
     pub answer: bool,
-    /// In physical pixels from the upper left corner of the screen.
+    /// In logical pixels from the upper left corner of the screen.
     pub position: Option<(i32, i32)>,
     /// In logical pixels.
     pub size: Option<(u32, u32)>,
@@ -47,6 +47,8 @@ pub struct Options {
     pub preset: Option<Sample>,
     /// What was remembered from earlier starts.
     pub settings: Settings,
+    /// Where iced can't tell by itself.
+    pub system_is_dark: bool,
 }
 
 impl TryFrom<cli::Window> for Options {
@@ -67,7 +69,9 @@ impl TryFrom<cli::Window> for Options {
             answer: window.answer,
             position: window.window,
             size: None,
-            settings: Settings::load(),
+            // A password in a file is automation, which must not change what the person's own window remembers.
+            settings: if window.password_file.is_some() { Settings::default() } else { Settings::load() },
+            system_is_dark: cfg!(target_os = "linux") && theme::system::is_dark(),
         })
     }
 }
@@ -96,6 +100,7 @@ pub fn application(options: Options) -> iced::Application<impl Program<State = A
             min_size: Some(app::SMALLEST),
             position,
             exit_on_close_request: false,
+            icon: window_icon(),
             platform_specific: platform(),
             ..window::Settings::default()
         })
@@ -113,6 +118,13 @@ pub fn settings() -> iced::Settings {
     }
 }
 
+/// What the desktop shows for the window; without it where the desktop takes none.
+fn window_icon() -> Option<window::Icon> {
+    let picture = image::load_from_memory(include_bytes!("../../assets/icons/tvphone.png")).ok()?.into_rgba8();
+    let (width, height) = picture.dimensions();
+    window::icon::from_rgba(picture.into_raw(), width, height).ok()
+}
+
 /// The name by which the desktop groups windows and finds their icon.
 #[cfg(target_os = "linux")]
 fn platform() -> window::settings::PlatformSpecific {
@@ -122,4 +134,12 @@ fn platform() -> window::settings::PlatformSpecific {
 #[cfg(not(target_os = "linux"))]
 fn platform() -> window::settings::PlatformSpecific {
     window::settings::PlatformSpecific::default()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_window_has_an_icon() {
+        assert!(super::window_icon().is_some());
+    }
 }

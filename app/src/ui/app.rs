@@ -33,6 +33,7 @@ pub struct App {
     wishes: Wishes,
     toasts: Toasts,
     scale: f32,
+    system_is_dark: bool,
 }
 
 pub enum Screen {
@@ -66,12 +67,13 @@ impl App {
             _ => sign_in.focus(),
         };
         let wishes = Wishes { call: options.call, answer: options.answer };
-        let app = Self::at(Screen::SignIn(sign_in), settings, options.setup, wishes);
+        let at = Self::at(Screen::SignIn(sign_in), settings, options.setup, wishes);
+        let app = Self { system_is_dark: options.system_is_dark, ..at };
         (app, task.map(Message::SignIn))
     }
 
     pub fn at(screen: Screen, settings: Settings, setup: Setup, wishes: Wishes) -> Self {
-        Self { screen, settings, setup, wishes, toasts: Toasts::default(), scale: 1.0 }
+        Self { screen, settings, setup, wishes, toasts: Toasts::default(), scale: 1.0, system_is_dark: false }
     }
 
     pub fn screen(&self) -> &Screen {
@@ -96,7 +98,7 @@ impl App {
     }
 
     pub fn theme(&self) -> Option<Theme> {
-        self.settings.appearance.theme()
+        self.settings.appearance.theme(self.system_is_dark)
     }
 
     pub fn style(&self, theme: &Theme) -> theme::Style {
@@ -216,4 +218,4 @@ impl App {
 pub const SIZE: Size = Size::new(920.0, 760.0);
 
 /// Below this, things would lie over each other.
-pub const SMALLEST: Size = Size::new(800.0, 560.0);
+pub const SMALLEST: Size = Size::new(860.0, 560.0);

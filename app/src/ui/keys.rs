@@ -42,3 +42,44 @@ fn shortcut(event: Event, status: event::Status, _: window::Id) -> Option<Shortc
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use iced::keyboard::{Location, Modifiers, key};
+
+    use super::*;
+
+    fn press(key: Key, modifiers: Modifiers, status: event::Status) -> Option<Shortcut> {
+        let pressed = keyboard::Event::KeyPressed {
+            modified_key: key.clone(),
+            key,
+            physical_key: key::Physical::Unidentified(key::NativeCode::Unidentified),
+            location: Location::Standard,
+            modifiers,
+            text: None,
+            repeat: false,
+        };
+        shortcut(Event::Keyboard(pressed), status, window::Id::unique())
+    }
+
+    #[test]
+    fn each_key_does_its_own() {
+        let letter = |letter: &str| press(Key::Character(letter.into()), Modifiers::COMMAND, event::Status::Captured);
+        assert_eq!(letter("m"), Some(Shortcut::Mute));
+        assert_eq!(letter("E"), Some(Shortcut::Camera));
+        assert_eq!(letter("h"), Some(Shortcut::HangUp));
+        assert_eq!(letter("x"), None);
+        assert_eq!(press(Key::Character("m".into()), Modifiers::empty(), event::Status::Ignored), None);
+        let tab = |modifiers| press(Key::Named(Named::Tab), modifiers, event::Status::Ignored);
+        assert_eq!(tab(Modifiers::empty()), Some(Shortcut::NextField));
+        assert_eq!(tab(Modifiers::SHIFT), Some(Shortcut::PreviousField));
+        assert_eq!(press(Key::Named(Named::Escape), Modifiers::empty(), event::Status::Captured), Some(Shortcut::Dismiss));
+    }
+
+    #[test]
+    fn enter_in_a_field_is_the_field_s() {
+        let enter = |status| press(Key::Named(Named::Enter), Modifiers::empty(), status);
+        assert_eq!(enter(event::Status::Ignored), Some(Shortcut::Confirm));
+        assert_eq!(enter(event::Status::Captured), None);
+    }
+}

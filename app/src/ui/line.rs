@@ -7,7 +7,7 @@ use std::{
 
 use iced::{Subscription, Task};
 use proto::{
-    CallId, InvitationId, Name,
+    CallId, ErrorCode, InvitationId, Name,
     api::{History, Joined, PageHistory, Rung, SetMedia},
     model::Message,
 };
@@ -55,9 +55,10 @@ impl Line {
         }
     }
 
-    pub fn ring(&self, to: Name) -> Answer<Rung> {
+    /// Rings someone, into a call of this session or into a new one.
+    pub fn ring(&self, to: Name, call: Option<CallId>) -> Answer<Rung> {
         match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.ring(&to, None).await),
+            Self::Relay { session, .. } => ask(session, async move |session| session.ring(&to, call).await),
             Self::Pretend(pretend) => Task::done(Ok(pretend.ring(to))),
         }
     }
@@ -137,8 +138,11 @@ impl Line {
 pub fn sign_in(relay: String, name: Name, password: String, new: bool) -> Answer<Session> {
     Task::future(async move {
         let relay = Relay::new(&relay)?;
-        if new {
-            relay.sign_up(&name, &password).await?;
+        if new && let Err(refused) = relay.sign_up(&name, &password).await {
+            // An earlier try may have made the account and not come further: then the password is this one.
+            let own = refused.code() == Some(ErrorCode::NameTaken);
+            let session = if own { relay.sign_in(&name, &password, DEVICE).await.ok() } else { None };
+            return session.ok_or_else(|| refused.into());
         }
         Ok(relay.sign_in(&name, &password, DEVICE).await?)
     })

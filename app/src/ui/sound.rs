@@ -26,13 +26,13 @@ impl Sound {
 
 /// Plays one sound over and over, or none.
 pub struct Ringer {
-    silent: bool,
+    speaker: SpeakerSpec,
     playing: Option<(Sound, Option<Ringing>)>,
 }
 
 impl Ringer {
     pub fn new(speaker: &SpeakerSpec) -> Self {
-        Self { silent: *speaker == SpeakerSpec::Silent, playing: None }
+        Self { speaker: speaker.clone(), playing: None }
     }
 
     /// From now on this one sounds; the one that does already goes on undisturbed.
@@ -48,7 +48,10 @@ impl Ringer {
                 tracing::info!(%trouble, "the telephone rings without a sound");
             }
         };
-        (!self.silent).then(|| ring_tone(sound.wav(), Arc::new(state)))
+        match &self.speaker {
+            SpeakerSpec::Silent => None,
+            SpeakerSpec::Device(id) => Some(ring_tone(id.clone(), sound.wav(), Arc::new(state))),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod buddy_list;
 pub mod call;
+mod calls;
 pub mod conversation;
 pub mod dialog;
 pub mod phone;
@@ -15,21 +16,15 @@ use std::{
 
 use iced::{Subscription, Task, window};
 use proto::{
-    Event, Name,
-    api::{Joined, State},
-    model::{Presence, Relation},
+    CallId, ErrorCode, Event, Name,
+    api::{Rung, State},
+    model::{Invitation, Presence, Relation},
 };
 use relay_client::Update;
 
-use self::{
-    buddy_list::BuddyList,
-    call::Call,
-    conversation::Conversation,
-    phone::{Phone, Step},
-    tape::Tape,
-};
+use self::{buddy_list::BuddyList, call::Call, conversation::Conversation, phone::Phone, tape::Tape};
 use crate::{
-    engine::{self, Setup},
+    engine::Setup,
     ui::{
         keys::Shortcut,
         line::Line,
@@ -52,6 +47,10 @@ pub struct Desk {
     tape: Tape,
     ringer: Ringer,
     wishes: Wishes,
+    /// Who rings besides the one whose ring is shown.
+    knocking: Vec<Invitation>,
+    /// Calls that were left while the relay could not be told.
+    leaving: Vec<CallId>,
     /// Physical pixels per logical one.
     scale: f32,
     zone: Zone,
@@ -88,6 +87,11 @@ pub enum Message {
     Tick(Instant, u64),
     AppearanceChosen,
     SignOutPressed,
+    /// The relay has answered whether someone can be asked into the call.
+    Invited(Name, Result<Rung, Notice>),
+    /// A ring was taken back; whose call it was to become is said.
+    Canceled(CallId, Result<(), Notice>),
+    Left(CallId, Result<(), Notice>),
     /// A request nobody waits for is done.
     Done(Result<(), Notice>),
 }
@@ -120,6 +124,8 @@ impl Desk {
             setup,
             ringer,
             wishes,
+            knocking: Vec::new(),
+            leaving: Vec::new(),
         }
     }
 
@@ -190,9 +196,26 @@ impl Desk {
             Message::Tick(now, now_ms) => self.tick(now, now_ms),
             Message::AppearanceChosen => Action::ChangeAppearance,
             Message::SignOutPressed => Action::SignOut,
-            Message::Done(Ok(())) => Action::None,
-            Message::Done(Err(notice)) => Action::Tell(Kind::Trouble, notice.text, Task::none()),
+            Message::Invited(name, Ok(_)) => Action::Tell(Kind::News, format!("It rings at {name}\u{2019}s."), Task::none()),
+            Message::Invited(_, Err(notice)) => Action::Tell(Kind::Trouble, notice.text, Task::none()),
+            // It was accepted just before: then there is a call to leave.
+            Message::Canceled(call, Err(notice)) if notice.code == Some(ErrorCode::InvitationOver) => self.leave(call),
+            Message::Left(call, Ok(())) => self.has_left(&call),
+            Message::Left(call, Err(notice)) => match notice.code {
+                // It is over, or this client was not in it: as wanted.
+                Some(ErrorCode::NotFound | ErrorCode::Forbidden) => self.has_left(&call),
+                _ => Action::None,
+            },
+            Message::Done(Ok(())) | Message::Canceled(_, Ok(())) => Action::None,
+            Message::Done(Err(notice)) | Message::Canceled(_, Err(notice)) => {
+                Action::Tell(Kind::Trouble, notice.text, Task::none())
+            }
         };
+        let action = if self.knocking.is_empty() { action } else { and(action, self.next_knock()) };
+        let seen = self.seen().cloned();
+        if let Some(talk) = seen.and_then(|name| self.conversations.get_mut(&name.key())) {
+            talk.read();
+        }
         self.ringer.play(match &self.phone {
             Phone::Rung { answering: false, .. } => Some(Sound::Ring),
             Phone::Calling(calling) if calling.placed() => Some(Sound::Ringback),
@@ -238,8 +261,11 @@ impl Desk {
         self.buddies.know(state.buddies);
         self.tape.know(state.tickers);
         let me = self.me().clone();
-        let step = self.phone.know(&me, &state.invitations, state.call.as_ref());
-        let phone = self.follow(step);
+        let call = state.call.filter(|joined| !self.leaving.contains(&joined.call.id));
+        let again: Vec<_> = std::mem::take(&mut self.leaving).into_iter().map(|call| self.leave(call)).map(into_task).collect();
+        let step = self.phone.know(&me, &state.invitations, call.as_ref());
+        let phone = and(self.follow(step), Task::batch(again));
+        self.knocking = state.invitations.into_iter().filter(|invitation| invitation.to.is(&me)).collect();
         // What was written while nobody listened is in no event.
         let missed: Vec<_> = self.conversations.values_mut().filter_map(Conversation::catch_up).collect();
         let missed = missed.into_iter().map(|page| self.history(page));
@@ -260,6 +286,9 @@ impl Desk {
             }
             Event::Invitation { invitation } => {
                 let me = self.me().clone();
+                if let Some(missed) = self.knock(&me, &invitation) {
+                    return Action::Tell(Kind::News, missed, Task::none());
+                }
                 let step = self.phone.invitation(&me, invitation);
                 let action = self.follow(step);
                 let look = if matches!(self.phone, Phone::Rung { .. }) { call_attention() } else { Task::none() };
@@ -334,7 +363,8 @@ impl Desk {
 
     fn converse(&mut self, with: Name, message: conversation::Message) -> Action {
         let (me, now_ms) = (self.me().clone(), self.now_ms);
-        match self.conversation(&with).update(message, &me, now_ms) {
+        let open = self.is_open(&with);
+        match self.conversation(&with).update(message, &me, now_ms, open) {
             conversation::Action::None => Action::None,
             conversation::Action::Page(page) => Action::Run(self.history(page)),
             conversation::Action::Send { text, client_id } => {
@@ -367,26 +397,14 @@ impl Desk {
 
     /// Whether the person sees this conversation now.
     fn is_open(&self, with: &Name) -> bool {
-        match &self.phone {
-            Phone::Talking(call) => call.chats_with().is_some_and(|name| name.is(with)),
-            _ => self.buddies.selected().is_some_and(|name| name.is(with)),
-        }
+        self.seen().is_some_and(|name| name.is(with))
     }
 
-    fn in_call(&mut self, message: call::Message) -> Action {
-        let Phone::Talking(call) = &mut self.phone else { return Action::None };
-        match call.update(message, self.now) {
-            call::Action::None => Action::None,
-            call::Action::Run(task) => Action::Run(task.map(Message::Call)),
-            call::Action::SetMedia(media) => {
-                let id = call.id().clone();
-                Action::Run(self.line.set_media(id, media).map(Message::Done))
-            }
-            call::Action::OpenChat => Action::Run(self.open_chat()),
-            call::Action::HangUp => {
-                let step = self.phone.hang_up();
-                self.follow(step)
-            }
+    /// Whose conversation the person sees now.
+    fn seen(&self) -> Option<&Name> {
+        match &self.phone {
+            Phone::Talking(call) => call.chats_with(),
+            _ => self.buddies.selected(),
         }
     }
 
@@ -396,49 +414,6 @@ impl Desk {
         let Some(name) = call.chats_with().cloned() else { return Task::none() };
         let page = self.conversation(&name).open();
         page.map_or_else(Task::none, |page| self.history(page))
-    }
-
-    /// Does what the phone wants done.
-    fn follow(&mut self, step: Step) -> Action {
-        match step {
-            Step::None => Action::None,
-            Step::Tell(kind, text) => Action::Tell(kind, text, Task::none()),
-            Step::Ring(to) => {
-                let whom = to.clone();
-                let ring = self.line.ring(to);
-                Action::Run(ring.map(move |result| Message::Phone(phone::Message::Placed(whom.clone(), result))))
-            }
-            Step::Accept(id) => {
-                let accept = self.line.accept(id.clone());
-                Action::Run(accept.map(move |result| Message::Phone(phone::Message::Accepted(id.clone(), result))))
-            }
-            Step::Decline(id) => Action::Run(self.line.decline(id).map(Message::Done)),
-            Step::Cancel(id) => Action::Run(self.line.cancel(id).map(Message::Done)),
-            Step::Join(joined) => Action::Run(self.join(joined)),
-            Step::Changed => {
-                let Phone::Talking(call) = &mut self.phone else { return Action::None };
-                let redraws = call.people_changed().map(Message::Call);
-                Action::Run(Task::batch([redraws, self.open_chat()]))
-            }
-            Step::Leave(id, talk) => {
-                // Dropping it ends capture and lanes before the relay is told.
-                drop(talk);
-                Action::Run(self.line.leave(id).map(Message::Done))
-            }
-        }
-    }
-
-    fn join(&mut self, joined: Joined) -> Task<Message> {
-        // The last tick may be a minute old, and the call begins now.
-        self.now = Instant::now();
-        let engine = self.line.session().map(|session| {
-            let (sender, updates) = futures::channel::mpsc::unbounded();
-            (engine::Engine::start(session, &joined, self.setup.clone(), sender), updates)
-        });
-        let (call, task) = Call::new(joined, self.line.me(), &self.setup, engine, self.now);
-        let media = self.line.set_media(call.id().clone(), call.media());
-        self.phone = Phone::Talking(Box::new(call));
-        Task::batch([task.map(Message::Call), media.map(Message::Done), self.open_chat()])
     }
 
     fn shortcut(&mut self, shortcut: Shortcut) -> Action {
@@ -457,6 +432,9 @@ impl Desk {
             }
             (_, Shortcut::Dismiss) => {
                 self.buddies.dismiss();
+                if let Phone::Talking(call) = &mut self.phone {
+                    call.dismiss();
+                }
                 Action::None
             }
             _ => Action::None,

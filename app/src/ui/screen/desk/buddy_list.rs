@@ -86,6 +86,12 @@ impl BuddyList {
         self.of(name).map(|buddy| buddy.relation)
     }
 
+    /// Who can be rung now.
+    pub fn there(&self) -> impl Iterator<Item = &Name> {
+        let there = |buddy: &&Buddy| buddy.relation == Relation::Mutual && buddy.presence == Presence::Available;
+        self.buddies.iter().filter(there).map(|buddy| &buddy.name)
+    }
+
     fn of(&self, name: &Name) -> Option<&Buddy> {
         self.buddies.iter().find(|buddy| buddy.name.is(name))
     }

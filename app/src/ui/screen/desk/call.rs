@@ -2,6 +2,7 @@
 
 mod controls;
 mod figures;
+mod invite;
 mod stage;
 
 use std::{
@@ -20,6 +21,7 @@ use proto::{
 
 use crate::{
     engine::{Device, Engine, Figures, LaneHealth, Setup, Update},
+    sending::Sending,
     ui::{pacer, when, widget::video::Feed},
 };
 
@@ -33,12 +35,12 @@ pub struct Call {
     preview: Feed,
     /// Whose picture is large.
     main: Option<PeerId>,
-    muted: bool,
-    camera_on: bool,
-    has_camera: bool,
-    has_microphone: bool,
+    /// What there are devices for.
+    has: SetMedia,
+    sending: Sending,
     chat_open: bool,
     figures_open: bool,
+    invite_open: bool,
     health: LaneHealth,
     troubles: BTreeMap<u8, (Device, Trouble)>,
     figures: Option<Figures>,
@@ -57,6 +59,8 @@ pub enum Message {
     HangUpPressed,
     ChatPressed,
     FiguresPressed,
+    InvitePressed,
+    InviteeChosen(Name),
     PeerPressed(PeerId),
     TroubleDismissed(Device),
     Engine(Update),
@@ -64,10 +68,13 @@ pub enum Message {
 
 pub enum Action {
     None,
-    Run(Task<Message>),
+    /// Someone else is large now, and the chat with them.
+    Turn(Task<Message>),
     SetMedia(SetMedia),
     /// The chat was opened, or is with another person now.
     OpenChat,
+    /// Someone else is asked to join.
+    Invite(Name),
     HangUp,
 }
 
@@ -90,12 +97,11 @@ impl Call {
             feeds: HashMap::new(),
             preview,
             main: None,
-            muted: !setup.sends_audio(),
-            camera_on: setup.sends_video(),
-            has_camera: setup.sends_video(),
-            has_microphone: setup.sends_audio(),
+            has: setup.sends(),
+            sending: Sending::new(setup.sends()),
             chat_open: true,
             figures_open: false,
+            invite_open: false,
             health: LaneHealth::Live,
             troubles: BTreeMap::new(),
             figures: None,
@@ -114,7 +120,15 @@ impl Call {
 
     /// What this person sends.
     pub fn media(&self) -> SetMedia {
-        SetMedia { audio: !self.muted, video: self.camera_on }
+        self.sending.promise()
+    }
+
+    fn muted(&self) -> bool {
+        !self.sending.wanted().audio
+    }
+
+    fn camera_on(&self) -> bool {
+        self.sending.wanted().video
     }
 
     /// Everyone else, for a sentence.
@@ -139,6 +153,11 @@ impl Call {
     /// Whose picture is large.
     pub fn partner(&self) -> Option<&Name> {
         self.main_peer().map(|peer| &peer.name)
+    }
+
+    /// Escape: puts away what was opened to choose from.
+    pub fn dismiss(&mut self) {
+        self.invite_open = false;
     }
 
     pub fn tick(&mut self, now: Instant) {
@@ -189,17 +208,19 @@ impl Call {
 
     pub fn update(&mut self, message: Message, now: Instant) -> Action {
         match message {
-            Message::MutePressed if self.has_microphone => {
-                self.muted = !self.muted;
+            Message::MutePressed if self.has.audio => {
+                let wanted = self.sending.wanted();
+                self.sending.want(SetMedia { audio: !wanted.audio, ..wanted });
                 if let Some(engine) = &self.engine {
-                    engine.set_muted(self.muted);
+                    engine.set_muted(self.muted());
                 }
                 Action::SetMedia(self.media())
             }
-            Message::CameraPressed if self.has_camera => {
-                self.camera_on = !self.camera_on;
+            Message::CameraPressed if self.has.video => {
+                let wanted = self.sending.wanted();
+                self.sending.want(SetMedia { video: !wanted.video, ..wanted });
                 if let Some(engine) = &self.engine {
-                    engine.set_camera_on(self.camera_on);
+                    engine.set_camera_on(self.camera_on());
                 }
                 Action::SetMedia(self.media())
             }
@@ -213,9 +234,17 @@ impl Call {
                 self.figures_open = !self.figures_open;
                 Action::None
             }
+            Message::InvitePressed => {
+                self.invite_open = !self.invite_open;
+                Action::None
+            }
+            Message::InviteeChosen(name) => {
+                self.invite_open = false;
+                Action::Invite(name)
+            }
             Message::PeerPressed(peer) => {
                 self.main = Some(peer);
-                Action::Run(self.watch())
+                Action::Turn(self.watch())
             }
             Message::TroubleDismissed(device) => {
                 self.troubles.remove(&order(device));
@@ -223,8 +252,9 @@ impl Call {
             }
             Message::Engine(update) => {
                 self.now = now.max(self.now);
+                let promise = self.sending.hear(&update);
                 self.hear(update);
-                Action::None
+                promise.map_or(Action::None, Action::SetMedia)
             }
         }
     }
@@ -239,7 +269,7 @@ impl Call {
             }
             Update::Lanes(health) => self.health = health,
             Update::Figures(figures) => self.figures = Some(figures),
-            Update::PictureStarted(_) => {}
+            Update::PictureStarted(_) | Update::NotRecorded { .. } => {}
         }
     }
 
@@ -270,8 +300,9 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        if let Some(engine) = &self.engine {
-            engine.stop();
+        // Devices and threads may take a moment to end, and the window must not stand still for it.
+        if let Some(engine) = self.engine.take() {
+            std::thread::spawn(move || engine.stop());
         }
     }
 }

@@ -9,7 +9,7 @@ use proto::{
     model,
 };
 
-use crate::ui::notice::Notice;
+use crate::{random, ui::notice::Notice};
 
 /// Messages fetched at once: more than a tall window shows.
 const PAGE: u32 = 40;
@@ -25,8 +25,8 @@ pub struct Conversation {
     draft: String,
     unread: usize,
     error: Option<String>,
-    /// Makes the ids of own messages differ.
-    sent: u64,
+    /// What came after this message was missed and is not fetched yet.
+    behind: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl Conversation {
             draft: String::new(),
             unread: 0,
             error: None,
-            sent: 0,
+            behind: None,
         }
     }
 
@@ -108,26 +108,45 @@ impl Conversation {
         Some(PageHistory { with: self.with.clone(), before: None, after: None, limit: Some(PAGE) })
     }
 
-    /// What has been missed since the last known message, if any of it is known.
+    /// The person sees what there is.
+    pub fn read(&mut self) {
+        self.unread = 0;
+    }
+
+    /// What has been missed since the last known message, if any of it is known. To be called before news arrive that are newer
+    /// than what was missed.
     pub fn catch_up(&mut self) -> Option<PageHistory> {
-        if self.loading != Loading::Done {
-            return None;
+        // Where an earlier try failed there is more to fetch.
+        let last = self.entries.iter().filter_map(|entry| entry.id).max();
+        let after = self.behind.or(last);
+        match self.loading {
+            Loading::Never => None,
+            Loading::Now => {
+                self.behind = after;
+                None
+            }
+            Loading::Done => {
+                self.behind = None;
+                Some(self.page_after(after))
+            }
         }
-        let after = self.entries.iter().filter_map(|entry| entry.id).max();
+    }
+
+    fn page_after(&mut self, after: Option<u64>) -> PageHistory {
         self.loading = Loading::Now;
-        Some(PageHistory { with: self.with.clone(), before: None, after, limit: Some(PAGE) })
+        PageHistory { with: self.with.clone(), before: None, after, limit: Some(PAGE) }
     }
 
     /// A message from the event lane.
     pub fn arrive(&mut self, message: model::Message, mine: bool, open: bool) {
-        let known = self.entries.iter().any(|entry| entry.id == Some(message.id.0));
-        if !known && !mine && !open {
+        if !self.knows(message.id.0) && !mine && !open {
             self.unread += 1;
         }
         self.put(message, mine);
     }
 
-    pub fn update(&mut self, message: Message, me: &Name, now_ms: u64) -> Action {
+    /// `open` says whether the person sees the conversation now.
+    pub fn update(&mut self, message: Message, me: &Name, now_ms: u64, open: bool) -> Action {
         match message {
             Message::DraftChanged(draft) => {
                 self.draft = draft;
@@ -148,7 +167,7 @@ impl Conversation {
                 }
                 Action::None
             }
-            Message::Paged(page, result) => self.paged(&page, result, me),
+            Message::Paged(page, result) => self.paged(&page, result, me, open),
             Message::OlderPressed => self.older(),
             Message::Scrolled(from_top) if from_top < NEAR_TOP => self.older(),
             Message::Scrolled(_) => Action::None,
@@ -167,9 +186,14 @@ impl Conversation {
             self.error = Some(format!("A message has at most {TEXT_MAX} characters; this one has {length}."));
             return Action::None;
         }
+        let client_id = match random::hex() {
+            Ok(id) => id,
+            Err(error) => {
+                self.error = Some(format!("Not sent: {error}."));
+                return Action::None;
+            }
+        };
         self.draft.clear();
-        self.sent += 1;
-        let client_id = format!("{:x}-{:x}-{:x}", std::process::id(), now_ms, self.sent);
         self.entries.push(Entry {
             id: None,
             client_id: client_id.clone(),
@@ -202,7 +226,7 @@ impl Conversation {
         Action::Page(PageHistory { with: self.with.clone(), before: first, after: None, limit: Some(PAGE) })
     }
 
-    fn paged(&mut self, page: &PageHistory, result: Result<History, Notice>, me: &Name) -> Action {
+    fn paged(&mut self, page: &PageHistory, result: Result<History, Notice>, me: &Name, open: bool) -> Action {
         let first_page = page.before.is_none() && page.after.is_none();
         match result {
             Ok(history) => {
@@ -211,21 +235,35 @@ impl Conversation {
                 if page.after.is_none() {
                     self.more = history.more;
                 }
+                let last = history.messages.last().map(|message| message.id.0);
                 for message in history.messages {
                     let mine = message.from.is(me);
+                    let missed = page.after.is_some() && !mine && !self.knows(message.id.0);
+                    if missed && !open {
+                        self.unread += 1;
+                    }
                     self.put(message, mine);
                 }
                 // A long absence: there may be more than one page of it.
-                if page.after.is_some() && history.more {
-                    return self.catch_up().map_or(Action::None, Action::Page);
+                if page.after.is_some() && history.more && last > page.after {
+                    return Action::Page(self.page_after(last));
+                }
+                // Or another one began meanwhile.
+                if let Some(after) = self.behind.take() {
+                    return Action::Page(self.page_after(Some(after)));
                 }
             }
             Err(notice) => {
                 self.loading = if first_page { Loading::Never } else { Loading::Done };
+                self.behind = page.after.or(self.behind);
                 self.error = Some(notice.text);
             }
         }
         Action::None
+    }
+
+    fn knows(&self, id: u64) -> bool {
+        self.entries.iter().any(|entry| entry.id == Some(id))
     }
 
     /// Puts a message where it belongs, in place of what is known of it.

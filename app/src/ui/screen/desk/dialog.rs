@@ -28,7 +28,8 @@ impl Phone {
 fn rung(from: &Name, answering: bool) -> Element<'_, Message> {
     let accept =
         choice(Icon::Video, "Accept", theme::button::good).on_press_maybe((!answering).then_some(Message::AcceptPressed));
-    let decline = choice(Icon::PhoneOff, "Decline", theme::button::danger).on_press(Message::DeclinePressed);
+    let decline =
+        choice(Icon::PhoneOff, "Decline", theme::button::danger).on_press_maybe((!answering).then_some(Message::DeclinePressed));
     let says = if answering { "Connecting\u{2026}" } else { "is calling you" };
     dialog(from, from.as_str(), says, row![decline, accept])
 }

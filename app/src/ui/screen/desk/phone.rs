@@ -76,7 +76,10 @@ pub enum Step {
     Ring(Name),
     Accept(InvitationId),
     Decline(InvitationId),
-    Cancel(InvitationId),
+    /// Takes a ring back; its call is left if it was accepted just before.
+    Cancel(InvitationId, CallId),
+    /// Leaves a call this client is not in, or no longer wants to be in, and says why.
+    Abandon(CallId, Option<String>),
     Join(Joined),
     /// Other people are in the call now, or they muted.
     Changed,
@@ -123,7 +126,9 @@ impl Phone {
         match std::mem::replace(self, Self::Idle) {
             Self::Idle | Self::Over { .. } => Step::None,
             // If the ring's answer is still on its way, it is canceled once it is here.
-            Self::Calling(calling) => calling.placed.map_or(Step::None, |rung| Step::Cancel(rung.invitation.id)),
+            Self::Calling(calling) => {
+                calling.placed.map_or(Step::None, |rung| Step::Cancel(rung.invitation.id, rung.joined.call.id))
+            }
             Self::Rung { invitation, .. } => Step::Decline(invitation.id),
             Self::Talking(call) => Step::Leave(call.id().clone(), call),
         }
@@ -143,7 +148,7 @@ impl Phone {
         let calling = match self {
             Self::Calling(calling) if calling.placed.is_none() && calling.to.is(to) => calling,
             // Called off before the relay had answered.
-            _ => return Step::Cancel(rung.invitation.id),
+            _ => return Step::Cancel(rung.invitation.id, rung.joined.call.id),
         };
         let early = calling.early.take().filter(|early| early.id == rung.invitation.id);
         let early_call = calling.early_call.take().filter(|call| call.id == rung.joined.call.id);
@@ -170,14 +175,18 @@ impl Phone {
     }
 
     fn accepted(&mut self, id: &InvitationId, result: Result<Joined, Notice>) -> Step {
-        let waiting = matches!(self, Self::Rung { invitation, .. } if invitation.id == *id);
-        match result {
-            Ok(joined) if waiting => Step::Join(joined),
-            Err(notice) if waiting => {
+        match (&*self, result) {
+            (Self::Rung { invitation, .. }, Ok(joined)) if invitation.id == *id => Step::Join(joined),
+            (Self::Rung { invitation, .. }, Err(notice)) if invitation.id == *id => {
+                // The relay may have taken the answer and only its own got lost.
+                let call = invitation.call.clone();
                 *self = Self::Idle;
-                Step::Tell(Kind::Trouble, notice.text)
+                Step::Abandon(call, Some(notice.text))
             }
-            _ => Step::None,
+            (Self::Talking(call), Ok(joined)) if *call.id() == joined.call.id => Step::None,
+            // Hung up before the relay had answered.
+            (_, Ok(joined)) => Step::Abandon(joined.call.id, None),
+            (_, Err(_)) => Step::None,
         }
     }
 
@@ -205,6 +214,10 @@ impl Phone {
                 *self = Self::Idle;
                 Step::None
             }
+            Self::Idle | Self::Over { .. } | Self::Rung { answering: false, .. } if let Some(joined) = call => {
+                // Left while the relay could not be told.
+                Step::Abandon(joined.call.id.clone(), None)
+            }
             Self::Idle | Self::Over { .. } => match invitations.iter().find(|invitation| invitation.to.is(me)) {
                 Some(invitation) => self.invitation(me, invitation.clone()),
                 None => Step::None,
@@ -227,13 +240,16 @@ impl Phone {
                 }
                 *self = Self::Idle;
                 match invitation.state {
-                    InvitationState::Missed | InvitationState::Canceled => {
-                        Step::Tell(Kind::News, format!("You missed a call from {}.", invitation.from))
-                    }
+                    InvitationState::Missed | InvitationState::Canceled => Step::Tell(Kind::News, missed(&invitation.from)),
                     InvitationState::Accepted => Step::Tell(Kind::News, "Answered on another device.".into()),
                     _ => Step::None,
                 }
             }
+            Self::Talking(call) if invitation.from.is(me) && invitation.call == *call.id() => match invitation.state {
+                InvitationState::Declined => Step::Tell(Kind::News, format!("{} declined.", invitation.to)),
+                InvitationState::Missed => Step::Tell(Kind::News, format!("{} didn\u{2019}t answer.", invitation.to)),
+                _ => Step::None,
+            },
             Self::Calling(calling) if invitation.from.is(me) && calling.to.is(&invitation.to) => match &calling.placed {
                 None => {
                     calling.early = Some(invitation);
@@ -306,6 +322,10 @@ impl Phone {
             _ => Step::None,
         }
     }
+}
+
+pub fn missed(from: &Name) -> String {
+    format!("You missed a call from {from}.")
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub struct Tape {
     hovered: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Item {
     provider: String,
     title: String,
@@ -81,6 +81,9 @@ impl Tape {
 
     fn collect(&mut self) {
         let shown = self.items.get(self.current).cloned();
+        let place = |items: &[Item], is: &dyn Fn(&Item, &Item) -> bool| {
+            shown.as_ref().and_then(|shown| items.iter().position(|item| is(item, shown)))
+        };
         let items = |ticker: &Ticker| {
             let provider = ticker.provider.clone();
             ticker.items.clone().into_iter().map(move |item| Item {
@@ -91,9 +94,16 @@ impl Tape {
             })
         };
         self.items = self.tickers.iter().flat_map(items).collect();
-        // News of one provider must not take away what is being read.
-        self.current = self.items.iter().position(|item| Some(item) == shown.as_ref()).unwrap_or(0);
+        // News of one provider must not take away what is being read: the same item, its renewal, or another of the same source.
+        self.current = place(&self.items, &|item, shown| item == shown)
+            .or_else(|| place(&self.items, &|item, shown| item.provider == shown.provider && item.title == shown.title))
+            .or_else(|| place(&self.items, &|item, shown| item.provider == shown.provider))
+            .unwrap_or(0);
         self.previous = self.current;
+        if self.items.is_empty() {
+            // What is gone can't be left by the pointer.
+            self.hovered = false;
+        }
     }
 
     /// `None` while nobody says anything.
@@ -101,7 +111,8 @@ impl Tape {
         let current = self.items.get(self.current)?;
         let previous = self.items.get(self.previous).unwrap_or(current);
         let mut hasher = DefaultHasher::new();
-        (current, self.current).hash(&mut hasher);
+        // News of the same item change it in its place.
+        (&current.provider, &current.title).hash(&mut hasher);
         let slide = Slide::new(hasher.finish(), line(previous), line(current));
         let tape = container(slide).height(spacing::TAPE).width(Fill).style(theme::container::panel);
         let tape = mouse_area(tape).on_enter(Message::Hovered(true)).on_exit(Message::Hovered(false));

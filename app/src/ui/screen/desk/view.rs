@@ -47,6 +47,7 @@ impl Desk {
         let stage = column![]
             .push(call.banners().map(|banners| banners.map(Message::Call)))
             .push(call.stage(self.scale).map(Message::Call))
+            .push(call.invite(self.buddies.there()).map(|invite| invite.map(Message::Call)))
             .push(call.controls(unread).map(Message::Call))
             .spacing(spacing::S);
         let stage = container(stage).padding(spacing::M).width(Fill).height(Fill);

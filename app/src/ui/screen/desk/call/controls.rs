@@ -22,12 +22,12 @@ const SHORT: std::time::Duration = std::time::Duration::from_millis(700);
 impl Call {
     /// `unread` counts what was written while the chat was put away.
     pub fn controls(&self, unread: usize) -> Element<'_, Message> {
-        let mute = match (self.has_microphone, self.muted) {
+        let mute = match (self.has.audio, self.muted()) {
             (false, _) => control("mute", Icon::MicOff, "No microphone", false, None),
             (true, true) => control("mute", Icon::MicOff, format!("Unmute ({})", keys::MUTE), false, Some(Message::MutePressed)),
             (true, false) => control("mute", Icon::Mic, format!("Mute ({})", keys::MUTE), true, Some(Message::MutePressed)),
         };
-        let camera = match (self.has_camera, self.camera_on) {
+        let camera = match (self.has.video, self.camera_on()) {
             (false, _) => control("camera", Icon::VideoOff, "No camera", false, None),
             (true, true) => {
                 control("camera", Icon::Video, format!("Camera off ({})", keys::CAMERA), true, Some(Message::CameraPressed))
@@ -49,7 +49,8 @@ impl Call {
         });
         let chat = toggle("chat", Icon::MessageCircle, "Chat", self.chat_open, Message::ChatPressed);
         let figures = toggle("figures", Icon::Activity, "How the call fares", self.figures_open, Message::FiguresPressed);
-        let right = row![figures, stack![chat].push(badge)].spacing(spacing::S);
+        let invite = toggle("invite", Icon::UserPlus, "Ask someone else in", self.invite_open, Message::InvitePressed);
+        let right = row![invite, figures, stack![chat].push(badge)].spacing(spacing::XS);
         let bar = row![container(self.state()).width(Fill), middle, container(right).width(Fill).align_x(iced::Alignment::End),];
         container(bar.spacing(spacing::M).align_y(Center)).padding([spacing::S, spacing::M]).into()
     }

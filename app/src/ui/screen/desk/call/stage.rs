@@ -17,9 +17,8 @@ impl Call {
     pub fn stage(&self, scale: f32) -> Element<'_, Message> {
         let ground = container(space()).width(Fill).height(Fill).style(theme::container::stage);
         let large = self.main_peer().map_or_else(nobody, |peer| self.large(peer, scale));
-        let above =
-            column![self.marks(), space().height(Fill), row![self.filmstrip(scale), self.own(scale)].align_y(Alignment::End)]
-                .padding(spacing::M);
+        let foot = row![self.filmstrip(scale), self.own(scale)].spacing(spacing::S).align_y(Alignment::End);
+        let above = column![self.marks(), space().height(Fill), foot].padding(spacing::M);
         stack![ground, large, above].width(Fill).height(Fill).into()
     }
 
@@ -95,10 +94,10 @@ impl Call {
 
     /// What the others see of this person, as in a mirror.
     fn own(&self, scale: f32) -> Element<'_, Message> {
-        let (width, height) = spacing::PREVIEW;
-        let why = if !self.has_camera {
+        let (width, height) = if self.feeds.len() > 1 { spacing::TILE } else { spacing::PREVIEW };
+        let why = if !self.has.video {
             "No camera"
-        } else if self.camera_on {
+        } else if self.camera_on() {
             "Starting\u{2026}"
         } else {
             "Camera off"
@@ -111,7 +110,7 @@ impl Call {
         let video = Video::new(&self.preview, scale, instead)
             .mirrored()
             .covering()
-            .shown(self.camera_on)
+            .shown(self.camera_on())
             .still(self.engine.is_none())
             .radius(spacing::RADIUS_M);
         container(video).width(width).height(height).style(theme::container::stage_raised).into()

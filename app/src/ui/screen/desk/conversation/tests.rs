@@ -19,7 +19,7 @@ fn from(sender: &str, id: u64, client_id: &str) -> model::Message {
 }
 
 fn update(conversation: &mut Conversation, message: Message) -> Action {
-    conversation.update(message, &name("Ana"), 5000)
+    conversation.update(message, &name("Ana"), 5000, false)
 }
 
 fn texts(conversation: &Conversation) -> Vec<&str> {
@@ -108,6 +108,30 @@ fn what_was_missed_is_fetched_after_an_absence() {
     let history = History { messages: vec![from("Ben", 8, "")], more: true };
     let Action::Page(next) = update(&mut ana, Message::Paged(page, Ok(history))) else { panic!("no second page") };
     assert_eq!(next.after, Some(8));
+    assert_eq!(ana.unread(), 1);
+}
+
+#[test]
+fn news_during_a_long_catch_up_hide_nothing_of_it() {
+    let mut ana = Conversation::new(name("Ben"));
+    let first = ana.open().unwrap();
+    update(&mut ana, Message::Paged(first, Ok(History { messages: vec![from("Ben", 7, "")], more: false })));
+    let page = ana.catch_up().unwrap();
+    ana.arrive(from("Ben", 99, ""), false, true);
+    let history = History { messages: vec![from("Ben", 8, "")], more: true };
+    let Action::Page(next) = update(&mut ana, Message::Paged(page, Ok(history))) else { panic!("no second page") };
+    assert_eq!(next.after, Some(8));
+    // The network goes away once more: the rest is still wanted.
+    update(&mut ana, Message::Paged(next, Err(Notice::new("no network"))));
+    assert_eq!(ana.catch_up().unwrap().after, Some(8));
+    // And again, while that page is under way.
+    assert!(ana.catch_up().is_none());
+}
+
+#[test]
+fn messages_to_two_people_never_share_an_id() {
+    let (mut to_ben, mut to_kim) = (Conversation::new(name("Ben")), Conversation::new(name("Kim")));
+    assert_ne!(write(&mut to_ben, "hello"), write(&mut to_kim, "hello"));
 }
 
 #[test]

@@ -29,12 +29,12 @@ impl Conversation {
     pub fn view(&self, around: Surroundings) -> Element<'_, Message> {
         let head = container(self.head(around)).padding([spacing::M, spacing::XL]);
         let line = container(space()).height(spacing::HAIR).width(Fill).style(theme::container::hairline);
-        column![head, line, self.messages(around), self.field(around)].into()
+        column![head, line, self.messages(around, spacing::BUBBLE), self.field(around)].into()
     }
 
     /// Without the head, in a narrow column.
     pub fn aside(&self, around: Surroundings) -> Element<'_, Message> {
-        column![self.messages(around), self.field(around)].into()
+        column![self.messages(around, spacing::BUBBLE_ASIDE), self.field(around)].into()
     }
 
     fn head(&self, around: Surroundings) -> Element<'_, Message> {
@@ -59,7 +59,8 @@ impl Conversation {
         .into()
     }
 
-    fn messages(&self, around: Surroundings) -> Element<'_, Message> {
+    /// No bubble is wider than `widest`.
+    fn messages(&self, around: Surroundings, widest: f32) -> Element<'_, Message> {
         if self.entries.is_empty() {
             return self.nothing_yet();
         }
@@ -81,7 +82,7 @@ impl Conversation {
             if writer.replace(entry.mine).is_some_and(|before| before != entry.mine) {
                 list = list.push(space().height(spacing::S));
             }
-            list = list.push(bubble(entry, around.zone));
+            list = list.push(bubble(entry, around.zone, widest));
         }
         let list = scrollable(list)
             .anchor_bottom()
@@ -115,17 +116,17 @@ impl Conversation {
     }
 }
 
-fn bubble(entry: &Entry, zone: Zone) -> Element<'_, Message> {
+fn bubble(entry: &Entry, zone: Zone, widest: f32) -> Element<'_, Message> {
     let style = if entry.mine { theme::container::bubble_own } else { theme::container::bubble_other };
     let side = if entry.mine { Alignment::End } else { Alignment::Start };
     let words = text::body(&entry.text).wrapping(iced::widget::text::Wrapping::WordOrGlyph);
-    let bubble = container(words).padding([spacing::S, spacing::M]).max_width(spacing::BUBBLE).style(style);
+    let bubble = container(words).padding([spacing::S, spacing::M]).max_width(widest).style(style);
     let mark: Element<'_, Message> = match &entry.delivery {
         Delivery::Sending => text::caption("sending\u{2026}").style(text::faint).into(),
         Delivery::Sent => text::caption(zone.clock(entry.at_ms)).style(text::faint).into(),
         Delivery::Failed(_) => icon(Icon::CircleAlert, icon::SMALL).style(text::danger).into(),
     };
-    // The mark stands on the inner side; an elastic space keeps long words from pushing it out of sight.
+    // The mark stands on the inner side; there is room for it beside the widest bubble.
     let line = if entry.mine { row![mark, bubble] } else { row![bubble, mark] };
     let line = container(line.spacing(spacing::S).align_y(Alignment::End)).width(Fill).align_x(side);
     let Delivery::Failed(why) = &entry.delivery else { return line.into() };

@@ -98,9 +98,9 @@ fn a_ring_called_off_before_it_is_confirmed_is_canceled_then() {
     let mut phone = Phone::Idle;
     phone.ring(ben());
     assert!(matches!(phone.update(Message::CancelPressed), Step::None));
-    assert!(matches!(phone.update(Message::Placed(ben(), Ok(relay().ring(ben())))), Step::Cancel(_)));
+    assert!(matches!(phone.update(Message::Placed(ben(), Ok(relay().ring(ben())))), Step::Cancel(..)));
     assert!(matches!(phone, Phone::Idle));
-    assert!(matches!(ringing().update(Message::CancelPressed), Step::Cancel(_)));
+    assert!(matches!(ringing().update(Message::CancelPressed), Step::Cancel(..)));
 }
 
 #[test]
@@ -158,4 +158,38 @@ fn who_talks_is_not_disturbed_and_can_leave() {
     assert!(matches!(phone.ring(ben()), Step::None));
     assert!(matches!(phone.hang_up(), Step::Leave(..)));
     assert!(matches!(phone, Phone::Idle));
+}
+
+#[test]
+fn what_became_of_asking_someone_else_in_is_told() {
+    let kim = |state| Invitation { to: "Kim".parse().unwrap(), ..own(state) };
+    let mut phone = talking();
+    assert!(matches!(phone.invitation(&ana(), kim(InvitationState::Ringing)), Step::None));
+    let Step::Tell(_, text) = phone.invitation(&ana(), kim(InvitationState::Declined)) else { panic!("nothing told") };
+    assert_eq!(text, "Kim declined.");
+    let Step::Tell(_, text) = phone.invitation(&ana(), kim(InvitationState::Missed)) else { panic!("nothing told") };
+    assert_eq!(text, "Kim didn\u{2019}t answer.");
+    let other = Invitation { call: CallId::new("another-call"), ..kim(InvitationState::Declined) };
+    assert!(matches!(phone.invitation(&ana(), other), Step::None));
+    assert!(matches!(phone, Phone::Talking(_)));
+}
+
+#[test]
+fn a_call_this_client_does_not_hold_is_left() {
+    let joined = relay().joined();
+    let abandons = |step| matches!(step, Step::Abandon(call, None) if call == joined.call.id);
+    // Hung up while the relay was away.
+    assert!(abandons(Phone::Idle.know(&ana(), &[], Some(&joined))));
+    // Declined between the press and the relay's answer.
+    let mut phone = rung();
+    let Step::Accept(id) = phone.update(Message::AcceptPressed) else { panic!("not accepted") };
+    phone.hang_up();
+    assert!(abandons(phone.update(Message::Accepted(id.clone(), Ok(joined.clone())))));
+    // The answer got lost, and the relay may have taken it.
+    let mut phone = rung();
+    phone.update(Message::AcceptPressed);
+    let lost = phone.update(Message::Accepted(id.clone(), Err(Notice::new("no network"))));
+    assert!(matches!(lost, Step::Abandon(call, Some(why)) if call == joined.call.id && why == "no network"));
+    // What comes twice changes nothing.
+    assert!(matches!(talking().update(Message::Accepted(id, Ok(joined))), Step::None));
 }

@@ -1,0 +1,136 @@
+//! What the telephone wants done, and what comes of it.
+
+use std::time::Instant;
+
+use iced::Task;
+use proto::{
+    CallId, Name,
+    api::Joined,
+    model::{Invitation, InvitationState},
+};
+
+use super::{
+    Action, Desk, Message, call,
+    call::Call,
+    into_task,
+    phone::{self, Phone, Step},
+};
+use crate::{engine, ui::widget::toast::Kind};
+
+impl Desk {
+    /// Keeps who rings while another one's ring is shown; says so when they gave up.
+    pub(super) fn knock(&mut self, me: &Name, invitation: &Invitation) -> Option<String> {
+        let before = self.knocking.len();
+        self.knocking.retain(|known| known.id != invitation.id);
+        if self.knocking.len() < before && matches!(invitation.state, InvitationState::Missed | InvitationState::Canceled) {
+            return Some(phone::missed(&invitation.from));
+        }
+        let shown = matches!(&self.phone, Phone::Rung { invitation: shown, .. } if shown.id == invitation.id);
+        if invitation.to.is(me) && invitation.state == InvitationState::Ringing && !shown {
+            self.knocking.push(invitation.clone());
+        }
+        None
+    }
+
+    /// Shows the next ring once the phone is free.
+    pub(super) fn next_knock(&mut self) -> Task<Message> {
+        if let Phone::Rung { invitation: shown, .. } = &self.phone {
+            let shown = shown.id.clone();
+            self.knocking.retain(|knocking| knocking.id != shown);
+        }
+        if !matches!(self.phone, Phone::Idle) || self.knocking.is_empty() {
+            return Task::none();
+        }
+        let me = self.me().clone();
+        let next = self.knocking.remove(0);
+        let step = self.phone.invitation(&me, next);
+        into_task(self.follow(step))
+    }
+
+    /// Leaves a call, again and again until the relay has heard it.
+    pub(super) fn leave(&mut self, call: CallId) -> Action {
+        self.leaving.push(call.clone());
+        let left = call.clone();
+        Action::Run(self.line.leave(call).map(move |result| Message::Left(left.clone(), result)))
+    }
+
+    pub(super) fn has_left(&mut self, call: &CallId) -> Action {
+        self.leaving.retain(|leaving| leaving != call);
+        Action::None
+    }
+
+    pub(super) fn in_call(&mut self, message: call::Message) -> Action {
+        let Phone::Talking(call) = &mut self.phone else { return Action::None };
+        match call.update(message, self.now) {
+            call::Action::None => Action::None,
+            call::Action::Turn(task) => Action::Run(Task::batch([task.map(Message::Call), self.open_chat()])),
+            call::Action::SetMedia(media) => {
+                let id = call.id().clone();
+                Action::Run(self.line.set_media(id, media).map(Message::Done))
+            }
+            call::Action::OpenChat => Action::Run(self.open_chat()),
+            call::Action::Invite(name) => {
+                let asked = name.clone();
+                let ring = self.line.ring(name, Some(call.id().clone()));
+                Action::Run(ring.map(move |result| Message::Invited(asked.clone(), result)))
+            }
+            call::Action::HangUp => {
+                let step = self.phone.hang_up();
+                self.follow(step)
+            }
+        }
+    }
+
+    /// Does what the phone wants done.
+    pub(super) fn follow(&mut self, step: Step) -> Action {
+        match step {
+            Step::None => Action::None,
+            Step::Tell(kind, text) => Action::Tell(kind, text, Task::none()),
+            Step::Ring(to) => {
+                let whom = to.clone();
+                let ring = self.line.ring(to, None);
+                Action::Run(ring.map(move |result| Message::Phone(phone::Message::Placed(whom.clone(), result))))
+            }
+            Step::Accept(id) => {
+                let accept = self.line.accept(id.clone());
+                Action::Run(accept.map(move |result| Message::Phone(phone::Message::Accepted(id.clone(), result))))
+            }
+            Step::Decline(id) => Action::Run(self.line.decline(id).map(Message::Done)),
+            Step::Cancel(id, call) => {
+                let cancel = self.line.cancel(id);
+                Action::Run(cancel.map(move |result| Message::Canceled(call.clone(), result)))
+            }
+            Step::Abandon(call, why) => {
+                let leave = into_task(self.leave(call));
+                match why {
+                    Some(why) => Action::Tell(Kind::Trouble, why, leave),
+                    None => Action::Run(leave),
+                }
+            }
+            Step::Join(joined) => Action::Run(self.join(joined)),
+            Step::Changed => {
+                let Phone::Talking(call) = &mut self.phone else { return Action::None };
+                let redraws = call.people_changed().map(Message::Call);
+                Action::Run(Task::batch([redraws, self.open_chat()]))
+            }
+            Step::Leave(id, talk) => {
+                // Dropping it ends capture and lanes.
+                drop(talk);
+                self.leave(id)
+            }
+        }
+    }
+
+    pub(super) fn join(&mut self, joined: Joined) -> Task<Message> {
+        // The last tick may be a minute old, and the call begins now.
+        self.now = Instant::now();
+        let engine = self.line.session().map(|session| {
+            let (sender, updates) = futures::channel::mpsc::unbounded();
+            (engine::Engine::start(session, &joined, self.setup.clone(), sender), updates)
+        });
+        let (call, task) = Call::new(joined, self.line.me(), &self.setup, engine, self.now);
+        let media = self.line.set_media(call.id().clone(), call.media());
+        self.phone = Phone::Talking(Box::new(call));
+        Task::batch([task.map(Message::Call), media.map(Message::Done), self.open_chat()])
+    }
+}
