@@ -67,9 +67,13 @@ impl Display {
         assert!(status.expect("import runs").success());
     }
 
-    /// Clicks with the left button.
+    /// Clicks with the left button. The keyboard then goes to the window that was clicked, as a window manager would have it.
     pub fn click(&self, x: u32, y: u32) {
         self.xdotool(&["mousemove", &x.to_string(), &y.to_string(), "click", "1"]);
+        let place = self.xdotool(&["getmouselocation", "--shell"]);
+        if let Some(window) = place.lines().find_map(|line| line.strip_prefix("WINDOW=")) {
+            self.xdotool(&["windowfocus", window]);
+        }
     }
 
     /// Types text as a keyboard would.

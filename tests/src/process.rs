@@ -40,20 +40,10 @@ impl Process {
         self.child.wait().expect("a killed child can be waited for");
     }
 
-    /// Asks it to end, as the system does at shutdown.
-    pub fn terminate(&self) {
-        let status = Command::new("kill").arg(self.id().to_string()).status().expect("kill runs");
-        assert!(status.success(), "{} has ended already", self.name);
-    }
-
     /// Waits for its end.
     pub fn wait(&mut self, limit: Duration) -> ExitStatus {
         let name = self.name.clone();
         crate::eventually(&format!("{name} ends"), limit, || self.child.try_wait().expect("a child can be waited for"))
-    }
-
-    pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().expect("a child can be waited for").is_none()
     }
 
     /// Processor time used so far, of all its threads.

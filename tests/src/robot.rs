@@ -22,10 +22,16 @@ impl Robot {
     /// Starts a robot as `name`; `options` are those of `tvphone robot` but for relay, user, password and report.
     pub fn start(relay: &Relay, name: &str, options: &[&str]) -> Self {
         let report = relay.folder().join(format!("{name}.json"));
+        let mut command = Self::command(relay, name, options);
+        Self { process: Process::start(command.arg("--report").arg(&report)), report }
+    }
+
+    /// The same, not yet started, with the report on standard output.
+    pub fn command(relay: &Relay, name: &str, options: &[&str]) -> Command {
         let mut command = Command::new(program("tvphone"));
         command.args(["robot", "--relay", &relay.url(), "--user", name, "--password-file"]).arg(relay.password_file(name));
-        command.arg("--report").arg(&report).args(options);
-        Self { process: Process::start(&mut command), report }
+        command.args(options);
+        command
     }
 
     pub fn process(&mut self) -> &mut Process {

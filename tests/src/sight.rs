@@ -14,12 +14,6 @@ pub struct Area {
     pub height: u32,
 }
 
-impl Area {
-    pub fn contains(&self, x: u32, y: u32) -> bool {
-        (self.x..self.x + self.width).contains(&x) && (self.y..self.y + self.height).contains(&y)
-    }
-}
-
 /// A test picture seen on the screen.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen {
@@ -32,11 +26,8 @@ pub struct Seen {
 const SQUARE: u32 = 12;
 
 /// The middle of what is filled with the colour within the area, if anything is: a button rather than a dot.
-pub fn button(picture: &RgbImage, area: Area, [red, green, blue]: [u8; 3]) -> Option<(u32, u32)> {
-    let alike = |x: u32, y: u32| {
-        let [r, g, b] = picture.get_pixel(x, y).0;
-        r.abs_diff(red) <= 6 && g.abs_diff(green) <= 6 && b.abs_diff(blue) <= 6
-    };
+pub fn button(picture: &RgbImage, area: Area, color: [u8; 3]) -> Option<(u32, u32)> {
+    let alike = |x: u32, y: u32| alike(picture.get_pixel(x, y).0, color);
     let mut filled = Vec::new();
     for y in (area.y..area.y + area.height - SQUARE).step_by(4) {
         for x in (area.x..area.x + area.width - SQUARE).step_by(4) {
@@ -47,6 +38,16 @@ pub fn button(picture: &RgbImage, area: Area, [red, green, blue]: [u8; 3]) -> Op
         }
     }
     filled.get(filled.len() / 2).copied()
+}
+
+/// How many pixels within the area have the colour.
+pub fn painted(picture: &RgbImage, area: Area, color: [u8; 3]) -> usize {
+    let row = |y: u32| (area.x..area.x + area.width).filter(move |x| alike(picture.get_pixel(*x, y).0, color)).count();
+    (area.y..area.y + area.height).map(row).sum()
+}
+
+fn alike(one: [u8; 3], other: [u8; 3]) -> bool {
+    one.iter().zip(other).all(|(one, other)| one.abs_diff(other) <= 6)
 }
 
 /// Smallest and largest width of a picture that is looked for, in pixels.

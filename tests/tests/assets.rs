@@ -46,9 +46,8 @@ fn pictures(name: &str) -> Vec<Frame> {
             rest = after;
         }
         let time = MediaTime(sample.timestamp * 1_000_000 / u64::from(sample.track.timescale.get()));
-        pictures.push(
-            decoder.decode(&unit, Color::default(), time).expect("each sample is H.264").expect("each sample is a picture"),
-        );
+        let picture = decoder.decode(&unit, Color::default(), time).expect("each sample is H.264");
+        pictures.push(picture.expect("each sample is a picture").to_frame());
     }
     pictures
 }

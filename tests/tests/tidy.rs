@@ -26,12 +26,15 @@ const HOUSE: &[(&str, &[&str])] = &[
 /// All that may be used by a crate that stands for itself. The others are bounded by [`OWNERS`] and [`KEPT_OUT`].
 const CLOSED: &[(&str, &[&str])] = &[
     ("proto", &["bytes", "serde", "thiserror"]),
-    ("codecs", &["bytes", "fast_image_resize", "openh264", "openh264-sys2", "opus", "thiserror", "turbojpeg", "yuv"]),
+    (
+        "codecs",
+        &["bytes", "dcv-color-primitives", "fast_image_resize", "openh264", "openh264-sys2", "opus", "thiserror", "turbojpeg"],
+    ),
 ];
 
 /// Outside crates that belong to one crate of the house.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("codecs", &["fast_image_resize", "openh264", "openh264-sys2", "opus", "turbojpeg", "yuv"]),
+    ("codecs", &["dcv-color-primitives", "fast_image_resize", "openh264", "openh264-sys2", "opus", "turbojpeg"]),
     ("media", &["audioadapter-buffers", "cpal", "hound", "nokhwa", "ringbuf", "rubato", "shiguredo_mp4"]),
     ("relay_client", &["reqwest"]),
     ("relay", &["ammonia", "argon2", "axum", "axum-server", "sqlx", "tower-http"]),
@@ -86,6 +89,9 @@ const STATE_MACHINES: &[&str] = &[
     "relay/src/media/room.rs",
     "relay/src/rate.rs",
 ];
+
+/// Where a crate's sources lie, as seen from its manifest.
+const SOURCES: &[&str] = &["src", "tests", "benches", "examples", "build.rs"];
 
 const LINES_MAX: usize = 600;
 /// One idea a file: the median of a crate's files.
@@ -160,6 +166,37 @@ fn versions_stand_in_one_place_pinned_and_used() {
         }
     }
     none(&wrong);
+}
+
+#[test]
+fn a_crate_uses_what_it_depends_on() {
+    let mut wrong = Vec::new();
+    let files = files("rs");
+    for package in packages() {
+        let folder = package.manifest_path.parent().expect("a manifest lies in a folder");
+        let own = |file: &&PathBuf| {
+            file.strip_prefix(folder).is_ok_and(|inside| SOURCES.iter().any(|source| inside.starts_with(source)))
+        };
+        let code: String = files.iter().filter(own).map(|file| without_comments(&read(file))).collect();
+        assert!(!code.is_empty(), "the sources of {} are found", package.name);
+        for dependency in &package.dependencies {
+            let name = dependency.rename.as_ref().unwrap_or(&dependency.name).replace('-', "_");
+            if !goes_into(&code, &name) {
+                wrong.push(format!("{}: Cargo.toml lists {}, which no source of the crate uses", package.name, dependency.name));
+            }
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn a_crate_that_is_only_spoken_of_is_not_used() {
+    for code in ["use quill;", "use quill as pen;", "use quill::Pen;", "fn f(pen: &quill::Pen)", "use {\n    quill::Pen,\n};"] {
+        assert!(goes_into(code, "quill"), "{code}");
+    }
+    for code in ["let quill = 3;", "use crate::quill::Pen;", "tranquill::new()", "quill_up::new()", "// quill::Pen\n"] {
+        assert!(!goes_into(&without_comments(code), "quill"), "{code}");
+    }
 }
 
 #[test]
@@ -295,6 +332,8 @@ struct Package {
 #[derive(Deserialize)]
 struct Dependency {
     name: String,
+    /// What the crate calls it, if it has given it a name of its own.
+    rename: Option<String>,
     /// "dev" or "build"; nothing for an ordinary one.
     kind: Option<String>,
 }
@@ -365,6 +404,19 @@ fn sections(manifest: &str, wanted: impl Fn(&str) -> bool) -> Vec<&str> {
 /// The text up to the tests, which stand last.
 fn without_tests(text: &str) -> &str {
     text.split("\n#[cfg(test)]\n").next().unwrap_or(text)
+}
+
+fn without_comments(text: &str) -> String {
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Whether code goes into the crate of this name: by a path that begins with it, or by a `use` of the whole.
+fn goes_into(code: &str, name: &str) -> bool {
+    code.match_indices(name).any(|(at, _)| {
+        let (before, after) = (&code[..at], &code[at + name.len()..]);
+        let begins = !before.ends_with(|letter: char| letter.is_alphanumeric() || matches!(letter, '_' | ':'));
+        begins && (after.starts_with("::") || before.ends_with("use ") && after.starts_with([';', ' ']))
+    })
 }
 
 /// The variants of `ErrorCode` as they stand on the wire.

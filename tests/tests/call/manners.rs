@@ -1,7 +1,8 @@
 //! Ringing, answering, writing: who learns what, and when there is no call.
 
-use std::time::Duration;
-
+use futures::StreamExt;
+use proto::Event;
+use relay_client::Update;
 use tests::{people::Relay, robot::Robot};
 
 use crate::{AROUND, alone};
@@ -52,6 +53,7 @@ fn a_device_that_is_missing_is_told_and_the_call_goes_on() {
     let troubles = ana.report["troubles"].to_string();
     assert!(troubles.contains("no-such-clip.mp4"), "{troubles}");
     assert!(ana.report["troubles"].as_array().is_some_and(|all| all.len() >= 2), "{troubles}");
+    assert!(ben.success, "who can't send promises nothing: {:#}", ben.report);
     assert_eq!(ben.number("/video/received"), 0.0);
 }
 
@@ -59,24 +61,40 @@ fn a_device_that_is_missing_is_told_and_the_call_goes_on() {
 fn the_right_password_is_asked_for() {
     let relay = Relay::with_ana_and_ben();
     std::fs::write(relay.password_file("Ana"), "a guess").expect("the file can be written");
-    let mut ana = Robot::start(&relay, "Ana", &[&["--call", "Ben"], &QUIET[..]].concat());
-    let status = ana.process().wait(AROUND);
-    assert_eq!(status.code(), Some(1));
+    let options = [&["--call", "Ben", "--patience", "2"], &QUIET[..]].concat();
+    let ended = Robot::command(&relay, "Ana", &options).output().expect("the robot runs");
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(told.contains("password is wrong"), "{told}");
+    assert!(ended.stdout.is_empty(), "who wasn't let in has nothing to report");
 }
 
-#[test]
-fn admin_works_while_the_relay_runs() {
-    let _alone = alone();
+#[tokio::test(flavor = "multi_thread")]
+async fn admin_works_while_the_relay_runs() {
     let relay = Relay::start();
     relay.add_user("Ana");
     relay.add_user("Ben");
-    let ben = Robot::start(&relay, "Ben", &[&["--answer"], &QUIET[..]].concat());
-    let ana = Robot::start(&relay, "Ana", &[&["--call", "Ben", "--duration", "1"], &QUIET[..]].concat());
-    // Both are signed in or about to be: they learn of each other without signing in again.
-    std::thread::sleep(Duration::from_secs(1));
+    let name = "Ana".parse().expect("a name");
+    let client = relay_client::Relay::new(&relay.url()).expect("an address");
+    let session = client.sign_in(&name, &Relay::password("Ana"), "test").await.expect("the account is there");
+    let mut updates = std::pin::pin!(session.events());
+    let mut next = async || tokio::time::timeout(AROUND, updates.next()).await.expect("in time").expect("the lane goes on");
+    let state = loop {
+        if let Update::State(state) = next().await {
+            break state;
+        }
+    };
+    assert!(state.buddies.is_empty());
     relay.add_buddies("Ana", "Ben");
-    assert!(ana.finish(AROUND).success);
-    assert!(ben.finish(AROUND).success);
+    let buddies = loop {
+        // That Ben has an account now comes first, and changes nothing on Ana's list.
+        if let Update::Event(Event::Roster { buddies }) = next().await
+            && !buddies.is_empty()
+        {
+            break buddies;
+        }
+    };
+    assert_eq!(buddies.iter().map(|buddy| buddy.name.as_str()).collect::<Vec<_>>(), ["Ben"]);
     let again = relay.admin(&["user", "add", "ana", "--password-file", relay.password_file("Ana").to_str().expect("plain")]);
     assert!(!again.status.success(), "a name is taken however it is written");
 }

@@ -1,7 +1,14 @@
 //! What each screen does when it is used.
 
-use app::ui::preset::Sample;
+use app::ui::{
+    app::{Message, Screen},
+    icon::Icon,
+    keys::Shortcut,
+    preset::Sample,
+    screen::desk::phone::Phone,
+};
 use iced::{Event, keyboard, widget::Id};
+use proto::api::SetMedia;
 
 use crate::stand::Stand;
 
@@ -128,17 +135,70 @@ fn another_peer_is_made_large_by_pressing_their_tile() {
 }
 
 #[test]
+fn someone_else_is_asked_into_a_call() {
+    let mut stand = Stand::new(Sample::InCall);
+    stand.expect_not("Who else should join?");
+    stand.click(Id::new("invite"));
+    stand.expect("Who else should join?");
+    // Who is in another call or not there can't be asked.
+    stand.expect_not("zoe.king");
+    stand.expect_not("grandma");
+    let messages = format!("{:?}", stand.click("Kim"));
+    assert!(messages.contains("InviteeChosen"), "{messages}");
+    stand.expect_not("Who else should join?");
+    let mut stand = Stand::new(Sample::Group);
+    stand.click(Id::new("invite"));
+    stand.expect("None of your other buddies is there now.");
+}
+
+#[test]
 fn controls_switch_what_they_say() {
     let mut stand = Stand::new(Sample::InCall);
-    for (button, shortcut, message) in
-        [("mute", "m", "MutePressed"), ("camera", "e", "CameraPressed"), ("hang-up", "h", "HangUpPressed")]
-    {
-        let messages = format!("{:?}", stand.click(Id::new(button)));
-        assert!(messages.contains(message), "{button}: {messages}");
-        let _ = shortcut;
+    let everything = SetMedia { audio: true, video: true };
+    // Hints lie outside of what the simulator finds; the sign on a button says the same.
+    let sign = |icon: Icon| icon.unicode().to_string();
+    for (button, shortcut, on, off, without) in [
+        ("mute", Shortcut::Mute, Icon::Mic, Icon::MicOff, SetMedia { audio: false, ..everything }),
+        ("camera", Shortcut::Camera, Icon::Video, Icon::VideoOff, SetMedia { video: false, ..everything }),
+    ] {
+        assert_eq!(sends(&stand), Some(everything), "{button}");
+        stand.expect(&sign(on));
+        stand.click(Id::new(button));
+        assert_eq!(sends(&stand), Some(without), "{button}");
+        stand.expect(&sign(off));
+        stand.expect_not(&sign(on));
+        // The key does the same, and so takes it back.
+        drop(stand.app.update(Message::Shortcut(shortcut)));
+        assert_eq!(sends(&stand), Some(everything), "{button}");
+        stand.expect(&sign(on));
+        stand.expect_not(&sign(off));
     }
-    stand.expect_not("Connected to the call");
-    stand.expect("Call");
+}
+
+#[test]
+fn hanging_up_ends_the_call() {
+    for by_key in [false, true] {
+        let mut stand = Stand::new(Sample::InCall);
+        stand.expect("0:00");
+        stand.expect_not("grandma");
+        if by_key {
+            drop(stand.app.update(Message::Shortcut(Shortcut::HangUp)));
+        } else {
+            stand.click(Id::new("hang-up"));
+        }
+        assert_eq!(sends(&stand), None);
+        stand.expect_not("0:00");
+        stand.expect("grandma");
+    }
+}
+
+/// What this person sends, if they are in a call.
+fn sends(stand: &Stand) -> Option<SetMedia> {
+    let Screen::Desk(desk) = stand.app.screen() else { return None };
+    match desk.phone() {
+        Phone::Talking(call) => Some(call.media()),
+        _ => None,
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! Each screen as it looks, in light and dark, in a usual and in the smallest window.
+//! Each screen as it looks, in light and dark, in a usual and in the smallest window, with one and with two pixels a point.
 //!
-//! A picture that isn't there fails. To take new ones after a wanted change: `UPDATE_SNAPSHOTS=1 cargo test -p tests --test ui`.
+//! A picture that isn't there fails. To take new ones after a wanted change: `UPDATE_SNAPSHOTS=1 cargo test --release --workspace --test ui`.
 
 use std::path::PathBuf;
 
@@ -19,39 +19,38 @@ const STRAYS_PER_MILLION: usize = 200;
 #[test]
 fn every_screen_looks_as_it_did_in_the_light() {
     for sample in Sample::ALL {
-        check(sample, Appearance::Light, &Theme::Light, false);
+        check(Stand::new(sample), &format!("{}-light", sample.name()), &Theme::Light, 2.0);
     }
 }
 
 #[test]
 fn every_screen_looks_as_it_did_in_the_dark() {
     for sample in Sample::ALL {
-        check(sample, Appearance::Dark, &Theme::Dark, false);
+        check(Stand::new(sample), &format!("{}-dark", sample.name()), &Theme::Dark, 2.0);
     }
 }
 
 #[test]
 fn the_smallest_window_has_room_for_everything() {
     for sample in [Sample::Home, Sample::InCall, Sample::Group] {
-        check(sample, Appearance::Light, &Theme::Light, true);
+        check(Stand::new(sample).sized(SMALLEST), &format!("{}-small", sample.name()), &Theme::Light, 2.0);
+    }
+}
+
+#[test]
+fn it_can_be_read_on_a_coarse_screen() {
+    for sample in [Sample::SignedOut, Sample::Home, Sample::InCall] {
+        check(Stand::new(sample), &format!("{}-1x", sample.name()), &Theme::Light, 1.0);
     }
 }
 
 #[track_caller]
-fn check(sample: Sample, appearance: Appearance, theme: &Theme, small: bool) {
-    let mut stand = Stand::new(sample);
-    stand.app.choose_appearance(appearance);
-    if small {
-        stand = stand.sized(SMALLEST);
-    }
-    let kind = match appearance {
-        _ if small => "small",
-        Appearance::Dark => "dark",
-        _ => "light",
-    };
-    let name = format!("{}-{kind}.png", sample.name());
+fn check(mut stand: Stand, name: &str, theme: &Theme, scale: f32) {
+    let dark = theme.extended_palette().is_dark;
+    stand.app.choose_appearance(if dark { Appearance::Dark } else { Appearance::Light });
+    let name = format!("{name}.png");
     let golden = tests::root().join("tests/ui/snapshots").join(&name);
-    let now = stand.picture(theme);
+    let now = stand.picture(theme, scale);
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
         now.save(&golden).expect("the new picture is written");
         return;

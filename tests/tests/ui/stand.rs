@@ -1,14 +1,23 @@
 //! An app on a test stand: built from a sample, clicked, and asked what it shows.
 
-use std::sync::Once;
+use std::{sync::Once, time::Instant};
 
 use app::ui::{
     self,
     app::{App, Message},
     preset::Sample,
 };
-use iced::{Event, Size, Theme, keyboard, widget::Id};
-use iced_test::{Selector, Simulator, selector::Bounded};
+use futures::executor::block_on;
+use iced::{Event, Size, Theme, keyboard, mouse::Cursor, theme::Base as _, widget::Id, window};
+use iced_test::{
+    Selector, Simulator,
+    core::{
+        clipboard,
+        renderer::{Headless as _, Style},
+    },
+    runtime::user_interface::{Cache, UserInterface},
+    selector::Bounded,
+};
 
 pub(crate) struct Stand {
     pub(crate) app: App,
@@ -80,16 +89,26 @@ impl Stand {
         assert!(!self.shows(text), "still on the screen: {text}");
     }
 
-    /// A picture of the screen in PNG, at two pixels a point.
-    pub(crate) fn picture(&self, theme: &Theme) -> image::RgbaImage {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut simulator = simulator(&self.app, self.size);
+    /// A picture of the screen with so many pixels a point. iced's own simulator knows two alone.
+    pub(crate) fn picture(&self, theme: &Theme, scale: f32) -> image::RgbaImage {
+        // Loads the fonts, too.
+        drop(simulator(&self.app, self.size));
+        let settings = ui::settings();
+        let backend = std::env::var("ICED_TEST_BACKEND").expect(".cargo/config.toml sets ICED_TEST_BACKEND");
+        let renderer = iced::Renderer::new(settings.default_font, settings.default_text_size, Some(&backend));
+        let mut renderer = block_on(renderer).expect("a renderer without a window");
+        let mut screen = UserInterface::build(self.app.view(), self.size, Cache::default(), &mut renderer);
         // The first redraw starts what moves; the second one shows where it has come to.
-        simulator.simulate([Event::Window(iced::window::Event::RedrawRequested(std::time::Instant::now()))]);
-        let snapshot = simulator.snapshot(theme).expect("a snapshot");
-        assert!(snapshot.matches_image(folder.path().join("screen.png")).expect("the snapshot is written"));
-        let file = folder.path().join("screen-tiny-skia.png");
-        image::open(&file).expect("ICED_TEST_BACKEND is tiny-skia, as .cargo/config.toml says").into_rgba8()
+        for _ in 0..2 {
+            let redraw = [Event::Window(window::Event::RedrawRequested(Instant::now()))];
+            drop(screen.update(&redraw, Cursor::Unavailable, &mut renderer, &mut clipboard::Null, &mut Vec::new()));
+        }
+        let base = theme.base();
+        screen.draw(&mut renderer, theme, &Style { text_color: base.text_color }, Cursor::Unavailable);
+        let pixels = |points: f32| (points * scale).round() as u32;
+        let size = Size::new(pixels(self.size.width), pixels(self.size.height));
+        let picture = renderer.screenshot(size, scale, base.background_color);
+        image::RgbaImage::from_raw(size.width, size.height, picture).expect("four bytes a pixel")
     }
 }
 
