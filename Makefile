@@ -28,7 +28,7 @@ bench: ## measure, and print one table: bar, measured, peer, verdict
 	cargo bench --locked --workspace --bench codec --bench call --bench window
 	$(target)/release/table
 
-test-devices: ## hold a call on a machine with a real camera and sound card, emulated
+test-devices: ## hold a call on a machine with a real camera and sound card, emulated (needs root)
 	@.ci/setup devices
 	tests/devices/run
 

@@ -18,6 +18,12 @@ const IDLE: Duration = Duration::from_secs(20);
 
 fn main() -> anyhow::Result<()> {
     let relay = Relay::with_ana_and_ben();
+    // A tape with news that runs along the foot belongs to an idle window.
+    let providers = relay.data().join("providers");
+    std::fs::create_dir_all(&providers)?;
+    for name in ["fortune", "relay-status"] {
+        std::fs::copy(tests::root().join("assets/providers").join(name), providers.join(name))?;
+    }
     // The first start reads the program from the disk; what a person notices is every other.
     first_paint(&relay);
     let paints: Vec<f64> = (0..RUNS).map(|_| first_paint(&relay).as_secs_f64()).collect();
@@ -26,7 +32,7 @@ fn main() -> anyhow::Result<()> {
         "window",
         &[
             Row::new("start to first paint", "s", Better::Lower, &paints).limit(1.0),
-            Row::new("idle, signed in", "% of a core", Better::Lower, &idles).limit(2.0),
+            Row::new("idle, signed in, a ticker running", "% of a core", Better::Lower, &idles).limit(2.0),
         ],
     )
 }

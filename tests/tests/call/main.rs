@@ -1,5 +1,6 @@
 //! Calls of two robots through a real relay, each a process of its own, over real sockets.
 
+mod group;
 mod interruption;
 mod manners;
 mod media_integrity;
