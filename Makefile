@@ -6,7 +6,7 @@ SHELL := bash
 # rustup installs here; a shell opened before that does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 target := $(or $(CARGO_TARGET_DIR),target)
-# Always the whole workspace: a part of it would get other features, and the dependencies were built once more.
+# The whole workspace: other parts of it than the two programs would get other features, and be built once more.
 build := cargo build --release --locked --workspace --bins
 
 help: ## say what can be made
@@ -15,7 +15,7 @@ help: ## say what can be made
 
 run: ## build, and open a call between Ana and Ben on this machine
 	@.ci/setup run
-	$(build)
+	cargo build --release --locked -p app -p relay
 	$(target)/release/tvphone demo
 
 test: ## run all the tests, but those on real devices

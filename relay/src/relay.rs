@@ -3,6 +3,7 @@
 use std::{
     fs::{File, TryLockError},
     net::{SocketAddr, TcpListener},
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -77,11 +78,14 @@ impl Relay {
     ///
     /// # Errors
     /// When the listener can't be used.
-    pub async fn serve(&self, listener: TcpListener) -> Result<(), Error> {
-        listener.set_nonblocking(true)?;
-        self.keep(tokio::spawn(ticker::run(self.app.clone(), listener.local_addr()?)).abort_handle());
-        server::serve(listener, self.router(), self.handle.clone(), self.app.config.connections).await?;
-        Ok(())
+    pub fn serve(&self, listener: TcpListener) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '_>> {
+        // In a box: whoever calls an async function compiles all that's in it, here the whole server.
+        Box::pin(async move {
+            listener.set_nonblocking(true)?;
+            self.keep(tokio::spawn(ticker::run(self.app.clone(), listener.local_addr()?)).abort_handle());
+            server::serve(listener, self.router(), self.handle.clone(), self.app.config.connections).await?;
+            Ok(())
+        })
     }
 
     /// Serves on a listener until `shutdown` ends, then stops cleanly.

@@ -36,8 +36,8 @@ fn open(display: &Display, relay: &Relay, name: &str, more: &[&str]) -> Process 
 }
 
 #[test]
-fn two_windows_ring_accept_see_mute_write_and_hang_up() {
-    let relay = Relay::with_ana_and_ben();
+fn two_windows_ring_see_mute_write_lose_the_relay_and_hang_up() {
+    let mut relay = Relay::with_ana_and_ben();
     let display = Display::start(1920, 900);
     let _ben = open(&display, &relay, "Ben", &["--window", "960,0"]);
     let _ana = open(&display, &relay, "Ana", &["--window", "0,0", "--call", "Ben"]);
@@ -48,6 +48,7 @@ fn two_windows_ring_accept_see_mute_write_and_hang_up() {
     both_see_each_other(&display);
     ana_mutes(&display);
     ana_writes(&display, &relay);
+    the_relay_dies_and_comes_back(&display, &mut relay);
     ana_hangs_up(&display);
 }
 
@@ -94,6 +95,25 @@ fn ana_writes(display: &Display, relay: &Relay) {
     display.press("Return");
     eventually("Ben's window shows what Ana wrote", LIMIT, || (bubble(&display.picture()) > 1000).then_some(()));
     assert_eq!(written(relay), [words]);
+}
+
+fn the_relay_dies_and_comes_back(display: &Display, relay: &mut Relay) {
+    let width = SIZE.width - spacing::CHAT;
+    let told = |window: Area| {
+        let top = part(window, 0.0, 0.0, width, spacing::XXL * 2.0);
+        most(&display.picture(), top, |palette| palette.warning_soft) > 5000
+    };
+    assert!(!told(ANAS) && !told(BENS), "nothing is wrong yet");
+    relay.kill();
+    for window in [ANAS, BENS] {
+        eventually("a window says that the connection is gone", LIMIT, || told(window).then_some(()));
+    }
+    relay.restart();
+    for window in [ANAS, BENS] {
+        eventually("a window says so no longer", LIMIT, || (!told(window)).then_some(()));
+        let fresh = Duration::from_secs(2);
+        eventually("the picture goes on", LIMIT, || test_picture(&display.picture(), window, fresh));
+    }
 }
 
 fn ana_hangs_up(display: &Display) {
