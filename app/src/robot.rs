@@ -307,7 +307,7 @@ impl<'a> Conversation<'a> {
             }
             engine::Update::Trouble { device, trouble: None } => tracing::debug!(?device, "device works"),
             engine::Update::NotRecorded { reason } => {
-                self.troubles.push(format!("What is received can't be recorded: {reason}."))
+                self.troubles.push(format!("What is received can't be recorded: {reason}."));
             }
             engine::Update::Lanes(health) => tracing::info!(?health, "lanes"),
             engine::Update::PictureStarted(_) | engine::Update::Figures(_) => {}

@@ -140,6 +140,9 @@ impl Shared {
     }
 }
 
+/// A picture, and when it was captured, if it says so.
+type Decoded = (Arc<Frame>, Option<u64>);
+
 /// The state of the thread.
 struct Work {
     shared: Arc<Shared>,
@@ -250,8 +253,8 @@ impl Work {
         }
     }
 
-    /// The picture in a packet, if there's one, and when it was captured, if it says so.
-    fn attempt(&mut self, packet: &Packet) -> Result<Option<(Arc<Frame>, Option<u64>)>, codecs::Error> {
+    /// The picture in a packet, if there's one.
+    fn attempt(&mut self, packet: &Packet) -> Result<Option<Decoded>, codecs::Error> {
         let decoder = match &mut self.decoder {
             Some(decoder) => decoder,
             none => none.insert(Decoder::new()?),
