@@ -1,16 +1,31 @@
 //! What whoever runs the relay does by hand, whether it runs or not: a running one notices within about a second.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use proto::Name;
 
 use crate::{
+    code::Code,
     config::Config,
     error::Error,
     handlers::accounts::check_password,
     password::Hasher,
-    store::{AccountId, Store},
+    store::{AccountId, Store, wall_clock_ms},
 };
+
+/// Milliseconds of a day.
+const DAY_MS: i64 = 24 * 3_600_000;
+
+/// An invitation code that still counts. What it says is known to whom it was given alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeLeft {
+    /// What to remove it by.
+    pub id: i64,
+    /// Accounts that can still be made by it.
+    pub uses: u32,
+    /// How much longer it counts.
+    pub time: Duration,
+}
 
 /// The accounts in a data folder.
 #[derive(Debug)]
@@ -56,6 +71,54 @@ impl Admin {
     /// When the database can't be read.
     pub async fn users(&self) -> Result<Vec<Name>, Error> {
         Ok(self.store.accounts().await?.into_iter().map(|row| row.name).collect())
+    }
+
+    /// Gives an account another password; all its sessions end.
+    ///
+    /// # Errors
+    /// When there is no such account, or the password is too short or too long.
+    pub async fn set_password(&self, name: &Name, password: &str) -> Result<(), Error> {
+        check_password(password).map_err(Error::Password)?;
+        let id = self.id(name).await?;
+        let hash = Hasher::new()?.hash(password.to_owned()).await?;
+        if !self.store.set_password(id, None, &hash, None).await? {
+            return Err(Error::NoSuchAccount(name.clone()));
+        }
+        Ok(self.store.log_change(&[id]).await?)
+    }
+
+    /// Makes an invitation code by which so many accounts can be made within so many days. It is given here and never again.
+    ///
+    /// # Errors
+    /// When the database can't be written.
+    pub async fn add_code(&self, uses: u32, days: u32) -> Result<String, Error> {
+        let code = Code::new()?;
+        let expires_at_ms = wall_clock_ms().saturating_add(i64::from(days).saturating_mul(DAY_MS));
+        self.store.add_code(&code.hash(), uses, expires_at_ms).await?;
+        Ok(code.to_string())
+    }
+
+    /// The invitation codes that still count, in the order they were made.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn codes(&self) -> Result<Vec<CodeLeft>, Error> {
+        let now_ms = wall_clock_ms();
+        let rows = self.store.codes(now_ms).await?.into_iter();
+        let left = rows.map(|row| CodeLeft {
+            id: row.id,
+            uses: row.uses_left,
+            time: Duration::from_millis(u64::try_from(row.expires_at_ms.saturating_sub(now_ms)).unwrap_or_default()),
+        });
+        Ok(left.collect())
+    }
+
+    /// Takes an invitation code back; the accounts made by it stay.
+    ///
+    /// # Errors
+    /// When there is no such code.
+    pub async fn remove_code(&self, id: i64) -> Result<(), Error> {
+        if self.store.remove_code(id).await? { Ok(()) } else { Err(Error::NoSuchCode(id)) }
     }
 
     /// Makes two people mutual buddies.

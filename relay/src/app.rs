@@ -12,8 +12,10 @@ use crate::{
     config::Config,
     doorman::Doorman,
     hub::{Hub, session::Session},
+    metrics::Metrics,
     password::Hasher,
     refusal::{Answer, Refusal},
+    slots::Slots,
     store::{AccountId, SessionRow, Store},
 };
 
@@ -22,9 +24,6 @@ pub(crate) const BACK_IN: Duration = Duration::from_secs(1);
 
 /// Sessions one person may have; the longest unused gives way to a new one.
 const SESSIONS_MAX: usize = 32;
-
-/// Sessions unused for this long end.
-const SESSION_UNUSED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The relay's parts. Cloning shares them.
 #[derive(Clone, Debug)]
@@ -38,11 +37,16 @@ pub(crate) struct Parts {
     pub(crate) hub: Hub,
     pub(crate) hasher: Hasher,
     pub(crate) doorman: Doorman,
+    pub(crate) slots: Slots,
+    pub(crate) metrics: Metrics,
     pub(crate) started: Instant,
     /// Held while a message is kept and told, so that it is told in the order it is kept.
     pub(crate) chat_order: tokio::sync::Mutex<()>,
     /// Held while buddies change in the database and in memory, so that both go the same way.
     pub(crate) buddy_order: tokio::sync::Mutex<()>,
+    /// Held while sessions begin, or end with a change of password, in the database and in memory: none begins by a password that is
+    /// no longer the person's.
+    pub(crate) session_order: tokio::sync::Mutex<()>,
     stopping: AtomicBool,
 }
 
@@ -59,15 +63,19 @@ impl App {
     pub(crate) async fn open(config: Config, store: Store, hub: Hub, now: Instant) -> Result<Self, crate::Error> {
         let hasher = Hasher::new()?;
         let doorman = Doorman::new(&config.rates);
+        let slots = Slots::new(config.connections);
         let app = Self(Arc::new(Parts {
             config,
             store,
             hub,
             hasher,
             doorman,
+            slots,
+            metrics: Metrics::default(),
             started: now,
             chat_order: tokio::sync::Mutex::new(()),
             buddy_order: tokio::sync::Mutex::new(()),
+            session_order: tokio::sync::Mutex::new(()),
             stopping: AtomicBool::new(false),
         }));
         app.expire_sessions(now).await?;
@@ -109,7 +117,7 @@ impl App {
     pub(crate) async fn expire_sessions(&self, now: Instant) -> Result<(), sqlx::Error> {
         self.note_used().await?;
         let sessions = self.hub.sessions();
-        let unused_ms = i64::try_from(SESSION_UNUSED.as_millis()).unwrap_or(i64::MAX);
+        let unused_ms = i64::try_from(self.config.session_unused.as_millis()).unwrap_or(i64::MAX);
         let expired = self.store.expire_sessions(unused_ms).await?;
         for session in sessions.iter().filter(|session| expired.contains(&session.id)) {
             self.hub.sign_out(session, now);
@@ -117,8 +125,22 @@ impl App {
         Ok(())
     }
 
+    /// Ends the sessions of a person that the database has no more. To be called in the `session_order`.
+    pub(crate) async fn drop_ended(&self, account: AccountId, now: Instant) -> Result<(), sqlx::Error> {
+        let kept = self.store.sessions_of(account).await?;
+        for session in self.hub.sessions_of(account) {
+            if !kept.iter().any(|row| row.id == session.id) {
+                self.hub.sign_out(&session, now);
+            }
+        }
+        Ok(())
+    }
+
     /// Reads an account anew that was changed behind the relay's back.
     pub(crate) async fn reload(&self, id: AccountId, now: Instant) -> Result<(), sqlx::Error> {
+        let sessions = self.session_order.lock().await;
+        self.drop_ended(id, now).await?;
+        drop(sessions);
         let order = self.buddy_order.lock().await;
         match self.store.account(id).await? {
             None => self.hub.remove_person(id, now),

@@ -1,32 +1,98 @@
-//! How a relay is to be run.
+//! How a relay is to be run: its own values, a file over them, the command line over both.
+
+mod file;
+mod values;
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
 
-use crate::rate::Rates;
+use self::file::File;
+use crate::{error::Error, rate::Rates, token::TokenHash};
 
 /// Port the relay listens on unless told otherwise.
 pub const PORT: u16 = 7480;
 
+/// Name of the configuration file that is looked for in the data folder.
+pub const FILE: &str = "tvphone-relay.toml";
+
 /// How a relay is to be run. [`Config::new`] has sensible values for all but the data folder.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Where to listen. Behind a reverse proxy that speaks TLS this stays on the loopback.
-    pub listen: SocketAddr,
+    /// Where to listen, at least one address. Behind a reverse proxy that speaks TLS this stays on the loopback.
+    pub listen: Vec<SocketAddr>,
     /// Folder of the database (`relay.db`) and of the ticker's `providers/`; made if there is none.
     pub data: PathBuf,
-    /// Whether people may make accounts themselves; the admin command always may.
-    pub sign_up: bool,
+    /// Who may make an account; the admin command always may.
+    pub sign_up: Admission,
     /// How fast requests may come.
     pub rates: Rates,
     /// Connections open at once; half of them from one address.
     pub connections: usize,
+    /// Sessions that ask nothing for this long end.
+    pub session_unused: Duration,
     /// How often each ticker provider is run.
     pub ticker_interval: Duration,
+    /// Who may read the measurements at `/metrics`; nobody when there is none, and then requests aren't counted either.
+    pub metrics: Option<MetricsAccess>,
+}
+
+/// Who may make an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Admission {
+    /// Everyone.
+    Open,
+    /// Who has an invitation code that the admin command made.
+    Code,
+    /// Nobody; the admin command makes them.
+    Closed,
+}
+
+/// Who may read the measurements.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MetricsAccess {
+    token: Option<TokenHash>,
+}
+
+impl MetricsAccess {
+    /// Whoever asks from this machine. A proxy on it is on this machine too, for whoever comes through it.
+    #[must_use]
+    pub fn loopback() -> Self {
+        Self { token: None }
+    }
+
+    /// Whoever brings this token, from wherever.
+    #[must_use]
+    pub fn token(token: &str) -> Self {
+        Self { token: Some(TokenHash::of(token)) }
+    }
+
+    pub(crate) fn token_hash(&self) -> Option<TokenHash> {
+        self.token
+    }
+}
+
+impl fmt::Debug for MetricsAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.token.is_some() { "MetricsAccess(token)" } else { "MetricsAccess(loopback)" })
+    }
+}
+
+/// What was said on the command line.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// The configuration file; without one, [`FILE`] in the data folder is read if it is there.
+    pub file: Option<PathBuf>,
+    /// The data folder.
+    pub data: Option<PathBuf>,
+    /// Where to listen; empty where nothing was said of it.
+    pub listen: Vec<SocketAddr>,
+    /// Who may make an account.
+    pub sign_up: Option<Admission>,
 }
 
 impl Config {
@@ -34,13 +100,38 @@ impl Config {
     #[must_use]
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)),
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))],
             data: data.into(),
-            sign_up: true,
+            sign_up: Admission::Open,
             rates: Rates::default(),
             connections: 4096,
+            session_unused: Duration::from_secs(30 * 24 * 3600),
             ticker_interval: Duration::from_secs(60),
+            metrics: None,
         }
+    }
+
+    /// What the command line says, else the configuration file, else the usual values.
+    ///
+    /// # Errors
+    /// When the file can't be read or says something it can't, or there is no data folder.
+    pub fn load(flags: Flags) -> Result<Self, Error> {
+        let home = flags.data.clone().or_else(Self::default_data);
+        let file = match (&flags.file, &home) {
+            (Some(path), _) => File::read(path)?,
+            (None, Some(home)) => File::read_if_there(&home.join(FILE))?,
+            (None, None) => File::default(),
+        };
+        let data = flags.data.or_else(|| file.data()).or(home).ok_or(Error::NoDataFolder)?;
+        // The ticker's programs run in a folder of their own, from where a relative path would lead elsewhere.
+        let data = std::path::absolute(&data).map_err(|source| Error::Data { path: data, source })?;
+        let mut config = Self::new(data);
+        file.apply(&mut config);
+        if !flags.listen.is_empty() {
+            config.listen = flags.listen;
+        }
+        config.sign_up = flags.sign_up.unwrap_or(config.sign_up);
+        Ok(config)
     }
 
     /// The data folder of the person who runs this: `$XDG_DATA_HOME/tvphone-relay` or what the system has in its place.

@@ -27,7 +27,10 @@ impl Origin {
     }
 }
 
-/// A guess of a password that was let through.
+/// What guesses of invitation codes are counted under: no name has a space in it.
+const CODE: &str = "invitation code";
+
+/// A guess of a password or of an invitation code that was let through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Guess {
     key: String,
@@ -65,18 +68,17 @@ impl Doorman {
 
     /// Counts a sign-in as a guess, which it is until the password was found right.
     pub(crate) fn sign_in(&self, from: Option<Origin>, name: &Name, now: Instant) -> Result<Guess, Duration> {
-        let guess = Guess { key: name.key(), from };
         let mut counts = self.lock();
         from.map_or(Ok(()), |from| counts.sign_ins.take(from, now))?;
-        counts.guesses.take((guess.key.clone(), from), now)?;
-        if let Err(wait) = counts.guesses_from_everywhere.take(guess.key.clone(), now) {
-            counts.guesses.give_back(&(guess.key, from));
-            return Err(wait);
-        }
-        Ok(guess)
+        counts.guess(name.key(), from, now)
     }
 
-    /// It was no guess: the password was right, or was never looked at.
+    /// Counts an invitation code as a guess, which it is until it was found to count.
+    pub(crate) fn code(&self, from: Option<Origin>, now: Instant) -> Result<Guess, Duration> {
+        self.lock().guess(CODE.to_owned(), from, now)
+    }
+
+    /// It was no guess: the password was right, or was never looked at. So with a code.
     pub(crate) fn no_guess(&self, guess: Guess) {
         let mut counts = self.lock();
         counts.guesses_from_everywhere.give_back(&guess.key);
@@ -94,6 +96,18 @@ impl Doorman {
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    fn guess(&mut self, key: String, from: Option<Origin>, now: Instant) -> Result<Guess, Duration> {
+        let guess = Guess { key, from };
+        self.guesses.take((guess.key.clone(), from), now)?;
+        if let Err(wait) = self.guesses_from_everywhere.take(guess.key.clone(), now) {
+            self.guesses.give_back(&(guess.key, from));
+            return Err(wait);
+        }
+        Ok(guess)
     }
 }
 
@@ -138,6 +152,18 @@ mod tests {
         let ben = "Ben".parse().unwrap();
         doorman.sign_in(origin("192.0.2.9"), &ben, now).unwrap();
         doorman.sign_in(origin("192.0.2.9"), &ana, now + Duration::from_secs(20)).expect("it took nothing from her own count");
+    }
+
+    #[test]
+    fn codes_are_guessed_as_slowly_as_passwords_and_beside_them() {
+        let rates = Rates { wrong_password: Rate { burst: 1.0, per_second: 0.1 }, ..Rates::default() };
+        let (doorman, now, ana) = (Doorman::new(&rates), Instant::now(), "Ana".parse().unwrap());
+        let right = doorman.code(origin("192.0.2.1"), now).unwrap();
+        doorman.no_guess(right);
+        doorman.code(origin("192.0.2.1"), now).unwrap();
+        assert_eq!(doorman.code(origin("192.0.2.1"), now), Err(Duration::from_secs(10)));
+        doorman.code(origin("192.0.2.2"), now).unwrap();
+        doorman.sign_in(origin("192.0.2.1"), &ana, now).unwrap();
     }
 
     #[test]

@@ -14,6 +14,27 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// Nothing says where the data folder is.
+    #[error("this user has no data folder: say --data DIR")]
+    NoDataFolder,
+    /// The configuration file can't be read.
+    #[error("the configuration file {} can't be read: {source}", path.display())]
+    ConfigFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The configuration file says something it can't.
+    #[error("{}, line {line}: {message}", path.display())]
+    Config {
+        /// Which.
+        path: PathBuf,
+        /// Where in it, from 1 on.
+        line: usize,
+        /// What is wrong, and what may stand there.
+        message: String,
+    },
     /// Another relay runs on this data folder.
     #[error("another relay runs on the data folder {}", path.display())]
     InUse {
@@ -46,6 +67,9 @@ pub enum Error {
     /// There is no such account.
     #[error("there is no account {0}")]
     NoSuchAccount(proto::Name),
+    /// There is no such invitation code.
+    #[error("there is no invitation code {0} that still counts")]
+    NoSuchCode(i64),
     /// Nobody is their own buddy.
     #[error("{0} can't be their own buddy")]
     OwnBuddy(proto::Name),

@@ -1,6 +1,7 @@
 //! What handlers take: who asks, and what for. Everything that can't be read is refused in the one form.
 
 use std::{
+    convert::Infallible,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -12,7 +13,7 @@ use axum::{
         ConnectInfo, FromRequest, FromRequestParts, Path, Request,
         rejection::{BytesRejection, PathRejection, QueryRejection},
     },
-    http::{header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
 };
 use proto::ErrorCode;
 use serde::de::DeserializeOwned;
@@ -40,6 +41,9 @@ pub(crate) struct Poller(pub(crate) Arc<Session>);
 /// Nobody in particular, from there, while the relay runs.
 pub(crate) struct Anyone(pub(crate) Option<Origin>);
 
+/// Nobody in particular, from there, whether the relay runs or stops.
+pub(crate) struct Whence(pub(crate) Option<Origin>);
+
 /// A JSON body.
 pub(crate) struct Json<T>(pub(crate) T);
 
@@ -55,12 +59,7 @@ pub(crate) struct Raw(pub(crate) Bytes);
 fn session(parts: &Parts, app: &App, counts: Counts) -> Answer<Arc<Session>> {
     app.check_running()?;
     let unauthorized = || Refusal::new(ErrorCode::Unauthorized, "Sign in first: the token is missing or not valid any more.");
-    let value = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(unauthorized)?;
-    let (scheme, token) = value.split_once(' ').ok_or_else(unauthorized)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(unauthorized());
-    }
-    let session = app.hub.session(&TokenHash::of(token.trim())).ok_or_else(unauthorized)?;
+    let session = bearer(&parts.headers).and_then(|token| app.hub.session(&token)).ok_or_else(unauthorized)?;
     session.take(counts, Instant::now()).map_err(Refusal::rate_limited)?;
     Ok(session)
 }
@@ -94,9 +93,27 @@ impl FromRequestParts<App> for Anyone {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
         app.check_running()?;
-        let from = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self(from.and_then(|ConnectInfo(address)| Origin::of(address.ip()))))
+        Ok(Self(origin(parts)))
     }
+}
+
+impl FromRequestParts<App> for Whence {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, Infallible> {
+        Ok(Self(origin(parts)))
+    }
+}
+
+fn origin(parts: &Parts) -> Option<Origin> {
+    let from = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    from.and_then(|ConnectInfo(address)| Origin::of(address.ip()))
+}
+
+/// The token of an `Authorization: Bearer` header.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<TokenHash> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| TokenHash::of(token.trim()))
 }
 
 impl<T: DeserializeOwned> FromRequest<App> for Json<T> {

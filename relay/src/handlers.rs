@@ -6,6 +6,8 @@ pub(crate) mod calls;
 pub(crate) mod chat;
 pub(crate) mod events;
 pub(crate) mod media;
+pub(crate) mod sessions;
+pub(crate) mod watch;
 
 use axum::{Json, extract::State};
 use proto::{ErrorCode, api::Health, limits::CLIENT_ID_MAX, version};

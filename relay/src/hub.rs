@@ -47,6 +47,8 @@ struct Control {
     clients: Clients,
     board: Switchboard,
     tickers: BTreeMap<String, Ticker>,
+    /// Events told so far, once for each session.
+    told: u64,
 }
 
 /// The relay's memory.
@@ -64,6 +66,8 @@ pub(crate) struct Hub {
 pub(crate) struct Counts {
     pub(crate) online: usize,
     pub(crate) calls: usize,
+    /// Events told since the relay was started, once for each session.
+    pub(crate) told: u64,
 }
 
 impl Hub {
@@ -82,6 +86,11 @@ impl Hub {
         self.sessions.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
+    /// The sessions of one person.
+    pub(crate) fn sessions_of(&self, account: AccountId) -> Vec<Arc<Session>> {
+        self.lock().clients.of(account).map(|client| Arc::clone(&client.session)).collect()
+    }
+
     /// The media side of a call.
     pub(crate) fn room(&self, call: &CallId) -> Option<Arc<Room>> {
         self.rooms.read().unwrap_or_else(PoisonError::into_inner).get(call).cloned()
@@ -98,8 +107,7 @@ impl Hub {
 
     /// Forgets a person: their sessions end, their buddies' lists get shorter.
     pub(crate) fn remove_person(&self, id: AccountId, now: Instant) {
-        let sessions = self.lock().clients.of(id).map(|client| Arc::clone(&client.session)).collect::<Vec<_>>();
-        for session in sessions {
+        for session in self.sessions_of(id) {
             self.sign_out(&session, now);
         }
         let mut control = self.lock();
@@ -251,7 +259,7 @@ impl Hub {
     /// How much is going on.
     pub(crate) fn counts(&self) -> Counts {
         let control = self.lock();
-        Counts { online: control.people.told_present().len(), calls: control.board.calls().count() }
+        Counts { online: control.people.told_present().len(), calls: control.board.calls().count(), told: control.told }
     }
 
     fn lock(&self) -> MutexGuard<'_, Control> {
@@ -287,6 +295,7 @@ impl Control {
             let Some(client) = self.clients.get_mut(*session) else { continue };
             if let Some(feed) = &mut client.feed {
                 feed.push(json.clone());
+                self.told += 1;
                 client.session.wake.notify_waiters();
             }
         }

@@ -81,14 +81,15 @@ mod tests {
 
     use super::*;
     use crate::{
-        store::{MemberRow, SessionId},
+        store::{MemberRow, NewSession, SessionId},
         token::TokenHash,
     };
 
     async fn store(folder: &tempfile::TempDir) -> (Store, MemberRow) {
         let store = Store::open(&folder.path().join("relay.db")).await.unwrap();
         let account = store.add_account(&"Ana".parse().unwrap(), "hash").await.unwrap().unwrap();
-        let session = store.add_session(&TokenHash::of("x"), account, "").await.unwrap();
+        let new = NewSession { token: TokenHash::of("x"), public: "x", account, password: "hash", device: "" };
+        let session = store.add_session(new).await.unwrap().unwrap();
         (store, MemberRow { peer: PeerId(1), session, audio: true, video: true })
     }
 

@@ -3,8 +3,8 @@
 //! ```no_run
 //! # async fn example() -> Result<(), relay::Error> {
 //! let relay = relay::Relay::open(relay::Config::new("/var/lib/tvphone-relay")).await?;
-//! let listener = relay.bind()?;
-//! relay.serve(listener).await?; // until `relay.stop()` on a clone
+//! let listeners = relay.bind()?;
+//! relay.serve(listeners).await?; // until `relay.stop()` on a clone
 //! # Ok(())
 //! # }
 //! ```
@@ -13,6 +13,7 @@
 
 pub mod admin;
 mod app;
+mod code;
 mod config;
 mod descriptors;
 mod doorman;
@@ -22,6 +23,7 @@ mod handlers;
 mod hub;
 mod journal;
 mod media;
+mod metrics;
 mod password;
 mod rate;
 mod refusal;
@@ -34,7 +36,7 @@ mod ticker;
 mod token;
 
 pub use crate::{
-    config::{Config, PORT},
+    config::{Admission, Config, FILE, Flags, MetricsAccess, PORT},
     error::Error,
     rate::{Rate, Rates},
     relay::Relay,

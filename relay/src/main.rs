@@ -1,11 +1,14 @@
 //! The relay's command line.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use proto::Name;
-use relay::{Config, Relay, admin::Admin};
+use relay::{Admission, Config, Flags, Relay, admin::Admin};
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
     layer::SubscriberExt as _,
@@ -30,19 +33,35 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Serve {
-    /// Address and port to listen on; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR", default_value_t = SocketAddr::from(([127, 0, 0, 1], relay::PORT)))]
-    listen: SocketAddr,
+    /// Configuration file; what is said here comes before it [default: tvphone-relay.toml in the data folder, if there is one].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address and port to listen on, once or several times; port 0 takes a free one [default: 127.0.0.1:7480].
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<SocketAddr>,
     /// Folder of the database and the ticker's providers [default: tvphone-relay in the user's data folder].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Take no new accounts but those the admin command makes.
-    #[arg(long)]
+    /// Who may make an account [default: open].
+    #[arg(long, value_name = "WHO", value_enum)]
+    sign_up: Option<Admission>,
+    /// The same as `--sign-up closed`.
+    #[arg(long, conflicts_with = "sign_up")]
     no_sign_up: bool,
+}
+
+impl From<Serve> for Flags {
+    fn from(args: Serve) -> Self {
+        let sign_up = if args.no_sign_up { Some(Admission::Closed) } else { args.sign_up };
+        Self { file: args.config, data: args.data, listen: args.listen, sign_up }
+    }
 }
 
 #[derive(Debug, Args)]
 struct AdminArgs {
+    /// Configuration file, for the data folder it names [default: tvphone-relay.toml in the data folder, if there is one].
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
     /// Folder of the database [default: tvphone-relay in the user's data folder].
     #[arg(long, value_name = "DIR", global = true)]
     data: Option<PathBuf>,
@@ -58,6 +77,9 @@ enum AdminCommand {
     /// Buddy lists.
     #[command(subcommand)]
     Buddy(BuddyCommand),
+    /// Invitation codes, for a relay with `sign_up = "code"`.
+    #[command(subcommand)]
+    Code(CodeCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -71,6 +93,13 @@ enum UserCommand {
     },
     /// List all accounts.
     List,
+    /// Give an account another password; it is signed off on all devices.
+    Password {
+        name: Name,
+        /// File with the password in its first line.
+        #[arg(long, value_name = "FILE")]
+        password_file: PathBuf,
+    },
     /// Remove an account with all it has.
     Remove { name: Name },
 }
@@ -79,6 +108,26 @@ enum UserCommand {
 enum BuddyCommand {
     /// Make two people buddies of each other.
     Add { one: Name, other: Name },
+}
+
+#[derive(Debug, Subcommand)]
+enum CodeCommand {
+    /// Make a code and print it: it can't be shown again.
+    Add {
+        /// Accounts that can be made by it.
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        uses: u32,
+        /// Days it counts for.
+        #[arg(long, value_name = "D", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: u32,
+    },
+    /// List the codes that still count: number, accounts left, days left. What they say is not kept.
+    List,
+    /// Take a code back.
+    Remove {
+        /// Its number, as `code list` shows it.
+        number: i64,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -97,24 +146,26 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn serve(args: Serve) -> anyhow::Result<()> {
-    let config = Config { listen: args.listen, sign_up: !args.no_sign_up, ..Config::new(data(args.data)?) };
-    let relay = Relay::open(config).await?;
-    let listener = relay.bind()?;
+    let relay = Relay::open(Config::load(args.into())?).await?;
+    let listeners = relay.bind()?;
     // Before the line is printed: whoever reads it may say stop at once.
     let told = told_to_stop()?;
-    println!("listening on http://{}", listener.local_addr()?);
-    relay.run(listener, told).await?;
+    for listener in &listeners {
+        println!("listening on http://{}", listener.local_addr()?);
+    }
+    relay.run(listeners, told).await?;
     Ok(())
 }
 
 async fn admin(args: AdminArgs) -> anyhow::Result<()> {
-    let admin = Admin::open(&data(args.data)?).await?;
+    let config = Config::load(Flags { file: args.config, data: args.data, ..Flags::default() })?;
+    let admin = Admin::open(&config.data).await?;
     match args.what {
         AdminCommand::User(UserCommand::Add { name, password_file }) => {
-            let text = std::fs::read_to_string(&password_file)
-                .with_context(|| format!("the password file {} can't be read", password_file.display()))?;
-            let password = text.lines().next().unwrap_or_default();
-            admin.add_user(&name, password).await?;
+            admin.add_user(&name, &first_line(&password_file)?).await?;
+        }
+        AdminCommand::User(UserCommand::Password { name, password_file }) => {
+            admin.set_password(&name, &first_line(&password_file)?).await?;
         }
         AdminCommand::User(UserCommand::List) => {
             for name in admin.users().await? {
@@ -123,14 +174,21 @@ async fn admin(args: AdminArgs) -> anyhow::Result<()> {
         }
         AdminCommand::User(UserCommand::Remove { name }) => admin.remove_user(&name).await?,
         AdminCommand::Buddy(BuddyCommand::Add { one, other }) => admin.add_buddies(&one, &other).await?,
+        AdminCommand::Code(CodeCommand::Add { uses, days }) => println!("{}", admin.add_code(uses, days).await?),
+        AdminCommand::Code(CodeCommand::List) => {
+            for code in admin.codes().await? {
+                // A day that has begun is one that's left.
+                println!("{}\t{}\t{}", code.id, code.uses, code.time.as_secs().div_ceil(24 * 3600));
+            }
+        }
+        AdminCommand::Code(CodeCommand::Remove { number }) => admin.remove_code(number).await?,
     }
     Ok(())
 }
 
-fn data(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
-    let data = given.or_else(Config::default_data).context("this user has no data folder: say --data DIR")?;
-    // The ticker's programs run in a folder of their own, from where a relative path would lead elsewhere.
-    std::path::absolute(&data).with_context(|| format!("the data folder {} can't be used", data.display()))
+fn first_line(file: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("the password file {} can't be read", file.display()))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
 /// Ends when the system or the person at the keyboard wants the relay to; listens for it from the moment this returns.

@@ -10,15 +10,16 @@ use std::{
 
 use axum::Router;
 use axum_server::Handle;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::{
     app::{App, BACK_IN},
     config::Config,
+    descriptors,
     error::Error,
     hub::Hub,
     journal, router, server,
-    store::Store,
+    store::{Store, wall_clock_ms},
     ticker, token,
 };
 
@@ -65,36 +66,46 @@ impl Relay {
         router::router(self.app.clone())
     }
 
-    /// Listens on the configured address.
+    /// Listens on the configured addresses.
     ///
     /// # Errors
-    /// When the address is in use or not this machine's.
-    pub fn bind(&self) -> Result<TcpListener, Error> {
-        let address = self.app.config.listen;
-        TcpListener::bind(address).map_err(|source| Error::Listen { address, source })
+    /// When one of them is in use or not this machine's.
+    pub fn bind(&self) -> Result<Vec<TcpListener>, Error> {
+        let listen =
+            |address: &SocketAddr| TcpListener::bind(address).map_err(|source| Error::Listen { address: *address, source });
+        self.app.config.listen.iter().map(listen).collect()
     }
 
-    /// Serves on a listener until [`Self::stop`] or [`Self::kill`].
+    /// Serves on these listeners until [`Self::stop`] or [`Self::kill`].
     ///
     /// # Errors
-    /// When the listener can't be used.
-    pub fn serve(&self, listener: TcpListener) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '_>> {
+    /// When a listener can't be used.
+    pub fn serve(&self, listeners: Vec<TcpListener>) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '_>> {
         // In a box: whoever calls an async function compiles all that's in it, here the whole server.
         Box::pin(async move {
-            listener.set_nonblocking(true)?;
-            self.keep(tokio::spawn(ticker::run(self.app.clone(), listener.local_addr()?)).abort_handle());
-            server::serve(listener, self.router(), self.handle.clone(), self.app.config.connections).await?;
+            descriptors::allow(self.app.config.connections);
+            let mut servers = JoinSet::new();
+            for (at, listener) in listeners.into_iter().enumerate() {
+                listener.set_nonblocking(true)?;
+                if at == 0 {
+                    self.keep(tokio::spawn(ticker::run(self.app.clone(), listener.local_addr()?)).abort_handle());
+                }
+                servers.spawn(server::serve(listener, self.router(), self.handle.clone(), self.app.slots.clone()));
+            }
+            while let Some(served) = servers.join_next().await {
+                served.map_err(std::io::Error::other)??;
+            }
             Ok(())
         })
     }
 
-    /// Serves on a listener until `shutdown` ends, then stops cleanly.
+    /// Serves on these listeners until `shutdown` ends, then stops cleanly.
     ///
     /// # Errors
-    /// When the listener can't be used.
-    pub async fn run(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    /// When a listener can't be used.
+    pub async fn run(&self, listeners: Vec<TcpListener>, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         tokio::select! {
-            served = self.serve(listener) => return served,
+            served = self.serve(listeners) => return served,
             () = shutdown => {}
         }
         self.stop().await;
@@ -153,6 +164,9 @@ async fn tick(app: App, mut seen: i64) {
         if now.saturating_duration_since(tidied) >= TIDY {
             tidied = now;
             app.doorman.tidy(now);
+            if let Err(error) = app.store.expire_codes(wall_clock_ms()).await {
+                tracing::warn!(%error, "invitation codes past their day could not be removed");
+            }
             if let Err(error) = app.expire_sessions(now).await {
                 tracing::warn!(%error, "unused sessions could not be ended");
             }
@@ -186,7 +200,11 @@ fn lock(config: &Config) -> Result<File, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{hub::session::Counts, store::SessionRow, token::TokenHash};
+    use crate::{
+        hub::session::Counts,
+        store::{NewSession, SessionRow},
+        token::TokenHash,
+    };
 
     #[tokio::test]
     async fn a_session_used_until_the_stop_counts_as_used() {
@@ -195,9 +213,10 @@ mod tests {
         let store = &relay.app.store;
         let account = store.add_account(&"Ana".parse().unwrap(), "hash").await.unwrap().unwrap();
         let mut ids = Vec::new();
-        for token in ["used", "unused"] {
-            let token = TokenHash::of(token);
-            let id = store.add_session(&token, account, "").await.unwrap();
+        for public in ["used", "unused"] {
+            let token = TokenHash::of(public);
+            let new = NewSession { token, public, account, password: "hash", device: "" };
+            let id = store.add_session(new).await.unwrap().unwrap();
             let session = relay.app.add_session(&SessionRow { id, account, token }, Instant::now());
             if ids.is_empty() {
                 session.take(Counts::Control, Instant::now()).unwrap();

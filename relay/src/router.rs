@@ -6,6 +6,7 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::{HeaderValue, header},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::{delete, get, post},
 };
@@ -14,7 +15,8 @@ use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLaye
 
 use crate::{
     app::App,
-    handlers::{accounts, buddies, calls, chat, events, health, media, no_such_method, no_such_route},
+    handlers::{accounts, buddies, calls, chat, events, health, media, no_such_method, no_such_route, sessions, watch},
+    metrics::requests,
     refusal::Refusal,
 };
 
@@ -25,10 +27,16 @@ pub(crate) fn router(app: App) -> Router {
         .route("/v1/calls/{id}/video", post(media::send_video).get(media::poll_video))
         .method_not_allowed_fallback(no_such_method)
         .layer(around(UPLOAD_MAX));
-    Router::new()
+    let routes = Router::new()
+        .route("/healthz", get(watch::healthz))
+        .route("/readyz", get(watch::readyz))
+        .route("/metrics", get(watch::metrics))
         .route("/v1/health", get(health))
         .route("/v1/accounts", post(accounts::sign_up))
-        .route("/v1/session", post(accounts::sign_in).delete(accounts::sign_out))
+        .route("/v1/session", post(sessions::sign_in).delete(sessions::sign_out))
+        .route("/v1/sessions", get(sessions::list))
+        .route("/v1/sessions/{id}", delete(sessions::end))
+        .route("/v1/account/password", post(accounts::change_password))
         .route("/v1/state", get(events::state))
         .route("/v1/events", get(events::poll))
         .route("/v1/buddies", post(buddies::add))
@@ -45,8 +53,13 @@ pub(crate) fn router(app: App) -> Router {
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(around(CONTROL_MAX))
-        .merge(media)
-        .with_state(app)
+        .merge(media);
+    // Counting costs each request a little, so it is for those who look at it.
+    let routes = match app.config.metrics {
+        Some(_) => routes.layer(from_fn_with_state(app.clone(), requests::count)),
+        None => routes,
+    };
+    routes.with_state(app)
 }
 
 type Panicked = fn(Box<dyn Any + Send>) -> Response;

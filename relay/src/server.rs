@@ -15,7 +15,6 @@ use tokio::net::TcpStream;
 use tower::Service;
 
 use crate::{
-    descriptors,
     doorman::Origin,
     slots::{Slot, Slots},
 };
@@ -32,10 +31,9 @@ pub(crate) async fn serve(
     listener: std::net::TcpListener,
     router: Router,
     handle: Handle<SocketAddr>,
-    connections: usize,
+    slots: Slots,
 ) -> io::Result<()> {
-    descriptors::allow(connections);
-    let admit = Admit { slots: Slots::new(connections) };
+    let admit = Admit { slots };
     // Without TLS nobody negotiates HTTP/2, and telling the versions apart by the first bytes would wait for them without end.
     let mut server = axum_server::from_tcp(listener)?.acceptor(admit).handle(handle).http1_only();
     server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(BUFFER);

@@ -20,6 +20,7 @@ struct Taken {
     all: usize,
     by_origin: HashMap<Origin, usize>,
     refusing: bool,
+    refused: u64,
 }
 
 /// A place for one connection; it is free again when this is dropped.
@@ -40,19 +41,26 @@ pub(crate) enum Full {
 
 impl Slots {
     pub(crate) fn new(most: usize) -> Self {
-        Self(Arc::new(Mutex::new(Taken { most, all: 0, by_origin: HashMap::new(), refusing: false })))
+        Self(Arc::new(Mutex::new(Taken { most, all: 0, by_origin: HashMap::new(), refusing: false, refused: 0 })))
     }
 
     /// Takes a place. Each spell of refusing is logged once.
     pub(crate) fn take(&self, from: Option<Origin>) -> Result<Slot, Full> {
         let mut taken = self.lock();
         let outcome = taken.take(from);
+        taken.refused += u64::from(outcome.is_err());
         if let Err(full) = outcome
             && !std::mem::replace(&mut taken.refusing, true)
         {
             tracing::warn!(reason = %full, connections = taken.all, "connections are refused");
         }
         outcome.map(|()| Slot { slots: self.clone(), from })
+    }
+
+    /// How many are taken, and how often there was none.
+    pub(crate) fn counts(&self) -> (usize, u64) {
+        let taken = self.lock();
+        (taken.all, taken.refused)
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
@@ -111,6 +119,7 @@ mod tests {
         let (first, _second) = (slots.take(None).unwrap(), slots.take(None).unwrap());
         assert_eq!(slots.take(None).unwrap_err(), Full::All);
         assert!(slots.lock().refusing);
+        assert_eq!(slots.counts(), (2, 1));
         drop(first);
         assert!(!slots.lock().refusing);
         slots.take(origin("192.0.2.1")).unwrap();

@@ -1,4 +1,4 @@
-//! What must outlive the process, in one SQLite file: accounts, sessions, buddies, chat, calls.
+//! What must outlive the process, in one SQLite file: accounts, sessions, invitation codes, buddies, chat, calls.
 //!
 //! Everything that knows SQL is in here. Writes go through one connection, so they never wait for each other inside SQLite;
 //! a second process (the admin command) is waited for up to [`BUSY`]. WAL with `synchronous = NORMAL`: what was committed survives
@@ -7,6 +7,8 @@
 mod accounts;
 mod calls;
 mod chat;
+mod codes;
+mod sessions;
 
 use std::{
     path::Path,
@@ -20,9 +22,10 @@ use sqlx::{
 };
 
 pub(crate) use self::{
-    accounts::SessionRow,
     calls::{CallRow, CallWrite, MemberRow},
     chat::{Kept, NewMessage, Page},
+    codes::ByCode,
+    sessions::{NewSession, SessionRow},
 };
 
 /// How long a write waits for another process to finish its own.
@@ -61,7 +64,7 @@ impl Store {
             .busy_timeout(BUSY)
             .foreign_keys(true);
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-        migrations().run(&writer).await?;
+        Migrator::with_migrations(steps()).run(&writer).await?;
         let reader = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await?;
         Ok(Self { writer, reader })
     }
@@ -70,6 +73,11 @@ impl Store {
     #[cfg(test)]
     pub(crate) async fn execute(&self, sql: &'static str) -> Result<()> {
         sqlx::query(sql).execute(&self.writer).await.map(drop)
+    }
+
+    /// Asks the database whether it is there.
+    pub(crate) async fn answers(&self) -> Result<()> {
+        sqlx::query("SELECT 1 FROM accounts LIMIT 1").fetch_optional(&self.reader).await.map(drop)
     }
 
     /// Closes every connection; what is under way ends first.
@@ -82,11 +90,14 @@ impl Store {
 /// The steps from an empty database to today's tables. A step that was released is never changed; the next one follows it.
 ///
 /// A list by hand, since sqlx's macro for it would have all of sqlx and SQLite built a second time, to run while building.
-fn migrations() -> Migrator {
+fn steps() -> Vec<Migration> {
     let step = |version, name: &'static str, sql: &'static str| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(vec![step(1, "start", include_str!("../migrations/0001_start.sql"))])
+    vec![
+        step(1, "start", include_str!("../migrations/0001_start.sql")),
+        step(2, "sessions and codes", include_str!("../migrations/0002_sessions_and_codes.sql")),
+    ]
 }
 
 /// Makes the file if there is none, readable for nobody else, and takes every right from others on one that is there: it holds what
@@ -139,6 +150,46 @@ mod tests {
         let store = Store::open(&file).await.unwrap();
         let rows = store.accounts().await.unwrap();
         assert_eq!(rows.iter().map(|row| (row.id, row.name.as_str())).collect::<Vec<_>>(), [(ana, "Ana")]);
+    }
+
+    /// A database as the first step alone left it: with someone in it, signed in on two devices and in a call.
+    async fn first_release(file: &Path) {
+        let options = SqliteConnectOptions::new().filename(file).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options.foreign_keys(true)).await.unwrap();
+        Migrator::with_migrations(steps().into_iter().take(1).collect()).run(&pool).await.unwrap();
+        for sql in [
+            "INSERT INTO accounts (name, key, password, created_at_ms) VALUES ('Ana', 'ana', 'hash', 1)",
+            "INSERT INTO sessions (token, account, device, used_at_ms) VALUES (zeroblob(32), 1, 'kitchen', 5)",
+            "INSERT INTO sessions (token, account, device, used_at_ms) VALUES (randomblob(32), 1, '', 6)",
+            "INSERT INTO messages (low, high, sender, client_id, text, sent_at_ms) VALUES (1, 1, 1, 'a', 'Hello', 7)",
+            "INSERT INTO calls (id, next_peer) VALUES ('call', 2)",
+            "INSERT INTO members (call, peer, session, audio, video) VALUES ('call', 1, 2, 1, 0)",
+        ] {
+            sqlx::query(sql).execute(&pool).await.unwrap();
+        }
+        pool.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_database_of_the_first_release_is_brought_up_to_date_with_all_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("relay.db");
+        first_release(&file).await;
+        let store = Store::open(&file).await.unwrap();
+        let sessions = store.sessions().await.unwrap();
+        assert_eq!((sessions.len(), sessions[0].token.0), (2, [0; 32]));
+        let own = store.sessions_of(AccountId(1)).await.unwrap();
+        assert_eq!((own[0].device.as_str(), own[0].used_at_ms, own[0].signed_in_at_ms), ("kitchen", 5, None));
+        assert!(own[0].public.len() == 32 && own[1].public.len() == 32 && own[0].public != own[1].public, "{own:?}");
+        assert_eq!(store.calls().await.unwrap()[0].members[0].session, sessions[1].id);
+        let page = Page { one: AccountId(1), other: AccountId(1), before: None, after: None, limit: 10 };
+        assert_eq!(store.page(page).await.unwrap().0[0].text, "Hello");
+        let (account, token) = (AccountId(1), crate::token::TokenHash::of("new"));
+        let new = NewSession { token, public: "new", account, password: "hash", device: "" };
+        assert!(store.add_session(new).await.unwrap().is_some());
+        store.add_code(&token, 1, i64::MAX).await.unwrap();
+        store.close().await;
+        Store::open(&file).await.expect("once up to date it stays so").close().await;
     }
 
     #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! Random identifiers and secrets, and the only form a secret is kept in.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use proto::{CallId, InvitationId, Token};
+use proto::{CallId, InvitationId, SessionId, Token};
 use sha2::{Digest, Sha256};
 
 /// The SHA-256 of a token. The token has 256 random bits, so a plain hash can't be guessed back, and a lookup by it tells
@@ -36,15 +36,25 @@ pub(crate) fn invitation_id() -> Result<InvitationId, NoRandomness> {
     Ok(InvitationId::new(random::<16>()?))
 }
 
+/// A new session's name for its owner: 128 random bits.
+pub(crate) fn session_id() -> Result<SessionId, NoRandomness> {
+    Ok(SessionId::new(random::<16>()?))
+}
+
 /// A mark that tells one run of the relay from every other: 48 random bits.
 pub(crate) fn epoch() -> Result<String, NoRandomness> {
     random::<6>()
 }
 
 fn random<const N: usize>() -> Result<String, NoRandomness> {
+    Ok(URL_SAFE_NO_PAD.encode(bytes::<N>()?))
+}
+
+/// Random bytes.
+pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(NoRandomness)?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -49,9 +49,22 @@ impl Relay {
     /// Makes an account.
     ///
     /// # Errors
-    /// Refused with `name_taken`, `sign_up_closed` or `bad_request` (a password too short), or the relay wasn't reached.
+    /// Refused with `name_taken`, `sign_up_closed`, `wrong_code` or `bad_request` (a password too short), or the relay wasn't reached.
     pub async fn sign_up(&self, name: &Name, password: &str) -> Result<(), Error> {
-        let body = json(&SignUp { name: name.clone(), password: password.to_owned() });
+        self.make_account(SignUp { name: name.clone(), password: password.to_owned(), code: None }).await
+    }
+
+    /// Makes an account at a relay that takes them by invitation code: one that refuses [`Relay::sign_up`] with `wrong_code`.
+    ///
+    /// # Errors
+    /// As of [`Relay::sign_up`], and `wrong_code` where the code is none, used up or out of date.
+    pub async fn sign_up_by_code(&self, name: &Name, password: &str, code: &str) -> Result<(), Error> {
+        let code = Some(code.trim().to_owned());
+        self.make_account(SignUp { name: name.clone(), password: password.to_owned(), code }).await
+    }
+
+    async fn make_account(&self, wish: SignUp) -> Result<(), Error> {
+        let body = json(&wish);
         let ask = Ask::new(Method::POST, self.http.url(&["accounts"])).json(body);
         // Repeated after it succeeded unseen it would be refused as taken, so only what never arrived is repeated.
         let body = repeat(&self.http, ask, Error::is_unsent).await?;

@@ -9,10 +9,10 @@ use std::{
 use bytes::Bytes;
 use futures::Stream;
 use proto::{
-    CallId, InvitationId, Name, TrackId,
+    CallId, InvitationId, Name, SessionId, TrackId,
     api::{
-        AddBuddy, Done, Events, History, Joined, PageHistory, PollEvents, Ring, Rung, SendChat, SetMedia, SignedIn, State,
-        WantKeyframe,
+        AddBuddy, ChangePassword, Done, Events, History, Joined, OwnSession, PageHistory, PollEvents, Ring, Rung, SendChat,
+        Sessions, SetMedia, SignedIn, State, WantKeyframe,
     },
     model::{Call, Message},
     version,
@@ -204,6 +204,38 @@ impl Session {
     /// Refused with `not_found`.
     pub async fn remove_buddy(&self, name: &Name) -> Result<(), Error> {
         self.done(Method::DELETE, &["buddies", name.as_str()], None).await
+    }
+
+    /// All sessions of this person, the one used last first.
+    ///
+    /// # Errors
+    /// Only those of every request.
+    pub async fn sessions(&self) -> Result<Vec<OwnSession>, Error> {
+        self.request(Method::GET, &["sessions"], None).await.map(|Sessions { sessions }| sessions)
+    }
+
+    /// Ends one of this person's sessions: that of a lost device, say. One that is over already is as good.
+    ///
+    /// # Errors
+    /// Only those of every request.
+    pub async fn end_session(&self, id: &SessionId) -> Result<(), Error> {
+        match self.done(Method::DELETE, &["sessions", id.as_str()], None).await {
+            Err(Error::Refused { code: proto::ErrorCode::NotFound, .. }) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// Changes this person's password; all their other sessions end.
+    ///
+    /// # Errors
+    /// Refused with `wrong_password` (the old one is), `bad_request` (the new one is too short or too long) or `rate_limited`.
+    /// After [`Error::Broken`] or [`Error::Timeout`] it may have been changed all the same.
+    pub async fn change_password(&self, old: &str, new: &str) -> Result<(), Error> {
+        let body = json(&ChangePassword { old: old.to_owned(), new: new.to_owned() });
+        let ask = Ask::new(Method::POST, self.url(&["account", "password"])).json(body).bearer(&self.inner.bearer);
+        // Repeated after it succeeded unseen it would be refused, the old password being wrong by then.
+        let body = repeat(&self.inner.http, ask, Error::is_unsent).await?;
+        self.parse(body).map(|Done {}| ())
     }
 
     /// Ends the session at the relay, for all clones of it.

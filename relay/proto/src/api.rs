@@ -6,6 +6,9 @@
 //! | `POST /v1/accounts` | [`SignUp`] | [`Done`] |
 //! | `POST /v1/session` | [`SignIn`] | [`SignedIn`] |
 //! | `DELETE /v1/session` | | [`Done`] |
+//! | `GET /v1/sessions` | | [`Sessions`] |
+//! | `DELETE /v1/sessions/ID` | | [`Done`] |
+//! | `POST /v1/account/password` | [`ChangePassword`] | [`Done`] |
 //! | `GET /v1/state` | | [`State`] |
 //! | `GET /v1/events?after=CURSOR&wait_ms=N` | | [`Events`] |
 //! | `POST /v1/buddies` | [`AddBuddy`] | [`Done`] |
@@ -27,7 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::Event,
-    id::{CallId, Cursor, PeerId, Token, TrackId},
+    id::{CallId, Cursor, PeerId, SessionId, Token, TrackId},
     model::{Buddy, Call, Invitation, Message, Ticker},
     name::Name,
 };
@@ -54,6 +57,9 @@ pub struct SignUp {
     pub name: Name,
     /// At least [`PASSWORD_MIN`](crate::limits::PASSWORD_MIN) characters.
     pub password: String,
+    /// The invitation code, where the relay takes new accounts by such a code only.
+    #[serde(default)]
+    pub code: Option<String>,
 }
 
 /// Body of `POST /v1/session`.
@@ -63,8 +69,8 @@ pub struct SignIn {
     pub name: Name,
     /// Their password.
     pub password: String,
-    /// What the person calls this device. Kept with the session, without control characters and cut at 64 characters; no answer
-    /// gives it back.
+    /// What the person calls this device. Kept with the session, without control characters and cut at 64 characters; it tells
+    /// their sessions apart for them.
     #[serde(default)]
     pub device: String,
     /// Protocol versions this client speaks, most preferred first.
@@ -80,6 +86,38 @@ pub struct SignedIn {
     pub name: Name,
     /// The version to go on in.
     pub version: u16,
+}
+
+/// Answer of `GET /v1/sessions`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sessions {
+    /// All sessions of the person who asks, the one used last first.
+    pub sessions: Vec<OwnSession>,
+}
+
+/// One session, as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnSession {
+    /// Names it for ending it. It proves nothing.
+    pub id: SessionId,
+    /// What the person called the device when they signed in there.
+    pub device: String,
+    /// When they did, in milliseconds since 1970-01-01 UTC; not known of one from before relays noted it.
+    #[serde(default)]
+    pub signed_in_at_ms: Option<u64>,
+    /// When it last asked something, in milliseconds since 1970-01-01 UTC.
+    pub seen_at_ms: u64,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+/// Body of `POST /v1/account/password`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangePassword {
+    /// The password so far.
+    pub old: String,
+    /// The password from now on: at least [`PASSWORD_MIN`](crate::limits::PASSWORD_MIN) characters.
+    pub new: String,
 }
 
 /// Answer of `GET /v1/state`: everything a client that knows nothing must know.

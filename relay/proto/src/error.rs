@@ -19,6 +19,8 @@ pub enum ErrorCode {
     NameTaken,
     /// The relay takes no new accounts.
     SignUpClosed,
+    /// The invitation code is missing, unknown, used up or out of date; which of these isn't said.
+    WrongCode,
     /// Not allowed for this person: not a buddy, not a member of the call.
     Forbidden,
     /// There is no such route, person, invitation or call.
@@ -55,7 +57,7 @@ impl ErrorCode {
         match self {
             Self::BadRequest | Self::UnsupportedVersion => 400,
             Self::Unauthorized | Self::WrongPassword => 401,
-            Self::Forbidden | Self::SignUpClosed => 403,
+            Self::Forbidden | Self::SignUpClosed | Self::WrongCode => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::NameTaken | Self::InvitationOver | Self::Busy | Self::Offline | Self::CallFull => 409,

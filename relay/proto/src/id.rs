@@ -42,6 +42,10 @@ text_id! {
     InvitationId
 }
 text_id! {
+    /// One of a person's sessions, as it is shown to that person. Not the [`Token`], and worth nothing to anyone else.
+    SessionId
+}
+text_id! {
     /// A place in a session's event feed. Opaque: only ever given back as it came.
     Cursor
 }

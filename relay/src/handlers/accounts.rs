@@ -1,25 +1,24 @@
-//! Accounts and sessions.
+//! Accounts: making one, and changing its password.
 
 use std::time::Instant;
 
 use axum::{Json as Reply, extract::State};
 use proto::{
     ErrorCode,
-    api::{Done, SignIn, SignUp, SignedIn},
+    api::{ChangePassword, Done, SignUp},
     limits::{PASSWORD_MAX, PASSWORD_MIN},
-    version::negotiate,
 };
 
 use crate::{
     app::App,
+    code::Code,
+    config::Admission,
+    doorman::Origin,
     extract::{Anyone, Caller, Json},
     refusal::{Answer, Refusal},
-    store::SessionRow,
-    token::{self, TokenHash},
+    store::{ByCode, wall_clock_ms},
+    token::TokenHash,
 };
-
-/// Longest name of a device, in characters: longer ones are cut.
-const DEVICE_MAX: usize = 64;
 
 /// What is wrong with a password as such.
 pub(crate) fn check_password(password: &str) -> Result<(), &'static str> {
@@ -34,11 +33,16 @@ pub(crate) fn check_password(password: &str) -> Result<(), &'static str> {
 
 /// `POST /v1/accounts`.
 pub(crate) async fn sign_up(State(app): State<App>, Anyone(from): Anyone, Json(wish): Json<SignUp>) -> Answer<Reply<Done>> {
-    if !app.config.sign_up {
+    if app.config.sign_up == Admission::Closed {
         return Err(Refusal::new(ErrorCode::SignUpClosed, "This relay takes no new accounts: ask whoever runs it for one."));
     }
     check_password(&wish.password).map_err(Refusal::bad_request)?;
     app.doorman.sign_up(from, Instant::now()).map_err(Refusal::rate_limited)?;
+    // Before the name: who has no code isn't told which names are taken.
+    let code = match app.config.sign_up {
+        Admission::Code => Some(check_code(&app, from, wish.code.as_deref()).await?),
+        _ => None,
+    };
     let taken = || Refusal::new(ErrorCode::NameTaken, "The name is taken: choose another.");
     if app.hub.person_named(&wish.name).is_some() {
         return Err(taken());
@@ -46,50 +50,71 @@ pub(crate) async fn sign_up(State(app): State<App>, Anyone(from): Anyone, Json(w
     let hash = app.hasher.hash(wish.password).await?;
     let work = app.clone();
     app.see_through(async move {
-        let id = work.store.add_account(&wish.name, &hash).await?.ok_or_else(taken)?;
+        let id = match code {
+            None => work.store.add_account(&wish.name, &hash).await?.ok_or_else(taken)?,
+            Some(code) => match work.store.add_account_by_code(&wish.name, &hash, &code, wall_clock_ms()).await? {
+                ByCode::Made(id) => id,
+                ByCode::NameTaken => return Err(taken()),
+                ByCode::WrongCode => return Err(wrong_code()),
+            },
+        };
         work.hub.add_person(id, wish.name);
         Ok(Reply(Done {}))
     })
     .await
 }
 
-/// `POST /v1/session`.
-pub(crate) async fn sign_in(State(app): State<App>, Anyone(from): Anyone, Json(wish): Json<SignIn>) -> Answer<Reply<SignedIn>> {
-    let version = negotiate(&wish.versions)
-        .ok_or_else(|| Refusal::new(ErrorCode::UnsupportedVersion, "This relay speaks none of the versions offered."))?;
-    let guess = app.doorman.sign_in(from, &wish.name, Instant::now()).map_err(Refusal::rate_limited)?;
-    let found = app.store.account_by_name(&wish.name).await?;
-    let (account, hash) = found.map_or((None, None), |(account, hash)| (Some(account), Some(hash)));
-    // A longer one can't be anyone's, and isn't worth the hashing.
-    let plausible = wish.password.len() <= PASSWORD_MAX;
-    let verified = if plausible { app.hasher.verify(wish.password, hash).await } else { Ok(false) };
-    let right = verified.inspect_err(|_| app.doorman.no_guess(guess.clone()))?;
-    let Some(account) = account.filter(|_| right) else {
-        return Err(Refusal::new(ErrorCode::WrongPassword, "Name or password is wrong."));
-    };
+/// The hash of a code that counts now.
+async fn check_code(app: &App, from: Option<Origin>, typed: Option<&str>) -> Answer<TokenHash> {
+    // What can't be a code at all is no guess of one.
+    let code = typed.and_then(Code::typed).ok_or_else(wrong_code)?.hash();
+    let guess = app.doorman.code(from, Instant::now()).map_err(Refusal::rate_limited)?;
+    let counts = app.store.code_counts(&code, wall_clock_ms()).await.inspect_err(|_| app.doorman.no_guess(guess.clone()))?;
+    if !counts {
+        return Err(wrong_code());
+    }
     app.doorman.no_guess(guess);
-    let device = wish.device.chars().filter(|c| !c.is_control()).take(DEVICE_MAX).collect::<String>();
-    let work = app.clone();
-    app.see_through(async move {
-        let now = Instant::now();
-        let token = token::token()?;
-        let hash = TokenHash::of(token.reveal());
-        // An account made by the admin command a moment ago may not have been noticed yet.
-        work.hub.add_person(account.id, account.name.clone());
-        work.limit_sessions(account.id, now).await?;
-        let id = work.store.add_session(&hash, account.id, &device).await?;
-        work.add_session(&SessionRow { id, account: account.id, token: hash }, now);
-        Ok(Reply(SignedIn { token, name: account.name, version }))
-    })
-    .await
+    Ok(code)
 }
 
-/// `DELETE /v1/session`.
-pub(crate) async fn sign_out(State(app): State<App>, Caller(session): Caller) -> Answer<Reply<Done>> {
+fn wrong_code() -> Refusal {
+    Refusal::new(
+        ErrorCode::WrongCode,
+        "An account here takes an invitation code that counts: ask whoever runs the relay for one.",
+    )
+}
+
+/// `POST /v1/account/password`.
+pub(crate) async fn change_password(
+    State(app): State<App>,
+    Caller(session): Caller,
+    Anyone(from): Anyone,
+    Json(wish): Json<ChangePassword>,
+) -> Answer<Reply<Done>> {
+    check_password(&wish.new).map_err(Refusal::bad_request)?;
+    let gone = || Refusal::new(ErrorCode::Unauthorized, "This account is gone.");
+    let wrong = || Refusal::new(ErrorCode::WrongPassword, "The old password is wrong.");
+    let name = app.hub.name(session.account).ok_or_else(gone)?;
+    // Whoever found a signed-in device guesses no faster than whoever signs in.
+    let guess = app.doorman.sign_in(from, &name, Instant::now()).map_err(Refusal::rate_limited)?;
+    let no_guess = || app.doorman.no_guess(guess.clone());
+    let kept = app.store.password(session.account).await.inspect_err(|_| no_guess())?.ok_or_else(gone)?;
+    let plausible = wish.old.len() <= PASSWORD_MAX;
+    let verified = if plausible { app.hasher.verify(wish.old, Some(kept.clone())).await } else { Ok(false) };
+    if !verified.inspect_err(|_| no_guess())? {
+        return Err(wrong());
+    }
+    no_guess();
+    let hash = app.hasher.hash(wish.new).await?;
     let work = app.clone();
     app.see_through(async move {
-        work.store.remove_session(session.id).await?;
-        work.hub.sign_out(&session, Instant::now());
+        let order = work.session_order.lock().await;
+        // Another device may have been faster.
+        if !work.store.set_password(session.account, Some(&kept), &hash, Some(session.id)).await? {
+            return Err(wrong());
+        }
+        work.drop_ended(session.account, Instant::now()).await?;
+        drop(order);
         work.hub.flush().await;
         Ok(Reply(Done {}))
     })

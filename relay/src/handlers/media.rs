@@ -52,8 +52,9 @@ pub(crate) async fn poll_video(app: State<App>, poller: Poller, id: Id, query: Q
 fn send(State(app): State<App>, Uploader(session): Uploader, Id(id): Id, Raw(body): Raw, kind: Kind) -> Answer<Reply<Feedback>> {
     let id = CallId::new(id);
     let room = app.hub.room(&id).ok_or_else(|| not_a_peer(&app, &id))?;
-    let published = room.publish(session.id, kind, body, Instant::now()).map_err(|NotAPeer| not_a_peer(&app, &id))?;
+    let published = room.publish(session.id, kind, body.clone(), Instant::now()).map_err(|NotAPeer| not_a_peer(&app, &id))?;
     let feedback = published.map_err(|bad| Refusal::bad_request(format!("Nothing of the upload was taken: {bad}.")))?;
+    app.metrics.came(kind, &body);
     Ok(Reply(feedback))
 }
 
@@ -75,13 +76,19 @@ async fn poll(
         .poll(session.id, kind, PollId { reader: poll.reader, number: poll.poll }, now)
         .map_err(|NotAPeer| not_a_peer(&app, &id))?;
     match turn {
-        Turn::Now(body) => Ok(chunks(body)),
+        Turn::Now(body) => {
+            app.metrics.went(kind, &body);
+            Ok(chunks(body))
+        }
         Turn::TooMany => Err(Refusal::rate_limited(CROWDED)),
         Turn::Later(receiver, parked) => {
             let wait = Duration::from_millis(poll.wait_ms).min(WAIT_MAX);
             // Between the check of the extractor and the parking the relay may have begun to stop.
             let wait = if app.is_stopping() { Duration::ZERO } else { wait };
+            let counted = app.metrics.park(kind);
             let body = waiting::answer(room, parked, receiver, wait).await;
+            drop(counted);
+            app.metrics.went(kind, &body);
             session.polls(Instant::now());
             Ok(chunks(body))
         }

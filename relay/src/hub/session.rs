@@ -41,6 +41,8 @@ pub(crate) struct Session {
     origin: Instant,
     /// When it last polled, in milliseconds since `origin`, plus 1; 0: never.
     polled: AtomicU64,
+    /// When it last asked anything, likewise.
+    asked: AtomicU64,
     rates: Rates,
     buckets: Mutex<[Bucket; 3]>,
 }
@@ -56,6 +58,7 @@ impl Session {
             used: AtomicBool::new(false),
             origin: now,
             polled: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
             rates,
             buckets: Mutex::new([
                 Bucket::full(rates.control, now),
@@ -77,13 +80,26 @@ impl Session {
             Counts::Poll => (2, self.rates.polls),
         };
         self.used.store(true, Ordering::Relaxed);
+        self.asked.fetch_max(self.since_origin(now), Ordering::Relaxed);
         self.buckets.lock().unwrap_or_else(PoisonError::into_inner)[at].take(rate, now)
     }
 
     /// It polls, or a poll of it ends.
     pub(crate) fn polls(&self, now: Instant) {
+        self.polled.fetch_max(self.since_origin(now), Ordering::Relaxed);
+    }
+
+    /// How long ago it asked anything, or a poll of it ended; `None` when it did neither since it was signed in or restored.
+    pub(crate) fn idle(&self, now: Instant) -> Option<Duration> {
+        let last = self.asked.load(Ordering::Relaxed).max(self.polled.load(Ordering::Relaxed));
+        let at = self.origin + Duration::from_millis(last.checked_sub(1)?);
+        Some(now.saturating_duration_since(at))
+    }
+
+    /// In milliseconds, plus 1.
+    fn since_origin(&self, now: Instant) -> u64 {
         let since = now.saturating_duration_since(self.origin).as_millis();
-        self.polled.fetch_max(u64::try_from(since).unwrap_or(u64::MAX - 1) + 1, Ordering::Relaxed);
+        u64::try_from(since).unwrap_or(u64::MAX - 1).saturating_add(1)
     }
 
     /// Whether it polled not long ago. A poll is held for less than [`VANISHED`], so one that waits counts too.
@@ -102,5 +118,23 @@ impl Session {
     /// Whether it was used since this was last asked.
     pub(crate) fn take_used(&self) -> bool {
         self.used.swap(false, Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_idle_since_it_last_asked_or_polled() {
+        let start = Instant::now();
+        let session = Session::new(SessionId(1), AccountId(1), TokenHash::of("x"), Rates::default(), start);
+        let after = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(session.idle(after(9)), None);
+        session.take(Counts::Control, after(10)).unwrap();
+        assert_eq!(session.idle(after(15)), Some(Duration::from_secs(5)));
+        session.polls(after(14));
+        assert_eq!(session.idle(after(15)), Some(Duration::from_secs(1)));
+        assert_eq!(session.idle(after(13)), Some(Duration::ZERO));
     }
 }

@@ -1,10 +1,9 @@
-//! Accounts, their sessions and buddies, and the log by which the admin command speaks to a running relay.
+//! Accounts, their passwords and buddies, and the log by which the admin command speaks to a running relay.
 
 use proto::Name;
-use sqlx::Row;
+use sqlx::{Row, SqliteConnection};
 
 use super::{AccountId, Result, SessionId, Store, wall_clock_ms};
-use crate::token::TokenHash;
 
 /// An account without its password.
 #[derive(Clone, Debug)]
@@ -13,27 +12,11 @@ pub(crate) struct AccountRow {
     pub(crate) name: Name,
 }
 
-/// A session as it is restored at start.
-#[derive(Clone, Debug)]
-pub(crate) struct SessionRow {
-    pub(crate) id: SessionId,
-    pub(crate) account: AccountId,
-    pub(crate) token: TokenHash,
-}
-
 impl Store {
     /// Adds an account; `None` when the name is taken.
     pub(crate) async fn add_account(&self, name: &Name, password: &str) -> Result<Option<AccountId>> {
-        let row = sqlx::query(
-            "INSERT INTO accounts (name, key, password, created_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING RETURNING id",
-        )
-        .bind(name.as_str())
-        .bind(name.key())
-        .bind(password)
-        .bind(wall_clock_ms())
-        .fetch_optional(&self.writer)
-        .await?;
-        row.map(|row| Ok(AccountId(row.try_get(0)?))).transpose()
+        let mut connection = self.writer.acquire().await?;
+        insert(&mut connection, name, password, wall_clock_ms()).await
     }
 
     /// Removes an account with all it has.
@@ -63,57 +46,38 @@ impl Store {
         row.map(|row| Ok((account(&row)?, row.try_get(2)?))).transpose()
     }
 
-    /// Keeps a new session.
-    pub(crate) async fn add_session(&self, token: &TokenHash, account: AccountId, device: &str) -> Result<SessionId> {
-        let row = sqlx::query("INSERT INTO sessions (token, account, device, used_at_ms) VALUES (?, ?, ?, ?) RETURNING id")
-            .bind(&token.0[..])
-            .bind(account.0)
-            .bind(device)
-            .bind(wall_clock_ms())
-            .fetch_one(&self.writer)
-            .await?;
-        Ok(SessionId(row.try_get(0)?))
+    /// The password hash of an account.
+    pub(crate) async fn password(&self, id: AccountId) -> Result<Option<String>> {
+        let row = sqlx::query("SELECT password FROM accounts WHERE id = ?").bind(id.0).fetch_optional(&self.reader).await?;
+        row.map(|row| row.try_get(0)).transpose()
     }
 
-    /// Forgets a session.
-    pub(crate) async fn remove_session(&self, id: SessionId) -> Result<()> {
-        sqlx::query("DELETE FROM sessions WHERE id = ?").bind(id.0).execute(&self.writer).await?;
-        Ok(())
-    }
-
-    /// Notes that these sessions were used just now.
-    pub(crate) async fn touch_sessions(&self, ids: &[SessionId]) -> Result<()> {
-        let now = wall_clock_ms();
+    /// Puts a new password hash in the old one's place and ends the account's sessions, but for the one to keep. `old` is what the
+    /// hash must still be, where that matters. Whether it was done.
+    pub(crate) async fn set_password(
+        &self,
+        id: AccountId,
+        old: Option<&str>,
+        new: &str,
+        keep: Option<SessionId>,
+    ) -> Result<bool> {
         let mut transaction = self.writer.begin().await?;
-        for id in ids {
-            sqlx::query("UPDATE sessions SET used_at_ms = ? WHERE id = ?")
-                .bind(now)
-                .bind(id.0)
-                .execute(&mut *transaction)
-                .await?;
-        }
-        transaction.commit().await
-    }
-
-    /// Forgets the sessions not used for `unused_ms`, and says which.
-    pub(crate) async fn expire_sessions(&self, unused_ms: i64) -> Result<Vec<SessionId>> {
-        let rows = sqlx::query("DELETE FROM sessions WHERE used_at_ms < ? RETURNING id")
-            .bind(wall_clock_ms() - unused_ms)
-            .fetch_all(&self.writer)
+        let changed = sqlx::query("UPDATE accounts SET password = ?1 WHERE id = ?2 AND (?3 IS NULL OR password = ?3)")
+            .bind(new)
+            .bind(id.0)
+            .bind(old)
+            .execute(&mut *transaction)
             .await?;
-        rows.iter().map(|row| Ok(SessionId(row.try_get(0)?))).collect()
-    }
-
-    /// All sessions.
-    pub(crate) async fn sessions(&self) -> Result<Vec<SessionRow>> {
-        let rows = sqlx::query("SELECT id, account, token FROM sessions ORDER BY id").fetch_all(&self.reader).await?;
-        rows.iter()
-            .map(|row| {
-                let token: Vec<u8> = row.try_get(2)?;
-                let token = token.try_into().map_err(|_| sqlx::Error::Decode("a token hash has 32 bytes".into()))?;
-                Ok(SessionRow { id: SessionId(row.try_get(0)?), account: AccountId(row.try_get(1)?), token: TokenHash(token) })
-            })
-            .collect()
+        if changed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        sqlx::query("DELETE FROM sessions WHERE account = ? AND id IS NOT ?")
+            .bind(id.0)
+            .bind(keep.map(|keep| keep.0))
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Everyone's wishes: `(who, wants whom)`.
@@ -171,6 +135,25 @@ impl Store {
             sqlx::query("SELECT id, account FROM admin_log WHERE id > ? ORDER BY id").bind(after).fetch_all(&self.reader).await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, AccountId(row.try_get(1)?)))).collect()
     }
+}
+
+/// Adds an account; `None` when the name is taken.
+pub(super) async fn insert(
+    connection: &mut SqliteConnection,
+    name: &Name,
+    password: &str,
+    now_ms: i64,
+) -> Result<Option<AccountId>> {
+    let row = sqlx::query(
+        "INSERT INTO accounts (name, key, password, created_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING RETURNING id",
+    )
+    .bind(name.as_str())
+    .bind(name.key())
+    .bind(password)
+    .bind(now_ms)
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| Ok(AccountId(row.try_get(0)?))).transpose()
 }
 
 fn account(row: &sqlx::sqlite::SqliteRow) -> Result<AccountRow> {

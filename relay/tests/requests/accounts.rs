@@ -8,7 +8,7 @@ use axum::{
     http::{Method, Request},
 };
 use proto::{ErrorCode, api::Health, api::SignedIn};
-use relay::Rate;
+use relay::{Admission, Rate};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, PASSWORD};
@@ -79,7 +79,7 @@ async fn a_token_is_worth_nothing_after_signing_off() {
 
 #[tokio::test]
 async fn a_closed_relay_takes_no_new_accounts() {
-    let bench = Bench::with(|config| config.sign_up = false).await;
+    let bench = Bench::with(|config| config.sign_up = Admission::Closed).await;
     let reply = bench.post("/v1/accounts", None, json!({"name": "Ana", "password": PASSWORD})).await;
     assert_eq!(reply.code(), ErrorCode::SignUpClosed);
 }

@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, PASSWORD};
 
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_tvphone-relay"))
 }
 
-fn admin(data: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn admin(data: &Path, arguments: &[&str]) -> Output {
     program().arg("admin").arg("--data").arg(data).args(arguments).output().unwrap()
 }
 
@@ -47,7 +47,7 @@ async fn accounts_are_looked_after_while_the_relay_runs() {
 }
 
 /// A relay in a process of its own, ended with the test.
-struct Served(Child);
+pub(crate) struct Served(pub(crate) Child);
 
 impl Drop for Served {
     fn drop(&mut self) {
@@ -63,7 +63,7 @@ impl Served {
     }
 
     /// Runs this and waits until it listens.
-    fn run(command: &mut Command) -> (Self, String) {
+    pub(crate) fn run(command: &mut Command) -> (Self, String) {
         let mut served = Self(command.stdout(Stdio::piped()).spawn().unwrap());
         let mut line = String::new();
         BufReader::new(served.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -73,7 +73,7 @@ impl Served {
 }
 
 /// Asks over a connection of its own, and reads the answer's body.
-fn ask(address: &str, method: &str, path: &str, token: &str, body: &Value) -> Value {
+pub(crate) fn ask(address: &str, method: &str, path: &str, token: &str, body: &Value) -> Value {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let mut stream = TcpStream::connect(address).unwrap();
     let head = format!("{method} {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n");

@@ -7,11 +7,15 @@ mod bench;
 mod buddies;
 mod calls;
 mod chat;
+mod codes;
 mod command_line;
+mod configured;
 mod events;
 mod lanes;
 mod refusals;
 mod restart;
+mod sessions;
 mod sockets;
 #[cfg(unix)]
 mod ticker;
+mod watch;

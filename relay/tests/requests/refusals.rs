@@ -10,8 +10,11 @@ use serde_json::json;
 use crate::bench::Bench;
 
 /// Every route that wants a session.
-const ROUTES: [(&str, &str); 21] = [
+const ROUTES: [(&str, &str); 24] = [
     ("DELETE", "/v1/session"),
+    ("GET", "/v1/sessions"),
+    ("DELETE", "/v1/sessions/x"),
+    ("POST", "/v1/account/password"),
     ("GET", "/v1/state"),
     ("GET", "/v1/events?after=x"),
     ("POST", "/v1/buddies"),
@@ -35,8 +38,16 @@ const ROUTES: [(&str, &str); 21] = [
 ];
 
 /// Routes that take a JSON body.
-const BODIES: [&str; 7] =
-    ["/v1/accounts", "/v1/session", "/v1/buddies", "/v1/chat", "/v1/invitations", "/v1/calls/x/media", "/v1/calls/x/keyframe"];
+const BODIES: [&str; 8] = [
+    "/v1/accounts",
+    "/v1/session",
+    "/v1/account/password",
+    "/v1/buddies",
+    "/v1/chat",
+    "/v1/invitations",
+    "/v1/calls/x/media",
+    "/v1/calls/x/keyframe",
+];
 
 #[tokio::test]
 async fn without_a_token_that_counts_nothing_is_given() {

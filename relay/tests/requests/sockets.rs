@@ -52,7 +52,7 @@ async fn serve(bench: &Bench) -> (SocketAddr, tokio::task::JoinHandle<Result<(),
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let relay = bench.relay.clone();
-    (address, tokio::spawn(async move { relay.serve(listener).await }))
+    (address, tokio::spawn(async move { relay.serve(vec![listener]).await }))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

@@ -37,7 +37,7 @@ async fn what_providers_say_reaches_clients_changes_and_falls_silent() {
     provide(folder, "echo.sh", "echo 'Content-Type: text/plain'; echo; cat ../said; [ ! -e ../broken ]");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let relay = bench.relay.clone();
-    let serving = tokio::spawn(async move { relay.serve(listener).await });
+    let serving = tokio::spawn(async move { relay.serve(vec![listener]).await });
     let item = |title: &str| TickerItem { title: title.to_owned(), body: None, link: None };
     let hello = Ticker { provider: "echo".to_owned(), items: vec![item("hello")] };
     assert_eq!(next_ticker(&mut ana).await, hello);
@@ -67,7 +67,7 @@ async fn who_was_taken_away_while_running_is_not_heard_any_more() {
     provide(folder, "slow.sh", script);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let relay = bench.relay.clone();
-    let serving = tokio::spawn(async move { relay.serve(listener).await });
+    let serving = tokio::spawn(async move { relay.serve(vec![listener]).await });
     while !folder.join("running").exists() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -7,8 +7,8 @@ use std::sync::{
 
 use axum::http::Method;
 use proto::{
-    CallId, ErrorCode, InvitationId, Kind, MessageId, PeerId, Token, TrackId,
-    api::{Done, History, PageHistory, Ring, SendChat, SetMedia, SignIn, SignedIn},
+    CallId, ErrorCode, InvitationId, Kind, MessageId, PeerId, SessionId, Token, TrackId,
+    api::{ChangePassword, Done, History, OwnSession, PageHistory, Ring, SendChat, Sessions, SetMedia, SignIn, SignUp, SignedIn},
     limits::CLIENT_ID_MAX,
     model::Message,
 };
@@ -125,6 +125,73 @@ async fn an_account_that_may_have_been_made_is_not_asked_for_again() {
     let error = soon(Relay::new(&fake.url).unwrap().sign_up(&name("Ana"), "12345678")).await.unwrap_err();
     assert!(matches!(error, Error::Broken { .. }), "{error:?}");
     assert_eq!(count.load(SeqCst), 1);
+}
+
+#[tokio::test]
+async fn an_account_is_asked_for_with_the_code_that_was_typed_or_without_one() {
+    let codes = Arc::new(Mutex::new(Vec::new()));
+    let noted = codes.clone();
+    let fake = Fake::serve(move |seen| {
+        assert_eq!(seen.path, "/v1/accounts");
+        let body: SignUp = serde_json::from_slice(&seen.body).unwrap();
+        let known = body.code.is_some();
+        noted.lock().unwrap().push(body.code);
+        async move { if known { json(&Done {}) } else { refusal(ErrorCode::WrongCode, None) } }
+    })
+    .await;
+    let relay = Relay::new(&fake.url).unwrap();
+    let error = soon(relay.sign_up(&name("Ana"), "12345678")).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::WrongCode));
+    soon(relay.sign_up_by_code(&name("Ana"), "12345678", " 7kqf-9m2x \n")).await.unwrap();
+    assert_eq!(*codes.lock().unwrap(), [None, Some("7kqf-9m2x".to_owned())]);
+}
+
+#[tokio::test]
+async fn own_sessions_are_listed_and_one_that_is_over_counts_as_ended() {
+    let one = OwnSession {
+        id: SessionId::new("s1"),
+        device: "kitchen".to_owned(),
+        signed_in_at_ms: None,
+        seen_at_ms: 5,
+        current: true,
+    };
+    let listed = Sessions { sessions: vec![one.clone()] };
+    let fake = Fake::serve(move |seen| {
+        let listed = listed.clone();
+        async move {
+            match (seen.method, seen.path.as_str()) {
+                (Method::GET, "/v1/sessions") => json(&listed),
+                (Method::DELETE, "/v1/sessions/s1") => json(&Done {}),
+                (Method::DELETE, "/v1/sessions/s2") => refusal(ErrorCode::NotFound, None),
+                _ => refusal(ErrorCode::Internal, None),
+            }
+        }
+    })
+    .await;
+    let session = session(&fake.url);
+    assert_eq!(soon(session.sessions()).await.unwrap(), [one]);
+    soon(session.end_session(&SessionId::new("s1"))).await.unwrap();
+    soon(session.end_session(&SessionId::new("s2"))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_password_that_may_have_been_changed_is_not_changed_again() {
+    let count = Arc::new(AtomicU32::new(0));
+    let counted = count.clone();
+    let fake = Fake::serve(move |seen| {
+        assert_eq!((seen.method, seen.path.as_str()), (Method::POST, "/v1/account/password"));
+        assert_eq!(seen.authorization.as_deref(), Some("Bearer secret"));
+        let body: ChangePassword = serde_json::from_slice(&seen.body).unwrap();
+        assert_eq!((body.old.as_str(), body.new.as_str()), ("12345678", "87654321"));
+        let first = counted.fetch_add(1, SeqCst) == 0;
+        async move { if first { json(&Done {}) } else { broken() } }
+    })
+    .await;
+    let session = session(&fake.url);
+    soon(session.change_password("12345678", "87654321")).await.unwrap();
+    let error = soon(session.change_password("12345678", "87654321")).await.unwrap_err();
+    assert!(matches!(error, Error::Broken { .. }), "{error:?}");
+    assert_eq!(count.load(SeqCst), 2);
 }
 
 #[tokio::test]
