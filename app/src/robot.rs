@@ -249,30 +249,29 @@ impl<'a> Conversation<'a> {
         let id = call.id.clone();
         let last = self.last_said().await;
         self.promise(&id, sending.promise()).await;
-        let mut failed = self.say().await.err().map(|error| format!("{error:#}"));
         let mut stop = stop;
-        let outcome = loop {
-            if let Some(outcome) = failed.take() {
-                break outcome;
-            }
-            tokio::select! {
-                update = updates.next() => {
-                    if matches!(update, Some(Update::State(_))) {
-                        self.catch_up(last).await;
+        let outcome = match self.say().await {
+            Err(error) => format!("{error:#}"),
+            Ok(()) => loop {
+                tokio::select! {
+                    update = updates.next() => {
+                        if matches!(update, Some(Update::State(_))) {
+                            self.catch_up(last).await;
+                        }
+                        if let Some(outcome) = self.changed(update, &mut call, &engine) {
+                            break outcome;
+                        }
                     }
-                    if let Some(outcome) = self.changed(update, &mut call, &engine) {
-                        break outcome;
+                    Some(update) = from_engine.next() => {
+                        self.note(&update);
+                        if let Some(promise) = sending.hear(&update) {
+                            self.promise(&id, promise).await;
+                        }
                     }
+                    () = until(end) => break "hung up after the set time".to_owned(),
+                    () = &mut stop => break "told to stop".to_owned(),
                 }
-                Some(update) = from_engine.next() => {
-                    self.note(&update);
-                    if let Some(promise) = sending.hear(&update) {
-                        self.promise(&id, promise).await;
-                    }
-                }
-                () = until(end) => break "hung up after the set time".to_owned(),
-                () = &mut stop => break "told to stop".to_owned(),
-            }
+            },
         };
         self.duration = begun.elapsed();
         let report = engine.report();

@@ -5,12 +5,12 @@ pub(crate) mod text;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use proto::{Kind, chunk::HEADER_LEN};
+use proto::{
+    Kind,
+    chunk::{HEADER_LEN, LENGTH_AT},
+};
 
 use self::requests::Requests;
-
-/// Where in a chunk's header the length of its payload stands.
-const LENGTH_AT: usize = 20;
 
 /// The counters. Those of requests are counted only where someone may read them.
 #[derive(Debug, Default)]

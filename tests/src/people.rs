@@ -79,6 +79,13 @@ impl Relay {
         format!("{name}'s own secret")
     }
 
+    /// Signs in as a client does, with nobody behind it.
+    pub async fn sign_in(&self, name: &str) -> relay_client::Session {
+        let client = relay_client::Relay::new(&self.url()).expect("an address");
+        let password = Self::password(name);
+        client.sign_in(&name.parse().expect("a name"), &password, "test").await.expect("the account is there")
+    }
+
     pub fn add_user(&self, name: &str) {
         let file = self.password_file(name);
         std::fs::write(&file, Self::password(name)).expect("a password file can be written");

@@ -57,7 +57,7 @@ const TOP: &[&str] = &["app", "assets", "benches", "codecs", "media", "relay", "
 const PAGES: &[&str] =
     &["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "Cargo.lock", "Makefile", "assets/README.md", "relay/proto/PROTOCOL.md"];
 
-/// Libraries: each of their files begins by saying what it is for; `tests.rs` says it by its name.
+/// Libraries: each of their files begins by saying what it is for.
 const LIBRARIES: &[&str] = &["codecs/src", "media/src", "relay/src", "relay/proto/src", "relay/client/src"];
 
 /// Crates without a clock.
@@ -209,7 +209,7 @@ fn files_have_the_house_form() {
         if file.file_name().is_some_and(|name| name == "mod.rs") {
             wrong.push(format!("{name}: a module is foo.rs beside foo/, not foo/mod.rs"));
         }
-        let library = LIBRARIES.iter().any(|library| name.starts_with(library)) && !name.ends_with("/tests.rs");
+        let library = LIBRARIES.iter().any(|library| name.starts_with(library));
         if library && !text.starts_with("//!") {
             wrong.push(format!("{name}: begin with a line of `//!` that says what the file is for"));
         }

@@ -11,7 +11,7 @@ use app::ui::{
 };
 use iced::{Color, Theme};
 use image::RgbImage;
-use proto::{Name, api::PageHistory};
+use proto::api::PageHistory;
 use tests::{
     display::Display,
     eventually,
@@ -175,12 +175,10 @@ fn light_and_dark(color: fn(&Palette) -> Color) -> [[u8; 3]; 2] {
 
 /// What Ana and Ben have written to each other, as the relay keeps it.
 fn written(relay: &Relay) -> Vec<String> {
-    let name = |text: &str| text.parse::<Name>().expect("a name");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let client = relay_client::Relay::new(&relay.url()).expect("an address");
-        let session = client.sign_in(&name("Ben"), &Relay::password("Ben"), "test").await.expect("the account is there");
-        let page = PageHistory { with: name("Ana"), before: None, after: None, limit: None };
+        let session = relay.sign_in("Ben").await;
+        let page = PageHistory { with: "Ana".parse().expect("a name"), before: None, after: None, limit: None };
         let history = session.history(page).await.expect("the relay answers");
         history.messages.into_iter().map(|message| message.text).collect()
     })

@@ -1,3 +1,5 @@
+//! Encoder and decoder together, on pictures, parameter sets and rubbish.
+
 use proptest::prelude::*;
 
 use super::*;

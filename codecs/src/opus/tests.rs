@@ -1,3 +1,5 @@
+//! Encoder and decoder together, with packets that get lost.
+
 use std::f64::consts::TAU;
 
 use proptest::prelude::*;

@@ -21,6 +21,9 @@ use crate::{id::TrackId, limits::PAYLOAD_MAX};
 /// Length of the header in bytes.
 pub const HEADER_LEN: usize = 24;
 
+/// Where in the header the length of the payload stands: whoever only steps from chunk to chunk needs no more of it.
+pub const LENGTH_AT: usize = 20;
+
 const MAGIC: u16 = 0x5456;
 const VERSION: u8 = 1;
 const KEYFRAME: u8 = 1;

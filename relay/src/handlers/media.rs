@@ -75,12 +75,9 @@ async fn poll(
     let turn = room
         .poll(session.id, kind, PollId { reader: poll.reader, number: poll.poll }, now)
         .map_err(|NotAPeer| not_a_peer(&app, &id))?;
-    match turn {
-        Turn::Now(body) => {
-            app.metrics.went(kind, &body);
-            Ok(chunks(body))
-        }
-        Turn::TooMany => Err(Refusal::rate_limited(CROWDED)),
+    let body = match turn {
+        Turn::Now(body) => body,
+        Turn::TooMany => return Err(Refusal::rate_limited(CROWDED)),
         Turn::Later(receiver, parked) => {
             let wait = Duration::from_millis(poll.wait_ms).min(WAIT_MAX);
             // Between the check of the extractor and the parking the relay may have begun to stop.
@@ -88,11 +85,12 @@ async fn poll(
             let counted = app.metrics.park(kind);
             let body = waiting::answer(room, parked, receiver, wait).await;
             drop(counted);
-            app.metrics.went(kind, &body);
             session.polls(Instant::now());
-            Ok(chunks(body))
+            body
         }
-    }
+    };
+    app.metrics.went(kind, &body);
+    Ok(chunks(body))
 }
 
 fn chunks(body: Bytes) -> Response<Body> {

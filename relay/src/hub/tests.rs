@@ -1,3 +1,5 @@
+//! Sessions, and whom an event reaches.
+
 use proto::{CallId, InvitationId, limits::VANISHED};
 
 use super::{

@@ -48,9 +48,7 @@ struct Host {
 
 impl Host {
     async fn sign_in(relay: &Relay, name: &str) -> Self {
-        let client = relay_client::Relay::new(&relay.url()).expect("an address");
-        let name = name.parse().expect("a name");
-        let session = client.sign_in(&name, &Relay::password(name.as_str()), "test").await.expect("the account is there");
+        let session = relay.sign_in(name).await;
         let updates = Box::pin(session.events());
         Self { session, updates, there: HashSet::new(), call: None }
     }

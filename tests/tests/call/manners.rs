@@ -74,9 +74,7 @@ async fn admin_works_while_the_relay_runs() {
     let relay = Relay::start();
     relay.add_user("Ana");
     relay.add_user("Ben");
-    let name = "Ana".parse().expect("a name");
-    let client = relay_client::Relay::new(&relay.url()).expect("an address");
-    let session = client.sign_in(&name, &Relay::password("Ana"), "test").await.expect("the account is there");
+    let session = relay.sign_in("Ana").await;
     let mut updates = std::pin::pin!(session.events());
     let mut next = async || tokio::time::timeout(AROUND, updates.next()).await.expect("in time").expect("the lane goes on");
     let state = loop {

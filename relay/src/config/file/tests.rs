@@ -1,3 +1,5 @@
+//! What a configuration file may say, and how its mistakes are told.
+
 use std::net::SocketAddr;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Rings and calls as a machine, and any order of them.
+
 use proptest::prelude::*;
 use proto::limits::RING;
 

@@ -1,3 +1,5 @@
+//! Publishers and readers of one lane, in virtual time.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Programs that behave, and programs that do not.
+
 #![cfg(unix)]
 
 use std::{os::unix::fs::PermissionsExt, time::Instant};
