@@ -42,7 +42,7 @@ async fn a_database_opened_again_still_has_its_rows() {
     assert_eq!(rows.iter().map(|row| (row.id, row.name.as_str())).collect::<Vec<_>>(), [(ana, "Ana")]);
 }
 
-/// What people had when a step was the newest one, for each step there is something new to have. Ana is signed in on two devices and in a call.
+/// What people came to have once a step was taken. Ana is signed in on two devices and in a call.
 const BEFORE: &[(usize, &[&str])] = &[
     (
         1,
@@ -64,20 +64,22 @@ const BEFORE: &[(usize, &[&str])] = &[
     ),
 ];
 
-/// A database as one knew it when `newest` was the newest step.
+/// A database of someone who has gone along with every release up to the one whose newest step this was.
 async fn left_by(newest: usize, file: &Path) {
-    let store = Store::open_as_of(newest, file).await;
-    for (_, statements) in BEFORE.iter().filter(|(step, _)| *step <= newest) {
-        for sql in *statements {
-            let literal = |byte: &str| match store.kind {
-                Kind::Sqlite => format!("x'{}'", byte.repeat(32)),
-                Kind::Postgres => format!("'\\x{}'", byte.repeat(32)),
-            };
-            let sql = sql.replace("TOKEN0", &literal("00")).replace("TOKEN1", &literal("01"));
-            sqlx::query(AssertSqlSafe(sql)).execute(&store.writer).await.unwrap();
+    for now in 1..=newest {
+        let store = Store::open_as_of(now, file).await;
+        for (_, statements) in BEFORE.iter().filter(|(step, _)| *step == now) {
+            for sql in *statements {
+                let literal = |byte: &str| match store.kind {
+                    Kind::Sqlite => format!("x'{}'", byte.repeat(32)),
+                    Kind::Postgres => format!("'\\x{}'", byte.repeat(32)),
+                };
+                let sql = sql.replace("TOKEN0", &literal("00")).replace("TOKEN1", &literal("01"));
+                sqlx::query(AssertSqlSafe(sql)).execute(&store.writer).await.unwrap();
+            }
         }
+        store.close().await;
     }
-    store.close().await;
 }
 
 impl Store {
