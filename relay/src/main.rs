@@ -173,7 +173,7 @@ enum CodeCommand {
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let lines = tracing_subscriber::fmt::layer().with_ansi(colors()).with_writer(std::io::stderr);
     match cli.log {
         LogForm::Text => tracing_subscriber::registry().with(lines).with(levels()).init(),
         LogForm::Json => tracing_subscriber::registry().with(lines.json()).with(levels()).init(),
@@ -265,6 +265,11 @@ fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
             std::future::pending().await
         }
     })
+}
+
+/// Whether what is logged may be coloured: on a terminal, unless its owner says no (no-color.org).
+fn colors() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// What is logged: RUST_LOG in the form `level,module=level`, or what one who runs a relay wants to know.

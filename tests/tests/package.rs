@@ -81,7 +81,7 @@ fn the_packages_hold_what_they_should_and_the_relay_in_them_runs_as_its_unit_say
         ("/usr/share/doc/tvphone-relay/copyright", "-rw-r--r-- root/root"),
         ("/usr/share/doc/tvphone-relay/changelog.gz", "-rw-r--r-- root/root"),
         ("/usr/share/man/man1/tvphone-relay.1.gz", "-rw-r--r-- root/root"),
-        ("/usr/share/doc/tvphone-relay/examples/providers/fortune", "-rw-r--r-- root/root"),
+        ("/usr/share/doc/tvphone-relay/examples/providers/fortune", "-rwxr-xr-x root/root"),
     ] {
         assert_eq!(relay.get(file).map(String::as_str), Some(rights), "{file} in {relay:?}");
     }
