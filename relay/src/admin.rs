@@ -141,6 +141,11 @@ impl Admin {
         Ok(self.store.log_change(&[one, other]).await?)
     }
 
+    /// Lets go of the database. Without it SQLite leaves files beside its own until the next one who opens it.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+
     async fn id(&self, name: &Name) -> Result<AccountId, Error> {
         let account = self.store.account_by_name(name).await?;
         account.map(|(row, _)| row.id).ok_or_else(|| Error::NoSuchAccount(name.clone()))

@@ -240,6 +240,7 @@ async fn admin(args: AdminArgs) -> anyhow::Result<()> {
         // Done before anything was opened.
         AdminCommand::Restore { .. } => {}
     }
+    admin.close().await;
     Ok(())
 }
 
