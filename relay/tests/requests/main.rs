@@ -12,8 +12,10 @@ mod command_line;
 mod configured;
 mod events;
 mod lanes;
+mod proxies;
 mod refusals;
 mod restart;
+mod secure;
 mod sessions;
 mod sockets;
 #[cfg(unix)]
