@@ -1,6 +1,9 @@
 //! The relay's command line.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::IsTerminal as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
@@ -152,7 +155,7 @@ enum CodeCommand {
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(colors()).with_writer(std::io::stderr);
     tracing_subscriber::registry().with(lines).with(levels()).init();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     // Requests are tiny: a thread that wakes another for each costs more than it gains, so half the cores do for the sockets.
@@ -233,6 +236,11 @@ fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
             std::future::pending().await
         }
     })
+}
+
+/// Whether what is logged may be coloured: on a terminal, unless its owner says no (no-color.org).
+fn colors() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// What is logged: RUST_LOG in the form `level,module=level`, or what one who runs a relay wants to know.

@@ -33,17 +33,14 @@ fn the_sample_names_every_key_and_each_has_its_usual_value() {
     let file = File::parse(&all_said()).unwrap();
     // Taken apart whole: a new key that the sample doesn't name stops this from compiling or from passing.
     assert_eq!(file.certificate(), (None, None));
-    let File { listen, certificate, key, plain_http, trusted_proxies, forwarded_header, data, .. } = &file;
-    assert!(listen.is_some() && certificate.is_some() && key.is_some() && plain_http.is_some() && data.is_some());
-    assert!(trusted_proxies.is_some() && forwarded_header.is_some());
     let File {
-        listen: _,
-        certificate: _,
-        key: _,
-        plain_http: _,
-        trusted_proxies: _,
-        forwarded_header: _,
-        data: _,
+        listen,
+        certificate,
+        key,
+        plain_http,
+        trusted_proxies,
+        forwarded_header,
+        data,
         sign_up,
         connections,
         session_days,
@@ -52,7 +49,8 @@ fn the_sample_names_every_key_and_each_has_its_usual_value() {
         metrics_token,
         rates,
     } = file;
-    assert!(sign_up.is_some() && connections.is_some() && session_days.is_some());
+    assert!(listen.is_some() && certificate.is_some() && key.is_some() && plain_http.is_some() && trusted_proxies.is_some());
+    assert!(forwarded_header.is_some() && data.is_some() && sign_up.is_some() && connections.is_some() && session_days.is_some());
     assert!(ticker_seconds.is_some() && metrics.is_some() && metrics_token.is_some());
     let Table { sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls } = rates;
     for row in [sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls] {
