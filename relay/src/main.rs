@@ -80,6 +80,9 @@ enum AdminCommand {
     /// Invitation codes, for a relay with `sign_up = "code"`.
     #[command(subcommand)]
     Code(CodeCommand),
+    /// What people have reported of others.
+    #[command(subcommand)]
+    Report(ReportCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -126,6 +129,17 @@ enum CodeCommand {
     /// Take a code back.
     Remove {
         /// Its number, as `code list` shows it.
+        number: i64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ReportCommand {
+    /// List what waits: number, days ago, who wrote, of whom; what they wrote follows, each line after a tab.
+    List,
+    /// Forget a report that was dealt with.
+    Close {
+        /// Its number, as `report list` shows it.
         number: i64,
     },
 }
@@ -182,6 +196,15 @@ async fn admin(args: AdminArgs) -> anyhow::Result<()> {
             }
         }
         AdminCommand::Code(CodeCommand::Remove { number }) => admin.remove_code(number).await?,
+        AdminCommand::Report(ReportCommand::List) => {
+            for report in admin.reports().await? {
+                println!("{}\t{}\t{}\t{}", report.id, report.age.as_secs() / (24 * 3600), report.by, report.about);
+                for line in report.text.lines() {
+                    println!("\t{line}");
+                }
+            }
+        }
+        AdminCommand::Report(ReportCommand::Close { number }) => admin.close_report(number).await?,
     }
     Ok(())
 }

@@ -117,6 +117,7 @@ impl Relay {
         self.app.stop();
         self.app.hub.say_goodbye(BACK_IN);
         self.handle.graceful_shutdown(Some(GRACE));
+        self.app.hub.note_seen(Instant::now());
         self.app.hub.flush().await;
         let deadline = Instant::now() + GRACE;
         while self.handle.connection_count() > 0 && Instant::now() < deadline {
@@ -164,6 +165,8 @@ async fn tick(app: App, mut seen: i64) {
         if now.saturating_duration_since(tidied) >= TIDY {
             tidied = now;
             app.doorman.tidy(now);
+            app.hub.expire_missed(wall_clock_ms());
+            app.hub.note_seen(now);
             if let Err(error) = app.store.expire_codes(wall_clock_ms()).await {
                 tracing::warn!(%error, "invitation codes past their day could not be removed");
             }

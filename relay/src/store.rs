@@ -8,6 +8,7 @@ mod accounts;
 mod calls;
 mod chat;
 mod codes;
+mod people;
 mod sessions;
 
 use std::{
@@ -25,6 +26,7 @@ pub(crate) use self::{
     calls::{CallRow, CallWrite, MemberRow},
     chat::{Kept, NewMessage, Page},
     codes::ByCode,
+    people::{BlockRow, MissedRow, PresenceRow},
     sessions::{NewSession, SessionRow},
 };
 
@@ -97,6 +99,7 @@ fn steps() -> Vec<Migration> {
     vec![
         step(1, "start", include_str!("../migrations/0001_start.sql")),
         step(2, "sessions and codes", include_str!("../migrations/0002_sessions_and_codes.sql")),
+        step(3, "people and rights", include_str!("../migrations/0003_people_and_rights.sql")),
     ]
 }
 
@@ -181,7 +184,8 @@ mod tests {
         let own = store.sessions_of(AccountId(1)).await.unwrap();
         assert_eq!((own[0].device.as_str(), own[0].used_at_ms, own[0].signed_in_at_ms), ("kitchen", 5, None));
         assert!(own[0].public.len() == 32 && own[1].public.len() == 32 && own[0].public != own[1].public, "{own:?}");
-        assert_eq!(store.calls().await.unwrap()[0].members[0].session, sessions[1].id);
+        let call = &store.calls().await.unwrap()[0];
+        assert_eq!((call.members[0].session, call.members[0].muted, call.locked), (sessions[1].id, false, false));
         let page = Page { one: AccountId(1), other: AccountId(1), before: None, after: None, limit: 10 };
         assert_eq!(store.page(page).await.unwrap().0[0].text, "Hello");
         let (account, token) = (AccountId(1), crate::token::TokenHash::of("new"));

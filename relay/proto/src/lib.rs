@@ -18,5 +18,5 @@ pub mod version;
 pub use chunk::{Chunk, Header};
 pub use error::{ErrorBody, ErrorCode};
 pub use event::Event;
-pub use id::{CallId, Cursor, InvitationId, Kind, MessageId, PeerId, SessionId, Token, TrackId};
+pub use id::{CallId, CallLink, Cursor, InvitationId, Kind, MessageId, PeerId, SessionId, Token, TrackId};
 pub use name::Name;

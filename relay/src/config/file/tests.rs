@@ -36,8 +36,8 @@ fn the_sample_names_every_key_and_each_has_its_usual_value() {
     let File { listen, data, sign_up, connections, session_days, ticker_seconds, metrics, metrics_token, rates } = file;
     assert!(listen.is_some() && data.is_some() && sign_up.is_some() && connections.is_some() && session_days.is_some());
     assert!(ticker_seconds.is_some() && metrics.is_some() && metrics_token.is_some());
-    let Table { sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls } = rates;
-    for row in [sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls] {
+    let Table { sign_up, sign_in, wrong_password, wrong_password_everywhere, report, control, uploads, polls } = rates;
+    for row in [sign_up, sign_in, wrong_password, wrong_password_everywhere, report, control, uploads, polls] {
         assert!(row.is_some());
     }
     assert_eq!(applied(&all_said()), Config::new("/var/lib/tvphone-relay"));
