@@ -10,7 +10,7 @@ use iced::{
 use relay_client::Session;
 
 use super::{
-    Options,
+    Options, idle,
     keys::{self, Shortcut},
     line::Line,
     screen::{
@@ -46,6 +46,8 @@ pub enum Message {
     SignIn(sign_in::Message),
     Desk(desk::Message),
     Toast(toast::Message),
+    /// The person does something here after a long while.
+    PersonIsBack,
     Shortcut(Shortcut),
     Opened(window::Id),
     Rescaled(f32),
@@ -114,6 +116,10 @@ impl App {
                 self.toasts.update(message);
                 Task::none()
             }
+            Message::PersonIsBack => match self.screen {
+                Screen::Desk(_) => self.desk(desk::Message::PersonIsBack),
+                Screen::SignIn(_) => Task::none(),
+            },
             Message::Shortcut(Shortcut::NextField) => operation::focus_next(),
             Message::Shortcut(Shortcut::PreviousField) => operation::focus_previous(),
             Message::Shortcut(shortcut) => match self.screen {
@@ -145,7 +151,8 @@ impl App {
             _ => None,
         });
         let toasts = self.toasts.subscription().map(Message::Toast);
-        Subscription::batch([screen, windows, toasts, keys::subscription().map(Message::Shortcut)])
+        let idle = idle::subscription().map(|()| Message::PersonIsBack);
+        Subscription::batch([screen, windows, toasts, idle, keys::subscription().map(Message::Shortcut)])
     }
 
     pub fn view(&self) -> Element<'_, Message> {
@@ -171,6 +178,7 @@ impl App {
     fn enter(&mut self, session: Session) -> Task<Message> {
         self.settings.name = session.name().to_string();
         self.settings.save();
+        session.watch_idle(idle::since_input);
         let mut desk = Desk::new(Line::new(session), self.setup.clone(), std::mem::take(&mut self.wishes));
         desk.set_scale(self.scale);
         self.screen = Screen::Desk(Box::new(desk));

@@ -4,12 +4,12 @@ use iced::{
     Center, Element, Fill, Task,
     widget::{button, center, column, container, mouse_area, operation, row, scrollable, space, text_input},
 };
-use proto::{Name, limits::PASSWORD_MIN};
+use proto::{ErrorCode, Name, limits::PASSWORD_MIN};
 use relay_client::Session;
 
 use crate::ui::{
     icon::{self, Icon, icon},
-    line,
+    line::{self, Account},
     notice::Notice,
     settings::Settings,
     theme::{self, spacing, text},
@@ -22,6 +22,8 @@ pub struct SignIn {
     password: String,
     /// Make an account first.
     new: bool,
+    /// The invitation code, once the relay has said that it wants one.
+    code: Option<String>,
     busy: bool,
     error: Option<String>,
 }
@@ -31,6 +33,7 @@ pub enum Message {
     RelayChanged(String),
     NameChanged(String),
     PasswordChanged(String),
+    CodeChanged(String),
     LabelPressed(&'static str),
     Toggled,
     Submitted,
@@ -47,6 +50,7 @@ pub enum Action {
 const RELAY: &str = "sign-in-relay";
 const NAME: &str = "sign-in-name";
 const PASSWORD: &str = "sign-in-password";
+const CODE: &str = "sign-in-code";
 
 impl SignIn {
     pub fn new(settings: &Settings) -> Self {
@@ -86,6 +90,7 @@ impl SignIn {
             Message::RelayChanged(relay) => self.relay = relay,
             Message::NameChanged(name) => self.name = name,
             Message::PasswordChanged(password) => self.password = password,
+            Message::CodeChanged(code) => self.code = Some(code),
             Message::LabelPressed(field) => return Action::Run(operation::focus(field)),
             Message::Toggled => self.new = !self.new,
             Message::Submitted if self.busy => return Action::None,
@@ -97,6 +102,12 @@ impl SignIn {
             }
             Message::Finished(Err(notice)) => {
                 self.busy = false;
+                if notice.code == Some(ErrorCode::WrongCode) && self.code.is_none() {
+                    // It can't be known before: most relays want none.
+                    self.code = Some(String::new());
+                    self.error = Some("This relay wants an invitation code: ask whoever runs it for one.".into());
+                    return Action::Run(operation::focus(CODE));
+                }
                 self.error = Some(notice.text);
                 return Action::None;
             }
@@ -111,7 +122,12 @@ impl SignIn {
             Ok((relay, name)) => {
                 self.busy = true;
                 self.error = None;
-                line::sign_in(relay, name, self.password.clone(), self.new).map(Message::Finished)
+                let account = match &self.code {
+                    _ if !self.new => Account::Known,
+                    Some(code) if !code.trim().is_empty() => Account::ByCode(code.clone()),
+                    _ => Account::New,
+                };
+                line::sign_in(relay, name, self.password.clone(), account).map(Message::Finished)
             }
             Err(error) => {
                 self.error = Some(error);
@@ -138,6 +154,10 @@ impl SignIn {
             labelled(PASSWORD, "Password", self.field(secret, &self.password, Message::PasswordChanged).secure(true)),
         ]
         .spacing(spacing::M);
+        let code = self.code.as_deref().filter(|_| self.new);
+        let form = form.push(
+            code.map(|code| labelled(CODE, "Invitation code", self.field("7KQF-9M2X-0CVB-T4HD", code, Message::CodeChanged))),
+        );
         let form = column![form]
             .push(self.error.as_deref().map(problem))
             .push(submit.on_press_maybe((!self.busy).then_some(Message::Submitted)))
@@ -190,6 +210,17 @@ fn check(relay: &str, name: &str, password: &str, new: bool) -> Result<(String, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_code_is_asked_for_once_the_relay_wants_one() {
+        let mut form = SignIn { relay: "relay.example.org".into(), name: "Ana".into(), new: true, ..SignIn::default() };
+        let wrong = Notice { text: "No.".into(), code: Some(ErrorCode::WrongCode) };
+        form.update(Message::Finished(Err(wrong.clone())));
+        assert_eq!(form.code.as_deref(), Some(""));
+        form.update(Message::CodeChanged("7kqf".into()));
+        form.update(Message::Finished(Err(wrong)));
+        assert_eq!((form.code.as_deref(), form.error.as_deref()), (Some("7kqf"), Some("No.")));
+    }
 
     #[test]
     fn a_form_is_checked_before_it_is_sent() {

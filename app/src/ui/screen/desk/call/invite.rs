@@ -13,7 +13,7 @@ use crate::ui::{
 };
 
 impl Call {
-    /// The buddies among `there` who are not in the call, to choose one from; `None` while nobody asks for it.
+    /// Who is in the call, and the buddies among `there` who are not, to choose one from; `None` while nobody asks for it.
     pub fn invite<'a>(&self, there: impl Iterator<Item = &'a Name>) -> Option<Element<'a, Message>> {
         if !self.invite_open {
             return None;
@@ -23,6 +23,7 @@ impl Call {
         let names = row(absent.into_iter().map(invitee)).spacing(spacing::S);
         let bar = scrollable::Direction::Horizontal(scrollable::Scrollbar::hidden());
         let choice = column![text::body(heading), scrollable(names).direction(bar).width(Fill)].spacing(spacing::S);
+        let choice = column![self.people(), choice].spacing(spacing::M);
         Some(container(choice).padding([spacing::S, spacing::M]).width(Fill).style(theme::container::sunken).into())
     }
 }
