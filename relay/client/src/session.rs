@@ -25,6 +25,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::Notify;
 use url::Url;
 
+pub use self::host::NoLink;
 use crate::{
     backoff::{Backoff, random},
     error::{Error, Found},
