@@ -41,6 +41,10 @@ pub enum Screen {
     Desk(Box<Desk>),
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a message lives for a moment, and the largest one, the relay's whole state, comes seldom"
+)]
 #[derive(Debug, Clone)]
 pub enum Message {
     SignIn(sign_in::Message),

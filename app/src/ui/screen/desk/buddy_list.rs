@@ -201,7 +201,7 @@ impl BuddyList {
     }
 
     fn add_field(&self) -> Element<'_, Message> {
-        let field = text_input("A buddy\u{2019}s name, or a call\u{2019}s link", &self.adding)
+        let field = text_input("A buddy\u{2019}s name or a call link", &self.adding)
             .id("add-buddy")
             .on_input(Message::NameChanged)
             .on_submit(Message::AddPressed)

@@ -78,7 +78,7 @@ impl Own {
     pub fn dismiss(&mut self) {
         self.open = false;
         self.error = None;
-        self.draft.clone_from(&self.now().text);
+        self.draft = self.now().text.clone();
     }
 
     /// As the person wants it, whether the relay has heard it yet or not.
