@@ -1,9 +1,9 @@
 //! Calls on now, so that a relay started again finds them with the peers and numbers they had.
 
 use proto::{CallId, PeerId};
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
-use super::{AccountId, MissedRow, Result, SessionId, Store, people};
+use super::{AccountId, DbConnection, MissedRow, Result, SessionId, Store, people};
 use crate::token::TokenHash;
 
 /// A change of a call, or of what comes of calls and polls for people, to be written in the order it happened.
@@ -26,6 +26,25 @@ pub(crate) enum CallWrite {
     MissedSeen(AccountId, AccountId),
     /// Someone was there for their buddies until then.
     Seen(AccountId, i64),
+}
+
+impl CallWrite {
+    /// What happened, without to which call.
+    pub(crate) fn what(&self) -> &'static str {
+        match self {
+            Self::Opened(_) => "opened",
+            Self::Joined(..) => "joined",
+            Self::Left(..) => "left",
+            Self::Ended(_) => "ended",
+            Self::Locked(..) => "locked",
+            Self::Barred(..) => "barred",
+            Self::Linked(..) => "linked",
+            Self::Unlinked(..) => "unlinked",
+            Self::Missed(_) => "missed",
+            Self::MissedSeen(..) => "missed and seen",
+            Self::Seen(..) => "seen",
+        }
+    }
 }
 
 /// A peer of a call.
@@ -57,7 +76,7 @@ impl Store {
         for write in writes {
             match write {
                 CallWrite::Opened(call) => {
-                    sqlx::query("INSERT OR IGNORE INTO calls (id, next_peer) VALUES (?, 1)")
+                    sqlx::query("INSERT INTO calls (id, next_peer) VALUES ($1, 1) ON CONFLICT (id) DO NOTHING")
                         .bind(call.as_str())
                         .execute(&mut *transaction)
                         .await?;
@@ -67,9 +86,10 @@ impl Store {
                     // call whose beginning could not be stored.
                     sqlx::query(
                         "INSERT INTO members (call, peer, session, audio, video, muted)
-                         SELECT calls.id, $2, sessions.id, $4, $5, $6 FROM calls JOIN sessions ON sessions.id = $3
-                         WHERE calls.id = $1 ON CONFLICT (call, peer)
-                         DO UPDATE SET audio = excluded.audio, video = excluded.video, muted = excluded.muted",
+                         SELECT $1, $2, $3, $4, $5, $6 WHERE EXISTS (SELECT 1 FROM sessions WHERE id = $3)
+                         AND EXISTS (SELECT 1 FROM calls WHERE id = $1)
+                         ON CONFLICT (call, peer) DO UPDATE SET session = excluded.session, audio = excluded.audio,
+                         video = excluded.video, muted = excluded.muted",
                     )
                     .bind(call.as_str())
                     .bind(i64::from(member.peer.0))
@@ -79,21 +99,21 @@ impl Store {
                     .bind(i64::from(member.muted))
                     .execute(&mut *transaction)
                     .await?;
-                    sqlx::query("UPDATE calls SET next_peer = MAX(next_peer, ?) WHERE id = ?")
+                    sqlx::query("UPDATE calls SET next_peer = $1 WHERE id = $2 AND next_peer < $1")
                         .bind(i64::from(member.peer.0) + 1)
                         .bind(call.as_str())
                         .execute(&mut *transaction)
                         .await?;
                 }
                 CallWrite::Left(call, peer) => {
-                    sqlx::query("DELETE FROM members WHERE call = ? AND peer = ?")
+                    sqlx::query("DELETE FROM members WHERE call = $1 AND peer = $2")
                         .bind(call.as_str())
                         .bind(i64::from(peer.0))
                         .execute(&mut *transaction)
                         .await?;
                 }
                 CallWrite::Ended(call) => {
-                    sqlx::query("DELETE FROM calls WHERE id = ?").bind(call.as_str()).execute(&mut *transaction).await?;
+                    sqlx::query("DELETE FROM calls WHERE id = $1").bind(call.as_str()).execute(&mut *transaction).await?;
                 }
                 CallWrite::Locked(call, locked) => {
                     sqlx::query("UPDATE calls SET locked = $2 WHERE id = $1")
@@ -162,7 +182,7 @@ impl Store {
     }
 }
 
-async fn bar(connection: &mut SqliteConnection, call: &CallId, account: AccountId, out: bool) -> Result<()> {
+async fn bar(connection: &mut DbConnection, call: &CallId, account: AccountId, out: bool) -> Result<()> {
     // As with members: what is not there any more has nobody to keep out.
     let sql = if out {
         "INSERT INTO removed (call, account) SELECT calls.id, accounts.id FROM calls JOIN accounts ON accounts.id = $2
@@ -174,7 +194,7 @@ async fn bar(connection: &mut SqliteConnection, call: &CallId, account: AccountI
     Ok(())
 }
 
-async fn link(connection: &mut SqliteConnection, call: &CallId, peer: PeerId, hash: &TokenHash) -> Result<()> {
+async fn link(connection: &mut DbConnection, call: &CallId, peer: PeerId, hash: &TokenHash) -> Result<()> {
     sqlx::query(
         "INSERT INTO links (call, peer, link) SELECT id, $2, $3 FROM calls WHERE id = $1
          ON CONFLICT (call, peer) DO UPDATE SET link = excluded.link",

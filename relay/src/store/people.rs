@@ -4,9 +4,9 @@ use proto::{
     Name,
     model::{Choice, OwnPresence},
 };
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
-use super::{AccountId, Result, Store, wall_clock_ms};
+use super::{AccountId, DbConnection, Result, Store, wall_clock_ms};
 
 /// How someone wants to be seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,7 +164,7 @@ impl Store {
 }
 
 /// Someone was there for their buddies until then.
-pub(super) async fn seen(connection: &mut SqliteConnection, account: AccountId, at_ms: i64) -> Result<()> {
+pub(super) async fn seen(connection: &mut DbConnection, account: AccountId, at_ms: i64) -> Result<()> {
     // Whoever was removed a moment ago has no row to hang it on.
     sqlx::query(
         "INSERT INTO presences (account, choice, line, seen_at_ms)
@@ -181,7 +181,7 @@ pub(super) async fn seen(connection: &mut SqliteConnection, account: AccountId, 
 }
 
 /// Someone has rung in vain.
-pub(super) async fn missed(connection: &mut SqliteConnection, row: MissedRow) -> Result<()> {
+pub(super) async fn missed(connection: &mut DbConnection, row: MissedRow) -> Result<()> {
     sqlx::query(
         "INSERT INTO missed (account, caller, at_ms, rings)
          SELECT one.id, other.id, $3, $4 FROM accounts one JOIN accounts other ON other.id = $2 WHERE one.id = $1
@@ -197,7 +197,7 @@ pub(super) async fn missed(connection: &mut SqliteConnection, row: MissedRow) ->
 }
 
 /// It was seen, or is too old.
-pub(super) async fn missed_seen(connection: &mut SqliteConnection, account: AccountId, caller: AccountId) -> Result<()> {
+pub(super) async fn missed_seen(connection: &mut DbConnection, account: AccountId, caller: AccountId) -> Result<()> {
     sqlx::query("DELETE FROM missed WHERE account = $1 AND caller = $2")
         .bind(account.0)
         .bind(caller.0)

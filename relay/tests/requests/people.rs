@@ -8,7 +8,7 @@ use proto::{
     limits::{AWAY, LINE_MAX, REPORT_MAX, RING, VANISHED},
     model::{Choice, InvitationState, Message, MissedCall, OwnPresence, Presence, Relation},
 };
-use relay::{Rate, admin::Admin};
+use relay::Rate;
 use serde_json::{Value, json};
 
 use crate::{
@@ -285,7 +285,7 @@ async fn a_report_reaches_whoever_runs_the_relay_and_nobody_else() {
     report("Ben", "Again.").await.read::<Value>();
     assert_eq!(report("Ben", "And again.").await.code(), ErrorCode::RateLimited);
     assert_eq!(ben.poll(0).await, []);
-    let reports = Admin::open(bench.folder.path()).await.unwrap().reports().await.unwrap();
+    let reports = bench.admin().await.reports().await.unwrap();
     assert_eq!((reports.len(), reports[0].by.as_str(), reports[0].about.as_str()), (2, "Ana", "Ben"));
     let list = || String::from_utf8(admin(bench.folder.path(), &["report", "list"]).stdout).unwrap();
     let number = reports[0].id.to_string();
