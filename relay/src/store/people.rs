@@ -48,7 +48,9 @@ pub(crate) struct ReportRow {
 impl Store {
     /// How everyone who ever said so wants to be seen.
     pub(crate) async fn presences(&self) -> Result<Vec<PresenceRow>> {
-        let rows = sqlx::query("SELECT account, choice, line, seen_at_ms FROM presences").fetch_all(&self.reader).await?;
+        let rows = sqlx::query("SELECT account, choice, line, seen_at_ms FROM presences ORDER BY account")
+            .fetch_all(&self.reader)
+            .await?;
         rows.iter()
             .map(|row| {
                 let own = OwnPresence { choice: choice(row.try_get(1)?), text: row.try_get(2)? };

@@ -14,7 +14,7 @@ use app::ui::{
 };
 use iced::widget::Id;
 use proto::{
-    ErrorCode, Event, PeerId,
+    ErrorCode, Event, Name, PeerId,
     model::{Choice, MissedCall, OwnPresence, Presence},
 };
 use relay_client::Update;
@@ -26,8 +26,12 @@ fn happen(stand: &mut Stand, event: Event) {
     drop(stand.app.update(Message::Desk(desk::Message::Relay(Update::Event(event)))));
 }
 
+fn name(text: &str) -> Name {
+    text.parse().expect("a name")
+}
+
 fn pretend() -> Pretend {
-    Pretend { me: "Ana".parse().unwrap(), other: "Ben".parse().unwrap() }
+    Pretend { me: name("Ana"), other: name("Ben") }
 }
 
 fn sign(icon: Icon) -> String {
@@ -81,13 +85,12 @@ fn buddies_show_how_they_are_and_what_they_say() {
         (Presence::DoNotDisturb, "", "Do not disturb", Icon::CircleMinus),
         (Presence::DoNotDisturb, "Writing", "Writing", Icon::CircleMinus),
     ] {
-        let name = "Kim".parse().unwrap();
-        happen(&mut stand, Event::Presence { name, presence, text: text.to_owned(), last_seen_ms: None });
+        happen(&mut stand, Event::Presence { name: name("Kim"), presence, text: text.to_owned(), last_seen_ms: None });
         stand.expect(shown);
         stand.expect(&sign(which));
     }
     let last_seen_ms = Some(DAY_MS - 25 * 60_000);
-    let gone = Event::Presence { name: "Kim".parse().unwrap(), presence: Presence::Offline, text: String::new(), last_seen_ms };
+    let gone = Event::Presence { name: name("Kim"), presence: Presence::Offline, text: String::new(), last_seen_ms };
     happen(&mut stand, gone);
     stand.expect("Last seen at 13:35");
 }
@@ -97,19 +100,16 @@ fn who_does_not_want_to_be_disturbed_can_not_be_rung() {
     let mut stand = Stand::new(Sample::Home);
     stand.click("Kim");
     let quiet = Presence::DoNotDisturb;
-    happen(
-        &mut stand,
-        Event::Presence { name: "Kim".parse().unwrap(), presence: quiet, text: String::new(), last_seen_ms: None },
-    );
+    happen(&mut stand, Event::Presence { name: name("Kim"), presence: quiet, text: String::new(), last_seen_ms: None });
     assert!(stand.click("Call").is_empty());
     stand.expect_not("Calling Kim\u{2026}");
     // Away is no reason.
     let away = Presence::Away;
-    happen(&mut stand, Event::Presence { name: "Kim".parse().unwrap(), presence: away, text: String::new(), last_seen_ms: None });
+    happen(&mut stand, Event::Presence { name: name("Kim"), presence: away, text: String::new(), last_seen_ms: None });
     stand.click("Call");
     stand.expect("Calling Kim\u{2026}");
     let refused = Notice { text: "No.".to_owned(), code: Some(ErrorCode::DoNotDisturb) };
-    let placed = desk::phone::Message::Placed("Kim".parse().unwrap(), Err(refused));
+    let placed = desk::phone::Message::Placed(name("Kim"), Err(refused));
     drop(stand.app.update(Message::Desk(desk::Message::Phone(placed))));
     stand.expect("Kim does not want to be disturbed now, but will see that you called.");
 }
@@ -119,7 +119,7 @@ fn a_buddy_is_blocked_and_unblocked() {
     let mut stand = Stand::new(Sample::Home);
     stand.click(Id::new("buddy-menu"));
     pressed(&stand.click("Block Ben"), "BlockPressed");
-    happen(&mut stand, Event::Blocked { names: vec!["Ben".parse().unwrap()] });
+    happen(&mut stand, Event::Blocked { names: vec![name("Ben")] });
     stand.expect("Blocked");
     assert!(stand.click("Call").is_empty());
     stand.click(Id::new("buddy-menu"));
@@ -142,7 +142,7 @@ fn a_buddy_is_reported_in_words() {
     pressed(&stand.enter_into("report", "Rings every night."), "ReportSubmitted");
     stand.expect("Sending\u{2026}");
     let reported = conversation::Message::Menu(conversation::menu::Message::Reported(Ok(())));
-    drop(stand.app.update(Message::Desk(desk::Message::Conversation("Ben".parse().unwrap(), reported))));
+    drop(stand.app.update(Message::Desk(desk::Message::Conversation(name("Ben"), reported))));
     stand.expect("Thank you. Whoever runs the relay will see it.");
     stand.expect_not("Send report");
 }
@@ -157,8 +157,7 @@ fn a_buddy_is_removed() {
 
 #[test]
 fn missed_calls_are_shown_until_they_are_seen_and_can_be_answered() {
-    let missed =
-        |from: &str, minutes: u64, count| MissedCall { from: from.parse().unwrap(), at_ms: DAY_MS - minutes * 60_000, count };
+    let missed = |from: &str, minutes: u64, count| MissedCall { from: name(from), at_ms: DAY_MS - minutes * 60_000, count };
     let mut stand = Stand::new(Sample::Home);
     stand.expect_not("Missed calls");
     happen(&mut stand, Event::Missed { calls: vec![missed("Noor", 10, 3), missed("zoe.king", 1500, 1)] });
@@ -273,4 +272,51 @@ fn a_relay_that_wants_a_code_gets_a_field_for_it() {
     stand.type_into("sign-in-code", "7kqf 9m2x 0cvb t4hd");
     stand.click("I have an account already");
     stand.expect_not("Invitation code");
+}
+
+#[test]
+fn zz_look() {
+    use iced::Theme;
+    let missed = |from: &str, minutes: u64, count| MissedCall { from: name(from), at_ms: DAY_MS - minutes * 60_000, count };
+    let save = |stand: &Stand, name: &str| {
+        for (theme, mode) in [(Theme::Light, "light"), (Theme::Dark, "dark")] {
+            stand.picture(&theme, 1.0).save(format!("/tmp/people-{name}-{mode}.png")).unwrap();
+        }
+    };
+    let mut stand = Stand::new(Sample::Home);
+    happen(&mut stand, Event::Missed { calls: vec![missed("Noor", 10, 3), missed("zoe.king", 1500, 1)] });
+    let seen = |who: &str, presence, text: &str, last_seen_ms| Event::Presence {
+        name: name(who),
+        presence,
+        text: text.to_owned(),
+        last_seen_ms,
+    };
+    happen(&mut stand, seen("grandma", Presence::Offline, "", Some(DAY_MS - 25 * 60_000)));
+    happen(&mut stand, seen("Ben", Presence::DoNotDisturb, "", None));
+    stand.click(Id::new("buddy-menu"));
+    stand.click("Report\u{2026}");
+    save(&stand, "missed");
+    let mut stand = Stand::new(Sample::Home);
+    happen(&mut stand, Event::Blocked { names: vec![name("Ben")] });
+    happen(&mut stand, seen("Kim", Presence::Away, "", None));
+    stand.click(Id::new("own-presence"));
+    stand.type_into("own-text", "In the garden");
+    save(&stand, "menu");
+    let mut stand = Stand::new(Sample::InCall);
+    stand.click(Id::new("invite"));
+    drop(stand.app.update(Message::Desk(desk::Message::Call(call::Message::Linked(Ok(pretend().link()))))));
+    save(&stand, "call");
+    let mut stand = Stand::new(Sample::Group);
+    stand.click(Id::new("invite"));
+    save(&stand.sized(app::ui::app::SMALLEST), "group");
+    let mut stand = Stand::new(Sample::Home);
+    stand.click(Id::new("own-presence"));
+    stand.click("Devices and password");
+    drop(stand.app.update(Message::Desk(desk::Message::Account(account::Message::Listed(Ok(pretend().sessions()))))));
+    save(&stand, "account");
+    let mut stand = Stand::new(Sample::SignedOut);
+    stand.click("I'm new here: create an account");
+    let wrong = Notice { text: "x.".to_owned(), code: Some(ErrorCode::WrongCode) };
+    drop(stand.app.update(Message::SignIn(sign_in::Message::Finished(Err(wrong)))));
+    save(&stand, "code");
 }
