@@ -258,7 +258,7 @@ mod tests {
         let store = &relay.app.store;
         let ana = store.add_account(&"Ana".parse().unwrap(), "hash").await.unwrap().unwrap();
         for client_id in ["old", "new"] {
-            store.keep_message(NewMessage { from: ana, to: ana, text: "x", client_id }).await.unwrap();
+            store.keep_message(NewMessage { from: ana, to: ana, text: "x", client_id, withheld: false }).await.unwrap();
         }
         store.execute("UPDATE messages SET sent_at_ms = sent_at_ms - 86400001 WHERE client_id = 'old'").await.unwrap();
         store.log_change(&[ana, ana, ana]).await.unwrap();

@@ -134,7 +134,10 @@ mod tests {
         // More than a batch.
         for number in 0..1100 {
             let client_id = number.to_string();
-            store.keep_message(NewMessage { from: ana, to: ben, text: "x", client_id: &client_id }).await.unwrap();
+            store
+                .keep_message(NewMessage { from: ana, to: ben, text: "x", client_id: &client_id, withheld: false })
+                .await
+                .unwrap();
         }
         store.execute("UPDATE messages SET sent_at_ms = 1000 WHERE id <= 1050").await.unwrap();
         store.expire_messages(1000).await.unwrap();
