@@ -4,6 +4,7 @@ use app::ui::{
     app::{Message, Screen},
     icon::Icon,
     keys::Shortcut,
+    line::Failure,
     notice::Notice,
     preset::Sample,
     pretend::{DAY_MS, Pretend},
@@ -266,7 +267,7 @@ fn a_relay_that_wants_a_code_gets_a_field_for_it() {
     stand.click("I'm new here: create an account");
     stand.expect_not("Invitation code");
     let wrong = Notice { text: "An account here takes an invitation code.".to_owned(), code: Some(ErrorCode::WrongCode) };
-    drop(stand.app.update(Message::SignIn(sign_in::Message::Finished(Err(wrong)))));
+    drop(stand.app.update(Message::SignIn(sign_in::Message::Finished(Err(Failure::Told(wrong))))));
     stand.expect("Invitation code");
     stand.expect("This relay wants an invitation code: ask whoever runs it for one.");
     stand.type_into("sign-in-code", "7kqf 9m2x 0cvb t4hd");
@@ -317,6 +318,6 @@ fn zz_look() {
     let mut stand = Stand::new(Sample::SignedOut);
     stand.click("I'm new here: create an account");
     let wrong = Notice { text: "x.".to_owned(), code: Some(ErrorCode::WrongCode) };
-    drop(stand.app.update(Message::SignIn(sign_in::Message::Finished(Err(wrong)))));
+    drop(stand.app.update(Message::SignIn(sign_in::Message::Finished(Err(Failure::Told(wrong))))));
     save(&stand, "code");
 }

@@ -48,6 +48,8 @@ pub struct Call {
     notice: Option<String>,
     health: LaneHealth,
     troubles: BTreeMap<u8, (Device, Trouble)>,
+    /// Whoever runs the network can watch, and the person hasn't waved it away.
+    in_the_clear: bool,
     figures: Option<Figures>,
     started: Instant,
     now: Instant,
@@ -74,6 +76,7 @@ pub enum Message {
     LockPressed,
     PeerPressed(PeerId),
     TroubleDismissed(Device),
+    InTheClearDismissed,
     Engine(Update),
 }
 
@@ -126,6 +129,7 @@ impl Call {
             notice: None,
             health: LaneHealth::Live,
             troubles: BTreeMap::new(),
+            in_the_clear: false,
             figures: None,
             started: now,
             now,
@@ -134,6 +138,11 @@ impl Call {
         };
         let redraws = call.people_changed();
         (call, Task::batch([listen.unwrap_or_else(Task::none), redraws]))
+    }
+
+    /// Says that there is no encryption on the way.
+    pub fn warn_in_the_clear(&mut self) {
+        self.in_the_clear = true;
     }
 
     pub fn id(&self) -> &CallId {
@@ -323,6 +332,10 @@ impl Call {
             }
             Message::TroubleDismissed(device) => {
                 self.troubles.remove(&order(device));
+                Action::None
+            }
+            Message::InTheClearDismissed => {
+                self.in_the_clear = false;
                 Action::None
             }
             Message::Engine(update) => {
