@@ -16,7 +16,7 @@ use app::ui::{
 use iced::widget::Id;
 use proto::{
     ErrorCode, Event, Name, PeerId,
-    model::{Choice, MissedCall, OwnPresence, Presence},
+    model::{Choice, EndReason, MissedCall, OwnPresence, Presence},
 };
 use relay_client::Update;
 
@@ -189,6 +189,16 @@ fn the_owner_of_a_call_mutes_removes_and_locks() {
     stand.expect(&sign(Icon::Lock));
     stand.expect_not(&sign(Icon::UserX));
     assert!(stand.click(Id::new("lock")).is_empty(), "it is for the owner to do");
+    let ended = Event::CallEnded { call: pretend().joined().call.id, reason: EndReason::HungUp };
+    happen(&mut stand, ended);
+    stand.expect("The call is over. You talked for 0:00.");
+}
+
+#[test]
+fn who_is_removed_is_told_by_whom() {
+    let mut stand = Stand::new(Sample::InCall);
+    happen(&mut stand, Event::CallEnded { call: pretend().joined().call.id, reason: EndReason::Removed });
+    stand.expect("The call\u{2019}s owner has removed you from it. You talked for 0:00.");
 }
 
 #[test]
@@ -273,51 +283,4 @@ fn a_relay_that_wants_a_code_gets_a_field_for_it() {
     stand.type_into("sign-in-code", "7kqf 9m2x 0cvb t4hd");
     stand.click("I have an account already");
     stand.expect_not("Invitation code");
-}
-
-#[test]
-fn zz_look() {
-    use iced::Theme;
-    let missed = |from: &str, minutes: u64, count| MissedCall { from: name(from), at_ms: DAY_MS - minutes * 60_000, count };
-    let save = |stand: &Stand, name: &str| {
-        for (theme, mode) in [(Theme::Light, "light"), (Theme::Dark, "dark")] {
-            stand.picture(&theme, 1.0).save(format!("/tmp/people-{name}-{mode}.png")).unwrap();
-        }
-    };
-    let mut stand = Stand::new(Sample::Home);
-    happen(&mut stand, Event::Missed { calls: vec![missed("Noor", 10, 3), missed("zoe.king", 1500, 1)] });
-    let seen = |who: &str, presence, text: &str, last_seen_ms| Event::Presence {
-        name: name(who),
-        presence,
-        text: text.to_owned(),
-        last_seen_ms,
-    };
-    happen(&mut stand, seen("grandma", Presence::Offline, "", Some(DAY_MS - 25 * 60_000)));
-    happen(&mut stand, seen("Ben", Presence::DoNotDisturb, "", None));
-    stand.click(Id::new("buddy-menu"));
-    stand.click("Report\u{2026}");
-    save(&stand, "missed");
-    let mut stand = Stand::new(Sample::Home);
-    happen(&mut stand, Event::Blocked { names: vec![name("Ben")] });
-    happen(&mut stand, seen("Kim", Presence::Away, "", None));
-    stand.click(Id::new("own-presence"));
-    stand.type_into("own-text", "In the garden");
-    save(&stand, "menu");
-    let mut stand = Stand::new(Sample::InCall);
-    stand.click(Id::new("invite"));
-    drop(stand.app.update(Message::Desk(desk::Message::Call(call::Message::Linked(Ok(pretend().link()))))));
-    save(&stand, "call");
-    let mut stand = Stand::new(Sample::Group);
-    stand.click(Id::new("invite"));
-    save(&stand.sized(app::ui::app::SMALLEST), "group");
-    let mut stand = Stand::new(Sample::Home);
-    stand.click(Id::new("own-presence"));
-    stand.click("Devices and password");
-    drop(stand.app.update(Message::Desk(desk::Message::Account(account::Message::Listed(Ok(pretend().sessions()))))));
-    save(&stand, "account");
-    let mut stand = Stand::new(Sample::SignedOut);
-    stand.click("I'm new here: create an account");
-    let wrong = Notice { text: "x.".to_owned(), code: Some(ErrorCode::WrongCode) };
-    drop(stand.app.update(Message::SignIn(sign_in::Message::Finished(Err(Failure::Told(wrong))))));
-    save(&stand, "code");
 }
