@@ -37,9 +37,9 @@ const BUFFER: usize = 64 * 1024;
 /// The same with HTTP/2, where it is packed.
 const HEADERS: u32 = 16 * 1024;
 
-/// Requests under way on one connection of HTTP/2: all of a client in a call, or the control requests of many behind one proxy. A proxy that
-/// needs more opens another connection.
-const STREAMS: u32 = 128;
+/// Requests under way on one connection of HTTP/2: all of a client in a call, or the control requests of many behind one proxy, which opens
+/// another connection where it needs more. Each costs memory until its answer is read, so there are no more than that.
+const STREAMS: u32 = 64;
 
 /// Streams a client may open and take back before anything was done for them, and streams that were refused for a fault of theirs:
 /// past that the connection is ended. Both are floods that cost their sender nothing (CVE-2023-44487 and its like).
