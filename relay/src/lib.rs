@@ -39,7 +39,7 @@ mod tls;
 mod token;
 
 pub use crate::{
-    config::{Admission, Config, FILE, Flags, MetricsAccess, PORT, PlainHttp},
+    config::{Admission, Config, DatabaseUrl, FILE, Flags, MetricsAccess, NotADatabase, PORT, PlainHttp},
     error::Error,
     forwarded::{ForwardedHeader, Network, NotANetwork, TrustedProxies},
     listen::{Listen, NotAnAddress, Socket},

@@ -10,8 +10,11 @@ mod chat;
 mod codes;
 mod command_line;
 mod configured;
+mod database;
 mod events;
 mod lanes;
+mod logs;
+mod postgres;
 mod proxies;
 mod refusals;
 mod restart;
@@ -20,4 +23,5 @@ mod sessions;
 mod sockets;
 #[cfg(unix)]
 mod ticker;
+mod upkeep;
 mod watch;

@@ -41,17 +41,20 @@ fn the_sample_names_every_key_and_each_has_its_usual_value() {
         trusted_proxies,
         forwarded_header,
         data,
+        database,
         sign_up,
         connections,
         session_days,
+        message_days,
         ticker_seconds,
         metrics,
         metrics_token,
         rates,
     } = file;
     assert!(listen.is_some() && certificate.is_some() && key.is_some() && plain_http.is_some() && trusted_proxies.is_some());
-    assert!(forwarded_header.is_some() && data.is_some() && sign_up.is_some() && connections.is_some() && session_days.is_some());
-    assert!(ticker_seconds.is_some() && metrics.is_some() && metrics_token.is_some());
+    assert!(forwarded_header.is_some() && data.is_some() && database.is_some() && sign_up.is_some() && connections.is_some());
+    assert!(session_days.is_some() && message_days.is_some() && ticker_seconds.is_some());
+    assert!(metrics.is_some() && metrics_token.is_some());
     let Table { sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls } = rates;
     for row in [sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls] {
         assert!(row.is_some());
@@ -82,6 +85,8 @@ fn what_the_file_says_counts() {
     assert_eq!((config.sign_up, config.connections), (Admission::Code, 100));
     assert_eq!((config.session_unused.as_secs(), config.ticker_interval.as_secs()), (604_800, 5));
     assert_eq!(config.metrics, Some(MetricsAccess::loopback()));
+    assert_eq!(applied("message_days = 90").message_age, Some(Duration::from_secs(90 * 86_400)));
+    assert_eq!(applied("message_days = 0").message_age, None);
     assert_eq!(config.rates, Rates { control: Rate { burst: 20.0, per_second: 0.5 }, ..Rates::default() });
     assert_eq!(applied("listen = \"[::1]:8080\"").listen, [address("[::1]:8080")], "one needs no list");
     assert_eq!(applied("metrics_token = \"0123456789abcdef\"").metrics, None, "a token alone turns nothing on");
@@ -153,6 +158,16 @@ fn the_certificate_of_the_command_line_comes_before_the_files_with_its_own_key()
     assert!(load(None, None).unwrap_err().to_string().contains("goes with no certificate"));
     fs::write(&file, "data = \"data\"\n").unwrap();
     assert_eq!(load(None, None).unwrap().certificate, None);
+}
+
+#[test]
+fn a_database_is_named_by_its_url_and_a_wrong_one_is_refused_without_being_shown() {
+    let url = "postgres://ana:hunter2@db.example.org/tvphone";
+    let config = applied(&format!("database = \"{url}\""));
+    assert_eq!(config.database, Some(url.parse().unwrap()));
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let (line, message) = File::parse("\ndatabase = \"postgres:hunter2\"").unwrap_err();
+    assert!(line == 2 && message.contains("postgres://user") && !message.contains("hunter2"), "{message}");
 }
 
 #[test]
