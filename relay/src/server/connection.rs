@@ -127,8 +127,10 @@ impl Connection {
     async fn see_through<C: Future>(mut self, mut connection: Pin<Box<C>>, stop: fn(Pin<&mut C>), moved: Moved) {
         let silence = self.limits.silence;
         let mut look = pin!(sleep(silence));
-        if self.handle.phase() != Phase::Running {
-            stop(connection.as_mut());
+        match self.handle.phase() {
+            Phase::Running => {}
+            Phase::Stopping => stop(connection.as_mut()),
+            Phase::Ended => return,
         }
         loop {
             tokio::select! {
