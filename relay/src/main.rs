@@ -120,8 +120,6 @@ enum AdminCommand {
     /// Invitation codes, for a relay with `sign_up = "code"`.
     #[command(subcommand)]
     Code(CodeCommand),
-    /// Print what the certificate is known by (SHA-256), for people to compare when they first connect.
-    Fingerprint,
     /// Back everything up, while the relay runs or not: the data folder, and the database as it is at one moment.
     Backup {
         /// The folder to make; it can be empty or not there yet.
@@ -138,6 +136,8 @@ enum AdminCommand {
         /// The file to make.
         file: PathBuf,
     },
+    /// Print what the certificate is known by (SHA-256), for people to compare when they first connect.
+    Fingerprint,
 }
 
 #[derive(Debug, Subcommand)]
@@ -226,13 +226,12 @@ async fn serve(args: Serve) -> anyhow::Result<()> {
 
 async fn admin(args: AdminArgs) -> anyhow::Result<()> {
     let config = Config::load(Flags { file: args.config, data: args.data, database: args.database, ..Flags::default() })?;
-    match &args.what {
-        AdminCommand::Restore { folder } => return Ok(admin::restore(&config, folder).await?),
-        AdminCommand::Fingerprint => {
-            println!("{}", admin::fingerprint(&config)?);
-            return Ok(());
-        }
-        _ => {}
+    if let AdminCommand::Restore { folder } = &args.what {
+        return Ok(admin::restore(&config, folder).await?);
+    }
+    if matches!(args.what, AdminCommand::Fingerprint) {
+        println!("{}", admin::fingerprint(&config)?);
+        return Ok(());
     }
     let admin = Admin::open(&config).await?;
     match args.what {

@@ -117,10 +117,10 @@ impl File {
     /// with what the command line says.
     pub(super) fn apply(self, config: &mut Config) {
         set(&mut config.listen, self.listen.map(|listen| listen.0));
+        set(&mut config.database, self.database.map(|database| database.0));
         set(&mut config.plain_http, self.plain_http);
         set(&mut config.proxies.networks, self.trusted_proxies.map(|networks| networks.0));
         set(&mut config.proxies.header, self.forwarded_header);
-        set(&mut config.database, self.database.map(|database| database.0));
         set(&mut config.sign_up, self.sign_up);
         set(&mut config.connections, self.connections.map(|most| usize::try_from(most.0).unwrap_or(usize::MAX)));
         set(&mut config.session_unused, self.session_days.map(|days| Duration::from_secs(days.0 * DAY)));

@@ -51,10 +51,24 @@ fn the_sample_names_every_key_and_each_has_its_usual_value() {
         metrics_token,
         rates,
     } = file;
-    assert!(listen.is_some() && certificate.is_some() && key.is_some() && plain_http.is_some() && trusted_proxies.is_some());
-    assert!(forwarded_header.is_some() && data.is_some() && database.is_some() && sign_up.is_some() && connections.is_some());
-    assert!(session_days.is_some() && message_days.is_some() && ticker_seconds.is_some());
-    assert!(metrics.is_some() && metrics_token.is_some());
+    let said = [
+        listen.is_some(),
+        certificate.is_some(),
+        key.is_some(),
+        plain_http.is_some(),
+        trusted_proxies.is_some(),
+        forwarded_header.is_some(),
+        data.is_some(),
+        database.is_some(),
+        sign_up.is_some(),
+        connections.is_some(),
+        session_days.is_some(),
+        message_days.is_some(),
+        ticker_seconds.is_some(),
+        metrics.is_some(),
+        metrics_token.is_some(),
+    ];
+    assert!(said.iter().all(|said| *said), "{said:?}");
     let Table { sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls } = rates;
     for row in [sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls] {
         assert!(row.is_some());
@@ -141,6 +155,16 @@ fn a_token_that_can_not_be_is_refused_without_being_shown() {
 }
 
 #[test]
+fn a_database_is_named_by_its_url_and_a_wrong_one_is_refused_without_being_shown() {
+    let url = "postgres://ana:hunter2@db.example.org/tvphone";
+    let config = applied(&format!("database = \"{url}\""));
+    assert_eq!(config.database, Some(url.parse().unwrap()));
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let (line, message) = File::parse("\ndatabase = \"postgres:hunter2\"").unwrap_err();
+    assert!(line == 2 && message.contains("postgres://user") && !message.contains("hunter2"), "{message}");
+}
+
+#[test]
 fn the_certificate_of_the_command_line_comes_before_the_files_with_its_own_key() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("relay.toml");
@@ -158,16 +182,6 @@ fn the_certificate_of_the_command_line_comes_before_the_files_with_its_own_key()
     assert!(load(None, None).unwrap_err().to_string().contains("goes with no certificate"));
     fs::write(&file, "data = \"data\"\n").unwrap();
     assert_eq!(load(None, None).unwrap().certificate, None);
-}
-
-#[test]
-fn a_database_is_named_by_its_url_and_a_wrong_one_is_refused_without_being_shown() {
-    let url = "postgres://ana:hunter2@db.example.org/tvphone";
-    let config = applied(&format!("database = \"{url}\""));
-    assert_eq!(config.database, Some(url.parse().unwrap()));
-    assert!(!format!("{config:?}").contains("hunter2"));
-    let (line, message) = File::parse("\ndatabase = \"postgres:hunter2\"").unwrap_err();
-    assert!(line == 2 && message.contains("postgres://user") && !message.contains("hunter2"), "{message}");
 }
 
 #[test]
