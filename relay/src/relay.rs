@@ -9,7 +9,7 @@ use std::{
 
 use axum::Router;
 use proto::Fingerprint;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
 use crate::{
     app::{App, BACK_IN},
@@ -186,13 +186,14 @@ impl Relay {
 async fn tick(app: App, tls: Option<Arc<Tls>>, mut seen: i64) {
     let mut ticks = tokio::time::interval(TICK);
     let mut tidied = Instant::now();
+    let mut look = None;
     loop {
         ticks.tick().await;
         let now = Instant::now();
         app.hub.tick(now);
-        if let Some(tls) = tls.clone().filter(|tls| tls.can_change()) {
-            // A file may lie on a slow disk. The look that goes on beside the next tick is one that nobody waits for.
-            tokio::task::spawn_blocking(move || tls.look());
+        if let Some(tls) = tls.clone().filter(|tls| tls.can_change() && look.as_ref().is_none_or(JoinHandle::is_finished)) {
+            // A file may lie on a slow disk, which nobody waits for.
+            look = Some(tokio::task::spawn_blocking(move || tls.look()));
         }
         match follow(&app, seen, now).await {
             Ok(newest) => seen = newest,

@@ -238,6 +238,10 @@ impl From<relay_client::Error> for Failure {
             relay_client::Error::UnknownCertificate { relay, fingerprint } => {
                 Self::Unknown(Question { relay: relay.to_string(), fingerprint })
             }
+            // Nothing on the screen leads past it: that it is right must come from elsewhere.
+            changed @ relay_client::Error::CertificateChanged { .. } => Self::Told(Notice::new(format!(
+                "{changed} If so, start tvphone once with --relay, --trust and that fingerprint."
+            ))),
             error => Self::Told(error.into()),
         }
     }
