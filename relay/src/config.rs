@@ -24,7 +24,7 @@ pub const FILE: &str = "tvphone-relay.toml";
 pub struct Config {
     /// Where to listen, at least one address. Behind a reverse proxy that speaks TLS this stays on the loopback.
     pub listen: Vec<SocketAddr>,
-    /// Folder of the database (`relay.db`) and of the ticker's `providers/`; made if there is none.
+    /// Folder of the database (`relay.db`), of `attachments/` and of the ticker's `providers/`; made if there is none.
     pub data: PathBuf,
     /// Who may make an account; the admin command always may.
     pub sign_up: Admission,
@@ -38,7 +38,31 @@ pub struct Config {
     pub ticker_interval: Duration,
     /// Who may read the measurements at `/metrics`; nobody when there is none, and then requests aren't counted either.
     pub metrics: Option<MetricsAccess>,
+    /// How much people may upload, and how long it is kept.
+    pub attachments: Attachments,
 }
+
+/// Bounds of the folder of attachments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attachments {
+    /// Largest file, in bytes; 0 takes none.
+    pub max: u64,
+    /// Bytes of all of one person's.
+    pub quota: u64,
+    /// Bytes of all there are, each content counted once.
+    pub total: u64,
+    /// They are gone after this long; for ever without.
+    pub keep: Option<Duration>,
+}
+
+impl Default for Attachments {
+    fn default() -> Self {
+        Self { max: 25 * MB, quota: 1000 * MB, total: 20_000 * MB, keep: None }
+    }
+}
+
+/// Bytes of a megabyte, as files and disks are counted.
+pub(crate) const MB: u64 = 1_000_000;
 
 /// Who may make an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
@@ -108,6 +132,7 @@ impl Config {
             session_unused: Duration::from_secs(30 * 24 * 3600),
             ticker_interval: Duration::from_secs(60),
             metrics: None,
+            attachments: Attachments::default(),
         }
     }
 
@@ -155,6 +180,11 @@ impl Config {
     /// The database.
     pub(crate) fn database(&self) -> PathBuf {
         self.data.join("relay.db")
+    }
+
+    /// What people have uploaded.
+    pub(crate) fn files(&self) -> PathBuf {
+        self.data.join("attachments")
     }
 
     /// The ticker's programs.

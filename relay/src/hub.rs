@@ -5,6 +5,7 @@
 
 pub(crate) mod calls;
 pub(crate) mod clients;
+pub(crate) mod discretion;
 pub(crate) mod feed;
 pub(crate) mod invitation;
 pub(crate) mod people;
@@ -189,7 +190,18 @@ impl Hub {
         let invitations = control.board.ringing(session.account).filter_map(|it| control.shown(it, now)).collect();
         let call = control.joined(session.id);
         let tickers = control.tickers.values().cloned().collect();
-        Some(State { name, buddies: control.roster(session.account), invitations, call, tickers, cursor })
+        Some(State {
+            name,
+            buddies: control.roster(session.account),
+            invitations,
+            call,
+            tickers,
+            // What the database knows is added by whoever asks for it.
+            groups: Vec::new(),
+            conversations: Vec::new(),
+            attachment_max: 0,
+            cursor,
+        })
     }
 
     /// Acknowledges the events up to the cursor and gives the body of an answer with those after it; `None` when there are none.

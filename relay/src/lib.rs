@@ -19,7 +19,9 @@ mod descriptors;
 mod doorman;
 mod error;
 mod extract;
+mod files;
 mod handlers;
+mod html;
 mod hub;
 mod journal;
 mod media;
@@ -36,7 +38,7 @@ mod ticker;
 mod token;
 
 pub use crate::{
-    config::{Admission, Config, FILE, Flags, MetricsAccess, PORT},
+    config::{Admission, Attachments, Config, FILE, Flags, MetricsAccess, PORT},
     error::Error,
     rate::{Rate, Rates},
     relay::Relay,

@@ -145,6 +145,14 @@ impl Relay {
         self.app.hub.tick(now);
     }
 
+    /// Removes attachments that are past their day and uploads that went nowhere, as the relay does by itself now and then.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tidy(&self, now: Instant) -> Result<(), Error> {
+        Ok(self.app.tidy_chat(now).await?)
+    }
+
     fn keep(&self, task: AbortHandle) {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
     }
@@ -153,6 +161,9 @@ impl Relay {
 async fn tick(app: App, mut seen: i64) {
     let mut ticks = tokio::time::interval(TICK);
     let mut tidied = Instant::now();
+    if let Err(error) = app.sweep_files().await {
+        tracing::warn!(%error, "which attachments there are could not be read");
+    }
     loop {
         ticks.tick().await;
         let now = Instant::now();
@@ -166,6 +177,9 @@ async fn tick(app: App, mut seen: i64) {
             app.doorman.tidy(now);
             if let Err(error) = app.store.expire_codes(wall_clock_ms()).await {
                 tracing::warn!(%error, "invitation codes past their day could not be removed");
+            }
+            if let Err(error) = app.tidy_chat(now).await {
+                tracing::warn!(%error, "attachments past their day could not be removed");
             }
             if let Err(error) = app.expire_sessions(now).await {
                 tracing::warn!(%error, "unused sessions could not be ended");

@@ -1,13 +1,16 @@
-//! What must outlive the process, in one SQLite file: accounts, sessions, invitation codes, buddies, chat, calls.
+//! What must outlive the process, in one SQLite file: accounts, sessions, invitation codes, buddies, chat, attachments, calls.
 //!
 //! Everything that knows SQL is in here. Writes go through one connection, so they never wait for each other inside SQLite;
 //! a second process (the admin command) is waited for up to [`BUSY`]. WAL with `synchronous = NORMAL`: what was committed survives
 //! the process being killed at any moment, and a power cut at worst loses the last moments but never damages the file.
 
 mod accounts;
+mod attachments;
 mod calls;
 mod chat;
 mod codes;
+mod conversations;
+mod groups;
 mod sessions;
 
 use std::{
@@ -22,9 +25,12 @@ use sqlx::{
 };
 
 pub(crate) use self::{
+    attachments::{AttachmentRow, NewAttachment},
     calls::{CallRow, CallWrite, MemberRow},
-    chat::{Kept, NewMessage, Page},
+    chat::{Keeping, Kept, NewMessage, Page, Place},
     codes::ByCode,
+    conversations::ConversationRow,
+    groups::{GroupRow, NewGroup, Reached},
     sessions::{NewSession, SessionRow},
 };
 
@@ -97,6 +103,7 @@ fn steps() -> Vec<Migration> {
     vec![
         step(1, "start", include_str!("../migrations/0001_start.sql")),
         step(2, "sessions and codes", include_str!("../migrations/0002_sessions_and_codes.sql")),
+        step(4, "groups, marks, attachments", include_str!("../migrations/0004_groups_marks_attachments.sql")),
     ]
 }
 
@@ -182,7 +189,8 @@ mod tests {
         assert_eq!((own[0].device.as_str(), own[0].used_at_ms, own[0].signed_in_at_ms), ("kitchen", 5, None));
         assert!(own[0].public.len() == 32 && own[1].public.len() == 32 && own[0].public != own[1].public, "{own:?}");
         assert_eq!(store.calls().await.unwrap()[0].members[0].session, sessions[1].id);
-        let page = Page { one: AccountId(1), other: AccountId(1), before: None, after: None, limit: 10 };
+        let page =
+            Page { me: AccountId(1), place: Place::With(AccountId(1)), floor: 0, before: None, after: None, limit: 10 };
         assert_eq!(store.page(page).await.unwrap().0[0].text, "Hello");
         let (account, token) = (AccountId(1), crate::token::TokenHash::of("new"));
         let new = NewSession { token, public: "new", account, password: "hash", device: "" };

@@ -35,6 +35,8 @@ pub enum ErrorCode {
     Offline,
     /// The call has as many peers as it may have.
     CallFull,
+    /// The person has uploaded as much as they may, or the relay has no room for more.
+    QuotaExceeded,
     /// The events after this cursor aren't kept any more. Ask for the state and go on from its cursor.
     CursorExpired,
     /// The body is larger than this route takes.
@@ -62,7 +64,7 @@ impl ErrorCode {
             Self::MethodNotAllowed => 405,
             Self::NameTaken | Self::InvitationOver | Self::Busy | Self::Offline | Self::CallFull => 409,
             Self::CursorExpired => 410,
-            Self::TooLarge => 413,
+            Self::TooLarge | Self::QuotaExceeded => 413,
             Self::RateLimited => 429,
             Self::ShuttingDown => 503,
             Self::Internal | Self::Unknown => 500,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails; clippy only knows functions marked as tests")]
 
 mod accounts;
+mod attachments;
 mod bench;
 mod buddies;
 mod calls;
@@ -11,7 +12,9 @@ mod codes;
 mod command_line;
 mod configured;
 mod events;
+mod groups;
 mod lanes;
+mod marks;
 mod refusals;
 mod restart;
 mod sessions;

@@ -36,6 +36,8 @@ pub(crate) enum Purpose {
     Control,
     /// HTTP/1.1: with HTTP/2 all polls and uploads would share one connection, and each lost packet would hold all back.
     Media,
+    /// Whole files: an answer may be long in coming, for what it answers is.
+    Files,
 }
 
 /// The client in use, and when to make another.
@@ -104,7 +106,6 @@ fn build(base: &Url, purpose: Purpose) -> Result<Client, reqwest::Error> {
         .user_agent(concat!("tvphone/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
         .connect_timeout(CONNECT)
-        .read_timeout(READ)
         .pool_idle_timeout(IDLE)
         .tcp_nodelay(true)
         .tcp_keepalive(KEEPALIVE)
@@ -113,6 +114,9 @@ fn build(base: &Url, purpose: Purpose) -> Result<Client, reqwest::Error> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         builder = builder.tcp_user_timeout(UNACKNOWLEDGED);
+    }
+    if purpose != Purpose::Files {
+        builder = builder.read_timeout(READ);
     }
     if base.scheme() == "http" {
         // Without TLS the system's certificates aren't needed, and a machine that has none needn't be refused.
@@ -124,7 +128,7 @@ fn build(base: &Url, purpose: Purpose) -> Result<Client, reqwest::Error> {
     }
     builder = match purpose {
         // Silent HTTP/2 connections look alive for ever unless they are asked.
-        Purpose::Control => builder
+        Purpose::Control | Purpose::Files => builder
             .http2_keep_alive_interval(Duration::from_secs(10))
             .http2_keep_alive_timeout(Duration::from_secs(5))
             .http2_keep_alive_while_idle(true),

@@ -27,6 +27,9 @@ fn state(cursor: &str) -> Response {
         invitations: vec![],
         call: None,
         tickers: vec![],
+        groups: vec![],
+        conversations: vec![],
+        attachment_max: 0,
         cursor: Cursor::new(cursor),
     };
     json(&state)

@@ -33,7 +33,25 @@ fn applied(text: &str) -> Config {
 fn the_sample_names_every_key_and_each_has_its_usual_value() {
     let file = File::parse(&all_said()).unwrap();
     // Taken apart whole: a new key that the sample doesn't name stops this from compiling or from passing.
-    let File { listen, data, sign_up, connections, session_days, ticker_seconds, metrics, metrics_token, rates } = file;
+    let File {
+        listen,
+        data,
+        sign_up,
+        connections,
+        session_days,
+        ticker_seconds,
+        metrics,
+        metrics_token,
+        attachment_mb,
+        attachments_quota_mb,
+        attachments_total_mb,
+        attachments_days,
+        rates,
+    } = file;
+    for number in [attachment_mb.map(|mb| mb.0), attachments_quota_mb.map(|mb| mb.0), attachments_total_mb.map(|mb| mb.0)] {
+        assert!(number.is_some());
+    }
+    assert!(attachments_days.is_some());
     assert!(listen.is_some() && data.is_some() && sign_up.is_some() && connections.is_some() && session_days.is_some());
     assert!(ticker_seconds.is_some() && metrics.is_some() && metrics_token.is_some());
     let Table { sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls } = rates;
@@ -61,6 +79,9 @@ fn what_the_file_says_counts() {
     assert_eq!((config.session_unused.as_secs(), config.ticker_interval.as_secs()), (604_800, 5));
     assert_eq!(config.metrics, Some(MetricsAccess::loopback()));
     assert_eq!(config.rates, Rates { control: Rate { burst: 20.0, per_second: 0.5 }, ..Rates::default() });
+    let attachments = applied("attachment_mb = 0\nattachments_quota_mb = 50\nattachments_total_mb = 70\nattachments_days = 9").attachments;
+    assert_eq!((attachments.max, attachments.quota, attachments.total), (0, 50_000_000, 70_000_000));
+    assert_eq!(attachments.keep, Some(Duration::from_secs(9 * DAY)));
     assert_eq!(applied("listen = \"[::1]:8080\"").listen, [address("[::1]:8080")], "one needs no list");
     assert_eq!(applied("metrics_token = \"0123456789abcdef\"").metrics, None, "a token alone turns nothing on");
     let metrics = applied("metrics = true\nmetrics_token = \"0123456789abcdef\"").metrics;

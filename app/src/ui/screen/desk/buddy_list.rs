@@ -92,6 +92,11 @@ impl BuddyList {
         self.buddies.iter().filter(there).map(|buddy| &buddy.name)
     }
 
+    /// Who may be written to.
+    pub fn mutual(&self) -> impl Iterator<Item = &Name> {
+        self.buddies.iter().filter(|buddy| buddy.relation == Relation::Mutual).map(|buddy| &buddy.name)
+    }
+
     fn of(&self, name: &Name) -> Option<&Buddy> {
         self.buddies.iter().find(|buddy| buddy.name.is(name))
     }
@@ -145,7 +150,7 @@ impl BuddyList {
                 list = list.push(match relation {
                     Relation::Asking => asking(buddy),
                     Relation::Asked => asked(buddy),
-                    _ => self.mutual(buddy, unread(&buddy.name)),
+                    _ => self.mutual_line(buddy, unread(&buddy.name)),
                 });
             }
         }
@@ -157,7 +162,7 @@ impl BuddyList {
         column![scrollable(list).height(Fill).width(Fill).style(theme::input::scroll), self.add_field()].into()
     }
 
-    fn mutual<'a>(&self, buddy: &'a Buddy, unread: usize) -> Element<'a, Message> {
+    fn mutual_line<'a>(&self, buddy: &'a Buddy, unread: usize) -> Element<'a, Message> {
         let name = if unread > 0 { text::strong(buddy.name.as_str()) } else { text::body(buddy.name.as_str()) };
         let badge = (unread > 0).then(|| {
             let count = text::strong(unread.min(99).to_string()).size(text::CAPTION).line_height(1.2);

@@ -4,7 +4,7 @@ use iced::{
     Center, Element, Fill,
     widget::{button, center, column, container, row, space, stack, tooltip::Position},
 };
-use proto::{Name, model::Presence};
+use proto::{Chat, model::Presence};
 
 use super::{Call, Conversation, Desk, Link, Message, Phone, conversation::view::Surroundings};
 use crate::ui::{
@@ -27,23 +27,28 @@ impl Desk {
     }
 
     fn home(&self, appearance: Appearance) -> Element<'_, Message> {
-        let buddies = self.buddies.view(|name| self.conversations.get(&name.key()).map_or(0, Conversation::unread));
+        let unread = |chat: Chat| self.talk(&chat).map_or(0, Conversation::unread);
+        let buddies = self.buddies.view(|name| unread(Chat::With(name.clone())));
+        let groups = self.groups.view(|id| unread(Chat::Group(id.clone()))).map(Message::Groups);
         // The trouble has a place of its own, empty or not, so that the list keeps its scroll and its focus.
-        let side = column![self.own_card(appearance), container(self.trouble()), buddies.map(Message::Buddies)];
+        let side = column![self.own_card(appearance), container(self.trouble()), groups, buddies.map(Message::Buddies)];
         let side = container(side).width(spacing::SIDEBAR).height(Fill).style(theme::container::panel);
         let edge = container(space()).width(spacing::HAIR).height(Fill).style(theme::container::hairline);
-        let main = match self.buddies.selected().and_then(|name| self.conversations.get(&name.key()).map(|talk| (name, talk))) {
-            Some((name, talk)) => {
-                let with = name.clone();
-                talk.view(self.around(name)).map(move |message| Message::Conversation(with.clone(), message))
+        let form = self.groups.form(self.buddies.mutual()).map(|form| form.map(Message::Groups));
+        let seen = || self.seen().and_then(|chat| Some((self.talk(&chat)?, chat)));
+        let main = match (form, seen()) {
+            (Some(form), _) => form,
+            (None, Some((talk, chat))) => {
+                let around = self.around(&chat);
+                talk.view(around).map(move |message| Message::Conversation(chat.clone(), message))
             }
-            None => welcome(),
+            (None, None) => welcome(),
         };
         row![side, edge, container(main).width(Fill).height(Fill)].height(Fill).into()
     }
 
     fn call<'a>(&'a self, call: &'a Call) -> Element<'a, Message> {
-        let unread = call.partner().and_then(|name| self.conversations.get(&name.key())).map_or(0, Conversation::unread);
+        let unread = call.partner().and_then(|name| self.talk(&Chat::With(name.clone()))).map_or(0, Conversation::unread);
         let stage = column![]
             .push(call.banners().map(|banners| banners.map(Message::Call)))
             .push(call.stage(self.scale).map(Message::Call))
@@ -52,18 +57,32 @@ impl Desk {
             .spacing(spacing::S);
         let stage = container(stage).padding(spacing::M).width(Fill).height(Fill);
         let chat = call.chats_with().and_then(|name| {
-            let talk = self.conversations.get(&name.key())?;
-            let with = name.clone();
-            let chat = talk.aside(self.around(name)).map(move |message| Message::Conversation(with.clone(), message));
+            let chat = Chat::With(name.clone());
+            let talk = self.talk(&chat)?;
+            let chat = talk.aside(self.around(&chat)).map(move |message| Message::Conversation(chat.clone(), message));
             Some(container(chat).width(spacing::CHAT).height(Fill).style(theme::container::panel))
         });
         row![stage].push(chat).height(Fill).into()
     }
 
-    fn around(&self, name: &Name) -> Surroundings {
+    fn around(&self, chat: &Chat) -> Surroundings<'_> {
+        let presence = match chat {
+            Chat::With(name) => self.buddies.presence_of(name).unwrap_or(Presence::Offline),
+            Chat::Group(id) => {
+                let group = self.groups.of(id);
+                let there = group.is_some_and(|group| self.buddies.there().any(|name| group.members.contains(name)));
+                if there { Presence::Available } else { Presence::Offline }
+            }
+        };
         Surroundings {
-            presence: self.buddies.presence_of(name).unwrap_or(Presence::Offline),
-            mutual: self.is_mutual(name),
+            presence,
+            mutual: match chat {
+                Chat::With(name) => self.is_mutual(name),
+                Chat::Group(_) => true,
+            },
+            me: self.me(),
+            buddies: &self.buddies,
+            now: self.now,
             zone: self.zone,
             now_ms: self.now_ms,
         }
