@@ -169,6 +169,9 @@ mod tests {
             "INSERT INTO sessions (token, account, device, used_at_ms) VALUES (zeroblob(32), 1, 'kitchen', 5)",
             "INSERT INTO sessions (token, account, device, used_at_ms) VALUES (randomblob(32), 1, '', 6)",
             "INSERT INTO messages (low, high, sender, client_id, text, sent_at_ms) VALUES (1, 1, 1, 'a', 'Hello', 7)",
+            "INSERT INTO accounts (name, key, password, created_at_ms) VALUES ('Ben', 'ben', 'hash', 1)",
+            "INSERT INTO messages (low, high, sender, client_id, text, sent_at_ms) VALUES (1, 2, 1, 'b', 'Hi Ben', 7)",
+            "INSERT INTO messages (low, high, sender, client_id, text, sent_at_ms) VALUES (1, 2, 2, 'c', 'Hi Ana', 8)",
             "INSERT INTO calls (id, next_peer) VALUES ('call', 2)",
             "INSERT INTO members (call, peer, session, audio, video) VALUES ('call', 1, 2, 1, 0)",
         ] {
@@ -192,6 +195,13 @@ mod tests {
         let page =
             Page { me: AccountId(1), place: Place::With(AccountId(1)), floor: 0, before: None, after: None, limit: 10 };
         assert_eq!(store.page(page).await.unwrap().0[0].text, "Hello");
+        for (me, other) in [(AccountId(1), AccountId(2)), (AccountId(2), AccountId(1))] {
+            let conversations = store.conversations_of(me, 10).await.unwrap();
+            let [conversation] = conversations.as_slice() else { panic!("{conversations:?}") };
+            let last = conversation.last.as_ref().unwrap();
+            assert_eq!((&conversation.place, conversation.unread, last.text.as_str()), (&Place::With(other), 0, "Hi Ana"));
+            assert_eq!((conversation.own, conversation.shown), (Reached { delivered: 3, read: 3 }, Reached { delivered: 3, read: 3 }));
+        }
         let (account, token) = (AccountId(1), crate::token::TokenHash::of("new"));
         let new = NewSession { token, public: "new", account, password: "hash", device: "" };
         assert!(store.add_session(new).await.unwrap().is_some());

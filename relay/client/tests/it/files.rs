@@ -56,7 +56,8 @@ async fn an_upload_says_how_far_it_is_and_is_sent_again_whole() {
     .await;
     let through = Arc::new(AtomicU64::new(0));
     let told = through.clone();
-    let sent = session(&fake.url).upload("Grüße & co.png", Some("image/png"), bytes, move |bytes| told.store(bytes, SeqCst));
+    let session = session(&fake.url);
+    let sent = session.upload("Grüße & co.png", Some("image/png"), bytes, move |bytes| told.store(bytes, SeqCst));
     assert_eq!(soon(sent).await.unwrap(), attachment());
     assert_eq!((count.load(SeqCst), through.load(SeqCst)), (2, 100_000));
 }

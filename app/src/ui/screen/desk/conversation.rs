@@ -85,7 +85,6 @@ pub enum Message {
     LeavePressed,
 }
 
-#[derive(Debug)]
 pub enum Action {
     None,
     Page(PageHistory),
@@ -280,8 +279,8 @@ impl Conversation {
                 Action::None
             }
             Message::LinkPressed(link) => Action::Open(link),
-            Message::Marked(result) => {
-                self.progress.marked(result.is_ok());
+            Message::Marked(_) => {
+                self.progress.marked();
                 Action::None
             }
             Message::Files(message) => match self.files.update(message) {

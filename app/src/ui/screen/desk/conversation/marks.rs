@@ -88,7 +88,7 @@ impl Progress {
     }
 
     /// The relay was told, or was not: then it hears of it with the next one, or when it is there again.
-    pub fn marked(&mut self, _well: bool) {
+    pub fn marked(&mut self) {
         self.telling = false;
     }
 
@@ -172,10 +172,10 @@ mod tests {
         progress.came(6, false);
         progress.read();
         assert_eq!(progress.due(&chat), None, "one at a time");
-        progress.marked(true);
+        progress.marked();
         let due = progress.due(&chat).unwrap();
         assert_eq!((due.delivered, due.read), (Some(MessageId(6)), Some(MessageId(6))));
-        progress.marked(true);
+        progress.marked();
         assert_eq!(progress.due(&chat), None);
         progress.came(7, true);
         assert_eq!(progress.due(&chat), None, "the relay knows who writes");

@@ -85,13 +85,13 @@ impl Conversation {
             Delivery::Sent => {
                 let edited = (entry.edited && !entry.deleted).then(|| text::caption("changed").style(text::faint));
                 let clock = text::caption(zone.clock(entry.at_ms)).style(text::faint);
-                row![].push(edited).push(clock).push(self.tick(entry)).spacing(spacing::XS).align_y(Center).into()
+                row![].push(edited).push(clock).push(self.ticks(entry)).spacing(spacing::XS).align_y(Center).into()
             }
         }
     }
 
     /// How far an own message has come.
-    fn tick<'a>(&'a self, entry: &'a Entry) -> Option<Element<'a, Message>> {
+    fn ticks<'a>(&'a self, entry: &'a Entry) -> Option<Element<'a, Message>> {
         let id = entry.id.filter(|_| entry.mine && !entry.deleted)?;
         let others = match &self.chat {
             Chat::With(_) => 1,
