@@ -38,7 +38,7 @@ mod ticker;
 mod token;
 
 pub use crate::{
-    config::{Admission, Attachments, Config, FILE, Flags, MetricsAccess, PORT},
+    config::{Admission, Attachments, Config, DatabaseUrl, FILE, Flags, MetricsAccess, NotADatabase, PORT},
     error::Error,
     rate::{Rate, Rates},
     relay::Relay,

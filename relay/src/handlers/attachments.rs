@@ -110,7 +110,11 @@ pub(crate) async fn download(
     let same = text(header::IF_RANGE).is_none_or(|wanted| wanted == tag);
     let part = text(header::RANGE).filter(|_| same).and_then(|range| range::part(range, row.size));
     let (start, length) = part.map_or((0, row.size), |part| (part.start, part.length));
-    let bytes = app.files.read(&hash, start, length, pass).await.map_err(|error| Refusal::internal(&error))?;
+    let bytes = app.files.read(&hash, start, length, pass).await.map_err(|error| match error.kind() {
+        // A backup of the database alone, say, was put back.
+        std::io::ErrorKind::NotFound => gone(),
+        _ => Refusal::internal(&error),
+    })?;
     let mut response = Response::new(Body::from_stream(bytes));
     let mut set = |name: HeaderName, value: &str| {
         // All of these are plain ASCII.

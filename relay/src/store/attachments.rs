@@ -2,12 +2,9 @@
 
 use std::collections::HashSet;
 
-use sqlx::{
-    Row, SqliteConnection,
-    sqlite::SqliteRow,
-};
+use sqlx::Row;
 
-use super::{AccountId, Result, Store, wall_clock_ms};
+use super::{AccountId, DbConnection, DbRow, Result, Store, wall_clock_ms, written};
 
 /// An upload as others see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +59,7 @@ impl Store {
             .bind(size)
             .execute(&mut *transaction)
             .await?;
-        let row = sqlx::query(
+        let new = sqlx::query(
             "INSERT INTO attachments (id, account, hash, size, name, kind, made_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)
              RETURNING id, hash, size, name, kind",
         )
@@ -72,9 +69,8 @@ impl Store {
         .bind(size)
         .bind(new.name)
         .bind(new.kind)
-        .bind(wall_clock_ms())
-        .fetch_one(&mut *transaction)
-        .await?;
+        .bind(wall_clock_ms());
+        let row = written(new, &mut *transaction).await?.ok_or(sqlx::Error::RowNotFound)?;
         let added = attachment(&row)?;
         transaction.commit().await?;
         Ok(added)
@@ -147,7 +143,7 @@ impl Store {
 }
 
 /// What goes along with a message, in order.
-pub(super) async fn of_message(connection: &mut SqliteConnection, message: i64) -> Result<Vec<AttachmentRow>> {
+pub(super) async fn of_message(connection: &mut DbConnection, message: i64) -> Result<Vec<AttachmentRow>> {
     let rows = sqlx::query(
         "SELECT a.id, a.hash, a.size, a.name, a.kind FROM message_attachments r JOIN attachments a ON a.id = r.attachment
          WHERE r.message = $1 ORDER BY r.place",
@@ -158,7 +154,7 @@ pub(super) async fn of_message(connection: &mut SqliteConnection, message: i64) 
     rows.iter().map(attachment).collect()
 }
 
-fn attachment(row: &SqliteRow) -> Result<AttachmentRow> {
+fn attachment(row: &DbRow) -> Result<AttachmentRow> {
     Ok(AttachmentRow {
         id: row.try_get(0)?,
         hash: row.try_get(1)?,

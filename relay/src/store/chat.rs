@@ -1,9 +1,9 @@
 //! Chat messages: kept once each, read back by pages, changed and deleted.
 
 use proto::GroupId;
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::Row;
 
-use super::{AccountId, AttachmentRow, Result, Store, wall_clock_ms};
+use super::{AccountId, AttachmentRow, DbRow, Result, Store, wall_clock_ms, written};
 
 /// SQL with the columns by which a message is read in place of the gap.
 macro_rules! messages {
@@ -92,10 +92,8 @@ impl Store {
             .bind(new.text)
             .bind(new.html)
             .bind(wall_clock_ms())
-            .bind(i64::try_from(new.attachments.len()).unwrap_or(i64::MAX))
-            .fetch_optional(&mut *transaction)
-            .await?;
-        let Some(row) = added else {
+            .bind(i64::try_from(new.attachments.len()).unwrap_or(i64::MAX));
+        let Some(row) = written(added, &mut *transaction).await? else {
             let row = sqlx::query(messages!("SELECT", "FROM messages WHERE sender = $1 AND client_id = $2"))
                 .bind(new.from.0)
                 .bind(new.client_id)
@@ -179,14 +177,8 @@ impl Store {
             "UPDATE messages SET text = $2, html = $3, edited_at_ms = $4 WHERE id = $1 AND deleted = 0 RETURNING",
             ""
         );
-        let row = sqlx::query(sql)
-            .bind(bound(id))
-            .bind(text)
-            .bind(html)
-            .bind(wall_clock_ms())
-            .fetch_optional(&self.writer)
-            .await?;
-        match row {
+        let edited = sqlx::query(sql).bind(bound(id)).bind(text).bind(html).bind(wall_clock_ms());
+        match written(edited, &self.writer).await? {
             Some(row) => Ok(Some(self.with_attachments(kept(&row)?).await?)),
             None => Ok(None),
         }
@@ -199,10 +191,18 @@ impl Store {
             "UPDATE messages SET text = '', html = NULL, edited_at_ms = NULL, deleted = 1, attached = 0 WHERE id = $1 RETURNING",
             ""
         );
-        let row = sqlx::query(sql).bind(bound(id)).fetch_optional(&mut *transaction).await?;
+        let row = written(sqlx::query(sql).bind(bound(id)), &mut *transaction).await?;
         sqlx::query("DELETE FROM message_attachments WHERE message = $1").bind(bound(id)).execute(&mut *transaction).await?;
         transaction.commit().await?;
         row.as_ref().map(kept).transpose()
+    }
+
+    /// Removes what was sent before this time, a batch after the other, so that nobody who writes meanwhile waits for long.
+    pub(crate) async fn expire_messages(&self, before_ms: i64) -> Result<()> {
+        // The oldest have the lowest ids: where none of them is too old there is nothing to look for further on.
+        let batch = "DELETE FROM messages WHERE sent_at_ms < $1 AND id IN (SELECT id FROM messages ORDER BY id LIMIT 500)";
+        while sqlx::query(batch).bind(before_ms).execute(&self.writer).await?.rows_affected() > 0 {}
+        Ok(())
     }
 
     /// Reads a page, oldest first, and whether there is more in the direction asked.
@@ -274,7 +274,7 @@ fn columns(me: AccountId, place: &Place) -> (AccountId, AccountId, Option<&str>)
     }
 }
 
-fn kept(row: &SqliteRow) -> Result<Kept> {
+fn kept(row: &DbRow) -> Result<Kept> {
     let number = |number: i64| u64::try_from(number).unwrap_or(0);
     let (low, high, sender): (i64, i64, i64) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
     let group: Option<String> = row.try_get(4)?;
@@ -294,4 +294,31 @@ fn kept(row: &SqliteRow) -> Result<Kept> {
         attached: row.try_get(11)?,
         attachments: Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn messages_past_their_time_are_removed_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("relay.db")).await.unwrap();
+        let ana = store.add_account(&"Ana".parse().unwrap(), "hash").await.unwrap().unwrap();
+        let ben = store.add_account(&"Ben".parse().unwrap(), "hash").await.unwrap().unwrap();
+        let to = Place::With(ben);
+        // More than a batch.
+        for number in 0..1100 {
+            let client_id = number.to_string();
+            let new = NewMessage { from: ana, to: &to, text: "x", html: None, attachments: &[], client_id: &client_id };
+            store.keep_message(new).await.unwrap();
+        }
+        store.execute("UPDATE messages SET sent_at_ms = 1000 WHERE id <= 1050").await.unwrap();
+        store.expire_messages(1000).await.unwrap();
+        let page = Page { me: ana, place: to, floor: 0, before: None, after: Some(0), limit: 2000 };
+        assert_eq!(store.page(page.clone()).await.unwrap().0.len(), 1100, "those of that very moment stay");
+        store.expire_messages(1001).await.unwrap();
+        let left = store.page(page).await.unwrap().0;
+        assert_eq!((left.len(), left[0].client_id.as_str()), (50, "1050"));
+    }
 }

@@ -1,9 +1,9 @@
 //! How far people have come in their conversations, and what a client that knows nothing must know of them.
 
 use proto::{GroupId, limits::UNREAD_MAX};
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::Row;
 
-use super::{AccountId, Place, Reached, Result, Store, chat::bound};
+use super::{AccountId, DbRow, Place, Reached, Result, Store, chat::bound};
 
 /// A conversation as one person has it.
 #[derive(Clone, Debug)]
@@ -174,7 +174,7 @@ impl Store {
     }
 }
 
-fn conversation(row: &SqliteRow, place: Place) -> Result<ConversationRow> {
+fn conversation(row: &DbRow, place: Place) -> Result<ConversationRow> {
     let last = match row.try_get::<Option<i64>, _>(5)? {
         None => None,
         Some(_) => Some(LastRow {
@@ -190,10 +190,10 @@ fn conversation(row: &SqliteRow, place: Place) -> Result<ConversationRow> {
     Ok(ConversationRow { place, own: reached(row, 0)?, shown: reached(row, 2)?, unread, last })
 }
 
-fn reached(row: &SqliteRow, at: usize) -> Result<Reached> {
+fn reached(row: &DbRow, at: usize) -> Result<Reached> {
     Ok(Reached { delivered: number(row, at)?, read: number(row, at + 1)? })
 }
 
-fn number(row: &SqliteRow, at: usize) -> Result<u64> {
+fn number(row: &DbRow, at: usize) -> Result<u64> {
     Ok(u64::try_from(row.try_get::<i64, _>(at)?).unwrap_or(0))
 }

@@ -3,7 +3,7 @@
 use proto::GroupId;
 use sqlx::Row;
 
-use super::{AccountId, Result, Store, wall_clock_ms};
+use super::{AccountId, DbRow, Result, Store, wall_clock_ms};
 
 /// A group with its members, the one who has been in it longest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,7 +185,7 @@ impl Store {
 }
 
 /// Rows of members, those of one group after the other.
-fn groups(rows: &[sqlx::sqlite::SqliteRow]) -> Result<Vec<GroupRow>> {
+fn groups(rows: &[DbRow]) -> Result<Vec<GroupRow>> {
     let mut groups: Vec<GroupRow> = Vec::new();
     for row in rows {
         let id: String = row.try_get(0)?;

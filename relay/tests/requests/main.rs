@@ -11,14 +11,18 @@ mod chat;
 mod codes;
 mod command_line;
 mod configured;
+mod database;
 mod events;
 mod groups;
 mod lanes;
+mod logs;
 mod marks;
+mod postgres;
 mod refusals;
 mod restart;
 mod sessions;
 mod sockets;
 #[cfg(unix)]
 mod ticker;
+mod upkeep;
 mod watch;
