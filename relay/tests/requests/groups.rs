@@ -139,7 +139,8 @@ async fn groups_and_their_members_are_bounded() {
     ] {
         assert_eq!(try_make(&ana, title, members, "1").await.code(), code, "{title:?} {members:?}");
     }
-    for path in ["/v1/groups/none", "/v1/groups/none/members"] {
+    assert_eq!(ana.get("/v1/chat?group=%00").await.code(), ErrorCode::NotFound);
+    for path in ["/v1/groups/none", "/v1/groups/none/members", "/v1/groups/%00"] {
         assert_eq!(ana.post(path, json!({"title": "x", "name": "Ben"})).await.code(), ErrorCode::NotFound);
     }
     for number in 0..GROUPS_MAX {
