@@ -22,7 +22,7 @@ const PARTS: u64 = 50;
 /// Names tried for a file beside one of the same name.
 const NAMES: u32 = 1000;
 
-pub fn upload(session: Session, file: PathBuf, max: u64) -> Task<Step<Attachment>> {
+pub(super) fn upload(session: Session, file: PathBuf, max: u64) -> Task<Step<Attachment>> {
     with_steps(move |steps| async move {
         let name = file.file_name().map_or_else(|| "file".to_owned(), |name| name.to_string_lossy().into_owned());
         let cant = |error: io::Error| Notice::new(format!("{name} can't be read: {error}."));
@@ -41,7 +41,7 @@ pub fn upload(session: Session, file: PathBuf, max: u64) -> Task<Step<Attachment
     })
 }
 
-pub fn save(session: Session, attachment: Attachment) -> Task<Step<PathBuf>> {
+pub(super) fn save(session: Session, attachment: Attachment) -> Task<Step<PathBuf>> {
     with_steps(move |steps| async move {
         let progress = every_part(steps, attachment.size);
         let bytes = session.download(&attachment, progress).await?;
@@ -54,7 +54,7 @@ pub fn save(session: Session, attachment: Attachment) -> Task<Step<PathBuf>> {
     })
 }
 
-pub fn picture(session: Session, attachment: Attachment) -> Task<Option<Picture>> {
+pub(super) fn picture(session: Session, attachment: Attachment) -> Task<Option<Picture>> {
     Task::future(async move {
         let bytes = match session.download(&attachment, |_| {}).await {
             Ok(bytes) => bytes,

@@ -11,8 +11,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+use futures::StreamExt;
 use proto::{AttachmentId, ErrorCode, chat::Attachment};
 use relay_client::Error;
+use tokio::sync::Notify;
 
 use crate::{
     fake::{Fake, broken, json, refusal},
@@ -31,10 +33,14 @@ fn attachment() -> Attachment {
     }
 }
 
-/// So many bytes of the file and then nothing, though more were promised.
-fn half(from: usize, to: usize) -> Response {
-    let bytes = Ok::<_, std::io::Error>(Bytes::from_static(&WHOLE[from..to]));
-    let body = Body::from_stream(futures::stream::iter([bytes, Err(std::io::Error::other("the fake relay lets go"))]));
+/// So many bytes of the file, and once they have arrived nothing more, though more were promised.
+fn half(from: usize, to: usize, arrived: Arc<Notify>) -> Response {
+    let bytes = futures::stream::iter([Ok(Bytes::from_static(&WHOLE[from..to]))]);
+    let end = futures::stream::once(async move {
+        arrived.notified().await;
+        Err(std::io::Error::other("the fake relay lets go"))
+    });
+    let body = Body::from_stream(bytes.chain(end));
     let status = if from == 0 { StatusCode::OK } else { StatusCode::PARTIAL_CONTENT };
     (status, [(header::CONTENT_LENGTH, (WHOLE.len() - from).to_string())], body).into_response()
 }
@@ -79,21 +85,24 @@ async fn an_upload_that_is_refused_is_not_sent_again() {
 async fn a_download_goes_on_where_it_broke_off() {
     let ranges = Arc::new(Mutex::new(Vec::new()));
     let asked = ranges.clone();
+    let arrived = Arc::new(Notify::new());
+    let told = arrived.clone();
     let fake = Fake::serve(move |seen| {
         assert_eq!(seen.path, "/v1/attachments/a");
         let mut asked = asked.lock().unwrap();
         asked.push(seen.range);
-        let attempt = asked.len();
+        let (attempt, arrived) = (asked.len(), arrived.clone());
         async move {
             match attempt {
-                1 => half(0, 4),
-                2 => half(4, 9),
+                1 => half(0, 4, arrived),
+                2 => half(4, 9, arrived),
                 _ => (StatusCode::PARTIAL_CONTENT, &WHOLE[9..]).into_response(),
             }
         }
     })
     .await;
-    assert_eq!(soon(session(&fake.url).download(&attachment(), |_| {})).await.unwrap(), WHOLE);
+    let file = soon(session(&fake.url).download(&attachment(), move |_| told.notify_one())).await;
+    assert_eq!(file.unwrap(), WHOLE);
     let range = |text: &str| Some(text.to_owned());
     assert_eq!(*ranges.lock().unwrap(), [None, range("bytes=4-"), range("bytes=9-")]);
 }
