@@ -3,8 +3,8 @@
 //! ```no_run
 //! # async fn example() -> Result<(), relay::Error> {
 //! let relay = relay::Relay::open(relay::Config::new("/var/lib/tvphone-relay")).await?;
-//! let listeners = relay.bind()?;
-//! relay.serve(listeners).await?; // until `relay.stop()` on a clone
+//! let sockets = relay.bind()?;
+//! relay.serve(sockets).await?; // until `relay.stop()` on a clone
 //! # Ok(())
 //! # }
 //! ```
@@ -20,10 +20,12 @@ mod doorman;
 mod error;
 mod extract;
 mod files;
+mod forwarded;
 mod handlers;
 mod html;
 mod hub;
 mod journal;
+mod listen;
 mod media;
 mod metrics;
 mod password;
@@ -35,12 +37,16 @@ mod server;
 mod slots;
 mod store;
 mod ticker;
+mod tls;
 mod token;
 
 pub use crate::{
-    config::{Admission, Attachments, Config, DatabaseUrl, FILE, Flags, MetricsAccess, NotADatabase, PORT},
+    config::{Admission, Attachments, Config, DatabaseUrl, FILE, Flags, MetricsAccess, NotADatabase, PORT, PlainHttp},
     error::Error,
+    forwarded::{ForwardedHeader, Network, NotANetwork, TrustedProxies},
+    listen::{Listen, NotAnAddress, Socket},
     rate::{Rate, Rates},
     relay::Relay,
+    tls::{BadCertificate, CertificateFiles},
     token::NoRandomness,
 };

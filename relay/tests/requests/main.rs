@@ -18,8 +18,10 @@ mod lanes;
 mod logs;
 mod marks;
 mod postgres;
+mod proxies;
 mod refusals;
 mod restart;
+mod secure;
 mod sessions;
 mod sockets;
 #[cfg(unix)]

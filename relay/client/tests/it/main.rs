@@ -8,6 +8,7 @@ mod fake;
 mod files;
 mod lanes;
 mod strangers;
+mod trust;
 
 use std::{future::Future, time::Duration};
 
