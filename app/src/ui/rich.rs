@@ -173,7 +173,9 @@ mod tests {
         {
             assert_eq!(text(html), shown, "{html}");
         }
-        for html in [r#"<a href="javascript:x">t</a>"#, r#"<a href="file:///etc/passwd">t</a>"#, "<a>t</a>", "<a href=\"https://x>t</a>"] {
+        for html in
+            [r#"<a href="javascript:x">t</a>"#, r#"<a href="file:///etc/passwd">t</a>"#, "<a>t</a>", "<a href=\"https://x>t</a>"]
+        {
             assert!(read(html).iter().all(|piece| piece.link.is_none()), "{html}");
         }
     }

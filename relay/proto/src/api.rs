@@ -40,9 +40,7 @@ mod chat;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::chat::{
-    AddMember, EditChat, History, MakeGroup, MoveMarks, PageHistory, RenameGroup, SendChat, Types, Upload,
-};
+pub use self::chat::{AddMember, EditChat, History, MakeGroup, MoveMarks, PageHistory, RenameGroup, SendChat, Types, Upload};
 use crate::{
     chat::{Conversation, Group},
     event::Event,

@@ -263,7 +263,10 @@ mod tests {
     #[test]
     fn a_name_is_told_in_both_forms() {
         assert_eq!(disposition("a b.png"), "attachment; filename=\"a b.png\"; filename*=UTF-8''a%20b.png");
-        assert_eq!(disposition("Grüße \"x\".txt"), "attachment; filename=\"Gr__e _x_.txt\"; filename*=UTF-8''Gr%C3%BC%C3%9Fe%20%22x%22.txt");
+        assert_eq!(
+            disposition("Grüße \"x\".txt"),
+            "attachment; filename=\"Gr__e _x_.txt\"; filename*=UTF-8''Gr%C3%BC%C3%9Fe%20%22x%22.txt"
+        );
     }
 
     proptest! {

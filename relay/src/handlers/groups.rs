@@ -109,11 +109,7 @@ pub(crate) async fn add(
 }
 
 /// `DELETE /v1/groups/ID/members/NAME`.
-pub(crate) async fn remove(
-    State(app): State<App>,
-    Caller(session): Caller,
-    Ids(id, name): Ids,
-) -> Answer<Reply<Done>> {
+pub(crate) async fn remove(State(app): State<App>, Caller(session): Caller, Ids(id, name): Ids) -> Answer<Reply<Done>> {
     let (id, me) = (GroupId::new(id), session.account);
     let name = name.parse::<Name>().map_err(|error| Refusal::bad_request(format!("{error}.")))?;
     let work = app.clone();

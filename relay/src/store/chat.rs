@@ -84,15 +84,15 @@ impl Store {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (sender, client_id) DO NOTHING RETURNING",
             ""
         ))
-            .bind(low.0)
-            .bind(high.0)
-            .bind(new.from.0)
-            .bind(group)
-            .bind(new.client_id)
-            .bind(new.text)
-            .bind(new.html)
-            .bind(wall_clock_ms())
-            .bind(i64::try_from(new.attachments.len()).unwrap_or(i64::MAX));
+        .bind(low.0)
+        .bind(high.0)
+        .bind(new.from.0)
+        .bind(group)
+        .bind(new.client_id)
+        .bind(new.text)
+        .bind(new.html)
+        .bind(wall_clock_ms())
+        .bind(i64::try_from(new.attachments.len()).unwrap_or(i64::MAX));
         let Some(row) = written(added, &mut *transaction).await? else {
             let row = sqlx::query(messages!("SELECT", "FROM messages WHERE sender = $1 AND client_id = $2"))
                 .bind(new.from.0)
@@ -173,10 +173,8 @@ impl Store {
 
     /// A message says something else from now on.
     pub(crate) async fn edit_message(&self, id: u64, text: &str, html: Option<&str>) -> Result<Option<Kept>> {
-        let sql = messages!(
-            "UPDATE messages SET text = $2, html = $3, edited_at_ms = $4 WHERE id = $1 AND deleted = 0 RETURNING",
-            ""
-        );
+        let sql =
+            messages!("UPDATE messages SET text = $2, html = $3, edited_at_ms = $4 WHERE id = $1 AND deleted = 0 RETURNING", "");
         let edited = sqlx::query(sql).bind(bound(id)).bind(text).bind(html).bind(wall_clock_ms());
         match written(edited, &self.writer).await? {
             Some(row) => Ok(Some(self.with_attachments(kept(&row)?).await?)),

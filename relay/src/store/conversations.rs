@@ -42,13 +42,7 @@ pub(crate) struct Moved {
 impl Store {
     /// Moves a person's marks forward, up to the newest message at most; `show` lets the others know how far they are. `None` where there
     /// is no such conversation. To be called in the `chat_order`.
-    pub(crate) async fn move_marks(
-        &self,
-        me: AccountId,
-        place: &Place,
-        wish: Reached,
-        show: bool,
-    ) -> Result<Option<Moved>> {
+    pub(crate) async fn move_marks(&self, me: AccountId, place: &Place, wish: Reached, show: bool) -> Result<Option<Moved>> {
         let mut transaction = self.writer.begin().await?;
         let row = match place {
             Place::With(other) => {
@@ -103,23 +97,23 @@ impl Store {
 
     /// How many messages of others a person has not read, counted up to [`UNREAD_MAX`].
     pub(crate) async fn unread(&self, me: AccountId, place: &Place) -> Result<u32> {
-        let row = match place {
-            Place::With(other) => {
-                sqlx::query(
-                    "SELECT COUNT(*) FROM (SELECT 1 FROM messages m JOIN conversations c ON c.account = $1 AND c.other = $2
+        let row =
+            match place {
+                Place::With(other) => {
+                    sqlx::query(
+                        "SELECT COUNT(*) FROM (SELECT 1 FROM messages m JOIN conversations c ON c.account = $1 AND c.other = $2
                      WHERE m.low = $3 AND m.high = $4 AND m.chat_group IS NULL AND m.id > c.read_to AND m.sender = $2
                      AND m.deleted = 0 LIMIT $5) AS missed",
-                )
-                .bind(me.0)
-                .bind(other.0)
-                .bind(me.0.min(other.0))
-                .bind(me.0.max(other.0))
-                .bind(i64::from(UNREAD_MAX))
-                .fetch_one(&self.reader)
-                .await?
-            }
-            Place::Group(group) => {
-                sqlx::query(
+                    )
+                    .bind(me.0)
+                    .bind(other.0)
+                    .bind(me.0.min(other.0))
+                    .bind(me.0.max(other.0))
+                    .bind(i64::from(UNREAD_MAX))
+                    .fetch_one(&self.reader)
+                    .await?
+                }
+                Place::Group(group) => sqlx::query(
                     "SELECT COUNT(*) FROM (SELECT 1 FROM messages m JOIN group_members c ON c.account = $1 AND c.chat_group = $2
                      WHERE m.chat_group = $2 AND m.id > c.read_to AND m.sender <> $1 AND m.deleted = 0 LIMIT $3) AS missed",
                 )
@@ -127,9 +121,8 @@ impl Store {
                 .bind(group.as_str())
                 .bind(i64::from(UNREAD_MAX))
                 .fetch_one(&self.reader)
-                .await?
-            }
-        };
+                .await?,
+            };
         Ok(u32::try_from(row.try_get::<i64, _>(0)?).unwrap_or(UNREAD_MAX))
     }
 

@@ -75,13 +75,13 @@ impl Store {
     pub(crate) async fn add_group(&self, new: NewGroup<'_>) -> Result<()> {
         let mut transaction = self.writer.begin().await?;
         sqlx::query("INSERT INTO chat_groups (id, title, maker, client_id, made_at_ms) VALUES ($1, $2, $3, $4, $5)")
-        .bind(new.id.as_str())
-        .bind(new.title)
-        .bind(new.maker.0)
-        .bind(new.client_id)
-        .bind(wall_clock_ms())
-        .execute(&mut *transaction)
-        .await?;
+            .bind(new.id.as_str())
+            .bind(new.title)
+            .bind(new.maker.0)
+            .bind(new.client_id)
+            .bind(wall_clock_ms())
+            .execute(&mut *transaction)
+            .await?;
         for (place, account) in std::iter::once(&new.maker).chain(new.others).enumerate() {
             sqlx::query(
                 "INSERT INTO group_members
@@ -128,10 +128,8 @@ impl Store {
 
     /// In how many groups a person is.
     pub(crate) async fn count_groups(&self, account: AccountId) -> Result<usize> {
-        let row = sqlx::query("SELECT COUNT(*) FROM group_members WHERE account = $1")
-            .bind(account.0)
-            .fetch_one(&self.reader)
-            .await?;
+        let row =
+            sqlx::query("SELECT COUNT(*) FROM group_members WHERE account = $1").bind(account.0).fetch_one(&self.reader).await?;
         Ok(usize::try_from(row.try_get::<i64, _>(0)?).unwrap_or(usize::MAX))
     }
 
@@ -168,12 +166,10 @@ impl Store {
             .bind(account.0)
             .execute(&mut *transaction)
             .await?;
-        sqlx::query(
-            "DELETE FROM chat_groups WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM group_members WHERE chat_group = $1)",
-        )
-        .bind(id.as_str())
-        .execute(&mut *transaction)
-        .await?;
+        sqlx::query("DELETE FROM chat_groups WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM group_members WHERE chat_group = $1)")
+            .bind(id.as_str())
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await
     }
 

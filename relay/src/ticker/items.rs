@@ -58,9 +58,7 @@ fn item(title: &str, body: Option<String>, link: Option<String>) -> Option<Ticke
     if title.is_empty() {
         return None;
     }
-    let body = body
-        .map(|body| html::sanitize(&body))
-        .filter(|body| !body.trim().is_empty() && body.len() <= TICKER_BODY_MAX);
+    let body = body.map(|body| html::sanitize(&body)).filter(|body| !body.trim().is_empty() && body.len() <= TICKER_BODY_MAX);
     Some(TickerItem { title, body, link: link.and_then(|link| web_address(&link)) })
 }
 

@@ -109,7 +109,9 @@ async fn a_download_that_broke_off_goes_on_where_it_was() {
     assert_eq!(part.headers["content-length"], "200000");
     let middle = fetch(&ana, &attachment, &[("range", "bytes=5-9")]).await;
     assert_eq!((middle.body.as_ref(), &middle.headers["content-range"]), (&bytes[5..10], &"bytes 5-9/300000".parse().unwrap()));
-    for whole in [&[("range", "bytes=300000-")][..], &[("range", "bytes=1-2,5-6")], &[("range", "bytes=5-9"), ("if-range", "\"x\"")]] {
+    for whole in
+        [&[("range", "bytes=300000-")][..], &[("range", "bytes=1-2,5-6")], &[("range", "bytes=5-9"), ("if-range", "\"x\"")]]
+    {
         let reply = fetch(&ana, &attachment, whole).await;
         assert_eq!((reply.status, reply.body.len()), (StatusCode::OK, bytes.len()), "{whole:?}");
     }

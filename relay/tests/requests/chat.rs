@@ -21,7 +21,10 @@ async fn a_message_reaches_every_client_of_both_and_a_repeated_one_nobody() {
     let mut second = bench.sign_in("Ben").await;
     second.show_up().await;
     let message: Message = write(&ana, "ben", "Grüße\n<b>x</b>", "a1").await.read();
-    assert_eq!((message.from.as_str(), message.to.as_ref().unwrap().as_str(), message.text.as_str()), ("Ana", "Ben", "Grüße\n<b>x</b>"));
+    assert_eq!(
+        (message.from.as_str(), message.to.as_ref().unwrap().as_str(), message.text.as_str()),
+        ("Ana", "Ben", "Grüße\n<b>x</b>")
+    );
     assert_eq!(write(&ana, "Ben", "Grüße\n<b>x</b>", "a1").await.read::<Message>(), message);
     for client in [&mut ana, &mut ben, &mut second] {
         assert_eq!(client.poll(0).await, [Event::Chat { message: message.clone() }]);

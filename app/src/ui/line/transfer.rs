@@ -32,7 +32,11 @@ pub(super) fn upload(session: Session, file: PathBuf, max: u64) -> Task<Step<Att
         }
         let size = metadata.len();
         if size == 0 || size > max {
-            let why = if size == 0 { "is empty".to_owned() } else { format!("is larger than the {} MB this relay takes", max / 1_000_000) };
+            let why = if size == 0 {
+                "is empty".to_owned()
+            } else {
+                format!("is larger than the {} MB this relay takes", max / 1_000_000)
+            };
             return Err(Notice::new(format!("{name} {why}.")));
         }
         let bytes = tokio::fs::read(&file).await.map_err(cant)?;

@@ -3,9 +3,7 @@
 use bytes::Bytes;
 use proto::{
     Chat, GroupId, MessageId, Name,
-    api::{
-        AddMember, EditChat, History, MakeGroup, MoveMarks, PageHistory, RenameGroup, SendChat, Types,
-    },
+    api::{AddMember, EditChat, History, MakeGroup, MoveMarks, PageHistory, RenameGroup, SendChat, Types},
     chat::Group,
     model::Message,
 };

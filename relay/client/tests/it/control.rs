@@ -226,7 +226,9 @@ async fn each_request_goes_where_the_routes_say() {
     soon(session.want_keyframe(&call, TrackId { peer: PeerId(2), kind: Kind::Video })).await.unwrap();
     soon(session.add_buddy(&name("Ben"))).await.unwrap();
     soon(session.remove_buddy(&name("Zoë"))).await.unwrap();
-    soon(session.history(PageHistory { after: Some(7), limit: Some(20), ..PageHistory::newest(Chat::With(name("Ben"))) })).await.unwrap();
+    soon(session.history(PageHistory { after: Some(7), limit: Some(20), ..PageHistory::newest(Chat::With(name("Ben"))) }))
+        .await
+        .unwrap();
     soon(session.sign_out()).await.unwrap();
     let expected = [
         (Method::POST, "/v1/invitations/i/decline"),

@@ -110,7 +110,8 @@ fn what_the_file_says_counts() {
     assert_eq!(applied("message_days = 90").message_age, Some(Duration::from_secs(90 * 86_400)));
     assert_eq!(applied("message_days = 0").message_age, None);
     assert_eq!(config.rates, Rates { control: Rate { burst: 20.0, per_second: 0.5 }, ..Rates::default() });
-    let attachments = applied("attachment_mb = 0\nattachments_quota_mb = 50\nattachments_total_mb = 70\nattachments_days = 9").attachments;
+    let attachments =
+        applied("attachment_mb = 0\nattachments_quota_mb = 50\nattachments_total_mb = 70\nattachments_days = 9").attachments;
     assert_eq!((attachments.max, attachments.quota, attachments.total), (0, 50_000_000, 70_000_000));
     assert_eq!(attachments.keep, Some(Duration::from_secs(9 * DAY)));
     assert_eq!(applied("listen = \"[::1]:8080\"").listen, [address("[::1]:8080")], "one needs no list");

@@ -192,10 +192,8 @@ impl Groups {
         let names = scrollable(column(buddies.map(choose)).spacing(spacing::S).width(Fill)).style(theme::input::scroll);
         let make = button(text::strong("Make the group")).padding([spacing::S, spacing::L]).style(theme::button::primary);
         let cancel = button(text::body("Cancel")).padding([spacing::S, spacing::L]).style(theme::button::quiet);
-        let buttons = row![
-            make.on_press_maybe((!making.asked).then_some(Message::MakePressed)),
-            cancel.on_press(Message::CancelPressed)
-        ];
+        let buttons =
+            row![make.on_press_maybe((!making.asked).then_some(Message::MakePressed)), cancel.on_press(Message::CancelPressed)];
         let error = making.error.as_deref().map(|error| text::caption(error).style(text::danger));
         let form = column![text::lead("A new group"), title, container(names).max_height(spacing::FORM)]
             .push(error)

@@ -120,11 +120,7 @@ impl Desk {
     }
 
     /// Files to and from the relay.
-    fn transfer(
-        &mut self,
-        action: files::Action,
-        back: impl Fn(conversation::Message) -> Message + Send + 'static,
-    ) -> Action {
+    fn transfer(&mut self, action: files::Action, back: impl Fn(conversation::Message) -> Message + Send + 'static) -> Action {
         match action {
             files::Action::None => Action::None,
             files::Action::Upload(key, path) => {

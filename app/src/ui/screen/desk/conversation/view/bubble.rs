@@ -129,12 +129,9 @@ fn choices<'a>(id: u64) -> Element<'a, Message> {
         let line = row![icon(which, icon::SMALL), text::caption(says)].spacing(spacing::XS).align_y(Center);
         button(line).padding([spacing::XS, spacing::S]).style(theme::button::quiet).on_press(message)
     };
-    row![
-        choice(Icon::Pencil, "Change", Message::EditPressed(id)),
-        choice(Icon::Trash2, "Delete", Message::DeletePressed(id)),
-    ]
-    .spacing(spacing::XS)
-    .into()
+    row![choice(Icon::Pencil, "Change", Message::EditPressed(id)), choice(Icon::Trash2, "Delete", Message::DeletePressed(id)),]
+        .spacing(spacing::XS)
+        .into()
 }
 
 fn failed<'a>(entry: &'a Entry, why: &'a str) -> Element<'a, Message> {

@@ -60,7 +60,9 @@ fn pending(pending: &Pending) -> Element<'_, Message> {
     let name = text::caption(pending.name.as_str()).style(text::normal);
     let state: Element<'_, Message> = match &pending.state {
         State::Sending(_, 0) => text::caption("on its way\u{2026}").into(),
-        State::Sending(sent, all) => container(progress_bar(0.0..=*all as f32, *sent as f32).girth(spacing::XS)).width(Fill).into(),
+        State::Sending(sent, all) => {
+            container(progress_bar(0.0..=*all as f32, *sent as f32).girth(spacing::XS)).width(Fill).into()
+        }
         State::Ready(_) => text::caption("goes along").style(text::good).into(),
         State::Failed(why) => text::caption(why.as_str()).style(text::danger).into(),
     };
