@@ -7,8 +7,10 @@ pub(crate) mod calls;
 pub(crate) mod chat;
 pub(crate) mod events;
 pub(crate) mod groups;
+pub(crate) mod host;
 pub(crate) mod marks;
 pub(crate) mod media;
+pub(crate) mod people;
 pub(crate) mod sessions;
 pub(crate) mod watch;
 

@@ -13,6 +13,7 @@ mod codes;
 mod conversations;
 mod groups;
 mod open;
+mod people;
 mod schema;
 mod sessions;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub(crate) use self::{
     conversations::ConversationRow,
     groups::{GroupRow, NewGroup, Reached},
     open::{Location, User},
+    people::{BlockRow, MissedRow, PresenceRow},
     sessions::{NewSession, SessionRow},
     upkeep::Told,
 };
@@ -113,6 +115,7 @@ fn steps(kind: Kind) -> Vec<Migration> {
     vec![
         step(1, "start", include_str!("../migrations/0001_start.sql")),
         step(2, "sessions and codes", include_str!("../migrations/0002_sessions_and_codes.sql")),
+        step(3, "people and rights", include_str!("../migrations/0003_people_and_rights.sql")),
         step(4, "groups, marks, attachments", include_str!("../migrations/0004_groups_marks_attachments.sql")),
     ]
 }

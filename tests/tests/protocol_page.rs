@@ -42,6 +42,7 @@ fn every_json_example_is_what_the_programs_say() {
             "AddBuddy" => same::<api::AddBuddy>(&text),
             "AddMember" => same::<api::AddMember>(&text),
             "Attachment" => same::<chat::Attachment>(&text),
+            "Block" => same::<api::Block>(&text),
             "ChangePassword" => same::<api::ChangePassword>(&text),
             "Done" => same::<api::Done>(&text),
             "EditChat" => same::<api::EditChat>(&text),
@@ -52,15 +53,22 @@ fn every_json_example_is_what_the_programs_say() {
             "Group" => same::<chat::Group>(&text),
             "Health" => same::<api::Health>(&text),
             "History" => same::<api::History>(&text),
+            "JoinByLink" => same::<api::JoinByLink>(&text),
             "Joined" => same::<api::Joined>(&text),
+            "Linked" => same::<api::Linked>(&text),
             "MakeGroup" => same::<api::MakeGroup>(&text),
             "Message" => same::<model::Message>(&text),
             "MoveMarks" => same::<api::MoveMarks>(&text),
             "RenameGroup" => same::<api::RenameGroup>(&text),
+            "OnePeer" => same::<api::OnePeer>(&text),
+            "OwnPresence" => same::<model::OwnPresence>(&text),
+            "Report" => same::<api::Report>(&text),
             "Ring" => same::<api::Ring>(&text),
             "Rung" => same::<api::Rung>(&text),
+            "SeenMissed" => same::<api::SeenMissed>(&text),
             "SendChat" => same::<api::SendChat>(&text),
             "Sessions" => same::<api::Sessions>(&text),
+            "SetLock" => same::<api::SetLock>(&text),
             "SetMedia" => same::<api::SetMedia>(&text),
             "SignIn" => same::<api::SignIn>(&text),
             "SignUp" => same::<api::SignUp>(&text),
@@ -76,7 +84,7 @@ fn every_json_example_is_what_the_programs_say() {
         kinds.insert(name);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(kinds.len(), 29, "each type has an example: {kinds:?}");
+    assert_eq!(kinds.len(), 37, "each type has an example: {kinds:?}");
 }
 
 #[test]
@@ -119,7 +127,7 @@ fn the_statuses_are_those_of_the_table() {
             rows += 1;
         }
     }
-    assert!(rows >= 19, "{rows} codes in the table");
+    assert!(rows >= 21, "{rows} codes in the table");
 }
 
 #[test]
@@ -158,6 +166,14 @@ fn the_values_of_the_limits_are_those_of_the_table() {
         ("PEERS_MAX", limits::PEERS_MAX.to_string()),
         ("RING", seconds(limits::RING)),
         ("VANISHED", seconds(limits::VANISHED)),
+        ("AWAY", seconds(limits::AWAY)),
+        ("LINE_MAX", characters(limits::LINE_MAX)),
+        ("BLOCKED_MAX", limits::BLOCKED_MAX.to_string()),
+        ("MISSED_MAX", limits::MISSED_MAX.to_string()),
+        ("MISSED_KEPT", seconds(limits::MISSED_KEPT)),
+        ("REPORT_MAX", characters(limits::REPORT_MAX)),
+        ("REPORTS_OPEN_MAX", limits::REPORTS_OPEN_MAX.to_string()),
+        ("LINKS_MAX", limits::LINKS_MAX.to_string()),
         ("TICKER_ITEMS_MAX", limits::TICKER_ITEMS_MAX.to_string()),
         ("TICKER_TITLE_MAX", characters(limits::TICKER_TITLE_MAX)),
         ("TICKER_BODY_MAX", bytes(limits::TICKER_BODY_MAX)),

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use proto::{
-    AttachmentId, CallId, Chat, ErrorCode, GroupId, InvitationId, MessageId, Name, PeerId,
-    api::{EditChat, History, Joined, PageHistory, Rung, SendChat},
+    AttachmentId, CallId, Chat, ErrorCode, GroupId, InvitationId, MessageId, Name, PeerId, SessionId,
+    api::{EditChat, History, Joined, OwnSession, PageHistory, Rung, SendChat},
     chat::{Attachment, Group},
     model::{Call, Invitation, InvitationState, Message, Peer},
 };
@@ -43,7 +43,25 @@ impl Pretend {
     }
 
     pub fn joined(&self) -> Joined {
-        Joined { call: Call { id: CallId::new("sample-call"), peers: self.peers() }, me: PeerId(1) }
+        let call = Call { id: CallId::new("sample-call"), peers: self.peers(), owner: Some(PeerId(1)), locked: false };
+        Joined { call, me: PeerId(1) }
+    }
+
+    /// Into the sample call.
+    pub fn link(&self) -> String {
+        "https://relay.example.org/#call=c3Tn0vYx7Kq2LmR8sWb5Ud1Ef4Gh6Jk9Pz-AaBbCcDd".to_owned()
+    }
+
+    /// This device and another one.
+    pub fn sessions(&self) -> Vec<OwnSession> {
+        let session = |id: &str, device: &str, minutes: u64, current| OwnSession {
+            id: SessionId::new(id),
+            device: device.to_owned(),
+            signed_in_at_ms: Some(DAY_MS - 3 * 1440 * 60_000),
+            seen_at_ms: DAY_MS - minutes * 60_000,
+            current,
+        };
+        vec![session("here", "tvphone on desktop", 0, true), session("there", "kitchen", 1500, false)]
     }
 
     pub fn send(&self, SendChat { to, group, text, client_id, .. }: SendChat) -> Result<Message, Notice> {
@@ -108,7 +126,8 @@ impl Pretend {
     }
 
     fn peers(&self) -> Vec<Peer> {
-        let peer = |number, name: &Name| Peer { peer: PeerId(number), name: name.clone(), audio: true, video: true };
+        let peer =
+            |number, name: &Name| Peer { peer: PeerId(number), name: name.clone(), audio: true, video: true, muted: false };
         vec![peer(1, &self.me), peer(2, &self.other)]
     }
 

@@ -13,6 +13,11 @@
 //! | `GET /v1/events?after=CURSOR&wait_ms=N` | | [`Events`] |
 //! | `POST /v1/buddies` | [`AddBuddy`] | [`Done`] |
 //! | `DELETE /v1/buddies/NAME` | | [`Done`] |
+//! | `POST /v1/presence` | [`OwnPresence`] | [`Done`] |
+//! | `POST /v1/blocks` | [`Block`] | [`Done`] |
+//! | `DELETE /v1/blocks/NAME` | | [`Done`] |
+//! | `POST /v1/reports` | [`Report`] | [`Done`] |
+//! | `POST /v1/missed/seen` | [`SeenMissed`] | [`Done`] |
 //! | `POST /v1/chat` | [`SendChat`] | [`Message`](crate::model::Message) |
 //! | `GET /v1/chat?with=NAME&group=ID&before=ID&after=ID&limit=N` | [`PageHistory`] | [`History`] |
 //! | `POST /v1/chat/ID` | [`EditChat`] | [`Message`](crate::model::Message) |
@@ -29,10 +34,16 @@
 //! | `POST /v1/invitations/ID/accept` | | [`Joined`] |
 //! | `POST /v1/invitations/ID/decline` | | [`Done`] |
 //! | `POST /v1/invitations/ID/cancel` | | [`Done`] |
+//! | `POST /v1/calls/join` | [`JoinByLink`] | [`Joined`] |
 //! | `GET /v1/calls/ID` | | [`Call`] |
 //! | `POST /v1/calls/ID/leave` | | [`Done`] |
 //! | `POST /v1/calls/ID/media` | [`SetMedia`] | [`Done`] |
 //! | `POST /v1/calls/ID/keyframe` | [`WantKeyframe`] | [`Done`] |
+//! | `POST /v1/calls/ID/link` | | [`Linked`] |
+//! | `DELETE /v1/calls/ID/link` | | [`Done`] |
+//! | `POST /v1/calls/ID/mute` | [`OnePeer`] | [`Done`] |
+//! | `POST /v1/calls/ID/remove` | [`OnePeer`] | [`Done`] |
+//! | `POST /v1/calls/ID/lock` | [`SetLock`] | [`Done`] |
 //! | `POST /v1/calls/ID/audio`, `.../video` | chunks | [`Feedback`] |
 //! | `GET /v1/calls/ID/audio?reader=R&poll=N&wait_ms=N`, `.../video?...` | | chunks |
 
@@ -44,8 +55,8 @@ pub use self::chat::{AddMember, EditChat, History, MakeGroup, MoveMarks, PageHis
 use crate::{
     chat::{Conversation, Group},
     event::Event,
-    id::{CallId, Cursor, PeerId, SessionId, Token, TrackId},
-    model::{Buddy, Call, Invitation, Ticker},
+    id::{CallId, CallLink, Cursor, PeerId, SessionId, Token, TrackId},
+    model::{Buddy, Call, Invitation, MissedCall, OwnPresence, Ticker},
     name::Name,
 };
 
@@ -158,6 +169,15 @@ pub struct State {
     /// Largest file this relay takes, in bytes.
     #[serde(default)]
     pub attachment_max: u64,
+    /// How this person has chosen to be seen.
+    #[serde(default)]
+    pub presence: OwnPresence,
+    /// Whom this person has blocked.
+    #[serde(default)]
+    pub blocked: Vec<Name>,
+    /// The calls this person has missed and not seen yet, the newest first.
+    #[serde(default)]
+    pub missed: Vec<MissedCall>,
     /// Events after this state come after this cursor.
     pub cursor: Cursor,
 }
@@ -170,6 +190,9 @@ pub struct PollEvents {
     /// How long to wait for an event, in milliseconds, at most [`WAIT_MAX`](crate::limits::WAIT_MAX).
     #[serde(default)]
     pub wait_ms: u64,
+    /// For how long the person has done nothing at this client, in milliseconds; without it they count as there.
+    #[serde(default)]
+    pub idle_ms: Option<u64>,
 }
 
 /// Answer of `GET /v1/events`.
@@ -186,6 +209,32 @@ pub struct Events {
 pub struct AddBuddy {
     /// Whom.
     pub name: Name,
+}
+
+/// Body of `POST /v1/blocks`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// Whom.
+    pub name: Name,
+}
+
+/// Body of `POST /v1/reports`: something for whoever runs the relay to look at.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Of whom.
+    pub name: Name,
+    /// What happened: 1 to [`REPORT_MAX`](crate::limits::REPORT_MAX) characters.
+    pub text: String,
+}
+
+/// Body of `POST /v1/missed/seen`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenMissed {
+    /// Whose rings; everyone's if not given.
+    #[serde(default)]
+    pub from: Option<Name>,
+    /// Those up to this time, as the list has it: what came meanwhile stays.
+    pub up_to_ms: u64,
 }
 
 /// Body of `POST /v1/invitations`. Ringing someone who rings here already accepts their invitation.
@@ -218,6 +267,34 @@ pub struct Joined {
     pub call: Call,
     /// Which of its peers this session is.
     pub me: PeerId,
+}
+
+/// Answer of `POST /v1/calls/ID/link`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Linked {
+    /// What lets others in.
+    pub link: CallLink,
+}
+
+/// Body of `POST /v1/calls/join`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinByLink {
+    /// As a member of the call gave it.
+    pub link: CallLink,
+}
+
+/// Body of `POST /v1/calls/ID/mute` and `.../remove`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnePeer {
+    /// Whom.
+    pub peer: PeerId,
+}
+
+/// Body of `POST /v1/calls/ID/lock`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetLock {
+    /// Whether nobody may come in but whom the owner rings.
+    pub locked: bool,
 }
 
 /// Body of `POST /v1/calls/ID/media`: what this peer sends, for the others' screens.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{AttachmentId, GroupId, MessageId},
-    model::Message,
+    model::{Message, is_false},
     name::Name,
 };
 
@@ -161,10 +161,6 @@ pub struct Conversation {
     pub unread: u32,
     /// Marks of this person and of all the others, as far as they may be seen.
     pub marks: Vec<Marks>,
-}
-
-pub(crate) fn is_false(flag: &bool) -> bool {
-    !flag
 }
 
 #[cfg(test)]

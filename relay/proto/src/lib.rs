@@ -22,5 +22,5 @@ pub use chunk::{Chunk, Header};
 pub use error::{ErrorBody, ErrorCode};
 pub use event::Event;
 pub use fingerprint::Fingerprint;
-pub use id::{AttachmentId, CallId, Cursor, GroupId, InvitationId, Kind, MessageId, PeerId, SessionId, Token, TrackId};
+pub use id::{AttachmentId, CallId, CallLink, Cursor, GroupId, InvitationId, Kind, MessageId, PeerId, SessionId, Token, TrackId};
 pub use name::Name;

@@ -38,6 +38,7 @@ pub(crate) async fn send(State(app): State<App>, Caller(session): Caller, Json(w
     app.see_through(async move {
         let order = work.chat_order.lock().await;
         let room = room_to_write(&work, me, &chat).await?;
+        let withheld = matches!(room.place, Place::With(other) if work.hub.blocks(other, me));
         let new = NewMessage {
             from: me,
             to: &room.place,
@@ -45,6 +46,7 @@ pub(crate) async fn send(State(app): State<App>, Caller(session): Caller, Json(w
             html: words.html.as_deref(),
             attachments: &attachments,
             client_id: &wish.client_id,
+            withheld,
         };
         let (kept, is_new) = match work.store.keep_message(new).await? {
             Keeping::New(kept) => (kept, true),
@@ -62,7 +64,8 @@ pub(crate) async fn send(State(app): State<App>, Caller(session): Caller, Json(w
         }
         let message = shown(&work, kept)?;
         if is_new {
-            work.hub.tell(&room.people(), &Event::Chat { message: message.clone() });
+            let people = if withheld { vec![me] } else { room.people() };
+            work.hub.tell(&people, &Event::Chat { message: message.clone() });
         }
         drop(order);
         Ok(Reply(message))
@@ -190,9 +193,11 @@ async fn own_message(app: &App, me: AccountId, id: u64) -> Answer<Kept> {
 
 /// Tells everyone who has the message what it is now.
 fn tell_changed(app: &App, room: &Room, after: Kept) -> Answer<Message> {
-    let (id, from) = (after.id, after.from);
+    let (id, from, withheld) = (after.id, after.from, after.withheld);
     let message = shown(app, after)?;
     let mut people = room.readers(id);
+    // Whoever has blocked its sender hears no more of them between the two.
+    people.retain(|person| matches!(room.place, Place::Group(_)) || !withheld && !app.hub.blocks(*person, from));
     people.push(from);
     app.hub.tell(&people, &Event::Chat { message: message.clone() });
     Ok(message)

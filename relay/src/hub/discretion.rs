@@ -13,7 +13,7 @@ impl Hub {
     /// still want each other in their lists; a group is enough of a reason by itself.
     pub(crate) fn shows_doings(&self, who: AccountId, other: AccountId, place: &Place) -> bool {
         let control = self.lock();
-        let seen = control.people.person(who).is_some_and(|person| person.told != Presence::Offline);
+        let seen = control.people.seen_by(other, who).0.presence != Presence::Offline;
         match place {
             Place::With(_) => seen && control.people.relation(who, other) == Some(Relation::Mutual),
             Place::Group(_) => seen,

@@ -85,7 +85,7 @@ impl Store {
         let row = sqlx::query(
             "SELECT id, hash, size, name, kind FROM attachments WHERE id = $1 AND (account = $2
              OR EXISTS (SELECT 1 FROM message_attachments r JOIN messages m ON m.id = r.message
-                        WHERE r.attachment = attachments.id AND m.chat_group IS NULL AND (m.low = $2 OR m.high = $2))
+                        WHERE r.attachment = attachments.id AND m.chat_group IS NULL AND (m.low = $2 OR m.high = $2) AND (m.withheld = 0 OR m.sender = $2))
              OR EXISTS (SELECT 1 FROM message_attachments r JOIN messages m ON m.id = r.message
                         JOIN group_members g ON g.chat_group = m.chat_group
                         WHERE r.attachment = attachments.id AND g.account = $2 AND g.after_id < m.id))",

@@ -10,7 +10,7 @@ macro_rules! messages {
     ($before:literal, $after:literal) => {
         concat!(
             $before,
-            " id, low, high, sender, chat_group, client_id, text, html, sent_at_ms, edited_at_ms, deleted, attached ",
+            " id, low, high, sender, chat_group, client_id, text, html, sent_at_ms, edited_at_ms, deleted, attached, withheld ",
             $after
         )
     };
@@ -32,6 +32,8 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) html: Option<&'a str>,
     pub(crate) attachments: &'a [String],
     pub(crate) client_id: &'a str,
+    /// The one it is for has blocked its sender: nobody but the sender ever sees it.
+    pub(crate) withheld: bool,
 }
 
 /// A message as it was kept.
@@ -47,6 +49,8 @@ pub(crate) struct Kept {
     pub(crate) sent_at_ms: u64,
     pub(crate) edited_at_ms: Option<u64>,
     pub(crate) deleted: bool,
+    /// Nobody but its sender sees it.
+    pub(crate) withheld: bool,
     /// How many attachments it has, whether they were read or not.
     attached: i64,
 }
@@ -80,8 +84,8 @@ impl Store {
         let (low, high, group) = columns(new.from, new.to);
         let mut transaction = self.writer.begin().await?;
         let added = sqlx::query(messages!(
-            "INSERT INTO messages (low, high, sender, chat_group, client_id, text, html, sent_at_ms, attached)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (sender, client_id) DO NOTHING RETURNING",
+            "INSERT INTO messages (low, high, sender, chat_group, client_id, text, html, sent_at_ms, attached, withheld)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (sender, client_id) DO NOTHING RETURNING",
             ""
         ))
         .bind(low.0)
@@ -92,7 +96,8 @@ impl Store {
         .bind(new.text)
         .bind(new.html)
         .bind(wall_clock_ms())
-        .bind(i64::try_from(new.attachments.len()).unwrap_or(i64::MAX));
+        .bind(i64::try_from(new.attachments.len()).unwrap_or(i64::MAX))
+        .bind(i64::from(new.withheld));
         let Some(row) = written(added, &mut *transaction).await? else {
             let row = sqlx::query(messages!("SELECT", "FROM messages WHERE sender = $1 AND client_id = $2"))
                 .bind(new.from.0)
@@ -132,15 +137,18 @@ impl Store {
                 .bind(id)
                 .execute(&mut *transaction)
                 .await?;
-                sqlx::query(
-                    "INSERT INTO conversations (account, other, last, delivered, read_to, shown_delivered, shown_read)
+                // For the other a withheld one was never written.
+                if !new.withheld {
+                    sqlx::query(
+                        "INSERT INTO conversations (account, other, last, delivered, read_to, shown_delivered, shown_read)
                      VALUES ($1, $2, $3, 0, 0, 0, 0) ON CONFLICT (account, other) DO UPDATE SET last = excluded.last",
-                )
-                .bind(other.0)
-                .bind(new.from.0)
-                .bind(id)
-                .execute(&mut *transaction)
-                .await?;
+                    )
+                    .bind(other.0)
+                    .bind(new.from.0)
+                    .bind(id)
+                    .execute(&mut *transaction)
+                    .await?;
+                }
             }
             Place::Group(group) => {
                 sqlx::query(
@@ -211,11 +219,13 @@ impl Store {
         let query = match (group, forward) {
             (None, true) => sqlx::query(messages!(
                 "SELECT",
-                "FROM messages WHERE low = $4 AND high = $5 AND chat_group IS NULL AND id > $1 AND id < $2 ORDER BY id ASC LIMIT $3"
+                "FROM messages WHERE low = $4 AND high = $5 AND chat_group IS NULL AND id > $1 AND id < $2
+                 AND (withheld = 0 OR sender = $6) ORDER BY id ASC LIMIT $3"
             )),
             (None, false) => sqlx::query(messages!(
                 "SELECT",
-                "FROM messages WHERE low = $4 AND high = $5 AND chat_group IS NULL AND id > $1 AND id < $2 ORDER BY id DESC LIMIT $3"
+                "FROM messages WHERE low = $4 AND high = $5 AND chat_group IS NULL AND id > $1 AND id < $2
+                 AND (withheld = 0 OR sender = $6) ORDER BY id DESC LIMIT $3"
             )),
             (Some(_), true) => sqlx::query(messages!(
                 "SELECT",
@@ -232,7 +242,7 @@ impl Store {
             .bind(i64::from(page.limit) + 1);
         let query = match group {
             Some(group) => query.bind(group),
-            None => query.bind(low.0).bind(high.0),
+            None => query.bind(low.0).bind(high.0).bind(page.me.0),
         };
         let rows = query.fetch_all(&self.reader).await?;
         let mut messages = rows.iter().map(kept).collect::<Result<Vec<_>>>()?;
@@ -290,6 +300,7 @@ fn kept(row: &DbRow) -> Result<Kept> {
         edited_at_ms: row.try_get::<Option<i64>, _>(9)?.map(number),
         deleted: row.try_get::<i64, _>(10)? != 0,
         attached: row.try_get(11)?,
+        withheld: row.try_get::<i64, _>(12)? != 0,
         attachments: Vec::new(),
     })
 }
@@ -308,7 +319,15 @@ mod tests {
         // More than a batch.
         for number in 0..1100 {
             let client_id = number.to_string();
-            let new = NewMessage { from: ana, to: &to, text: "x", html: None, attachments: &[], client_id: &client_id };
+            let new = NewMessage {
+                from: ana,
+                to: &to,
+                text: "x",
+                html: None,
+                attachments: &[],
+                client_id: &client_id,
+                withheld: false,
+            };
             store.keep_message(new).await.unwrap();
         }
         store.execute("UPDATE messages SET sent_at_ms = 1000 WHERE id <= 1050").await.unwrap();

@@ -103,7 +103,7 @@ impl Store {
                     sqlx::query(
                         "SELECT COUNT(*) FROM (SELECT 1 FROM messages m JOIN conversations c ON c.account = $1 AND c.other = $2
                      WHERE m.low = $3 AND m.high = $4 AND m.chat_group IS NULL AND m.id > c.read_to AND m.sender = $2
-                     AND m.deleted = 0 LIMIT $5) AS missed",
+                     AND m.deleted = 0 AND m.withheld = 0 LIMIT $5) AS missed",
                     )
                     .bind(me.0)
                     .bind(other.0)
@@ -129,13 +129,13 @@ impl Store {
     /// A person's conversations of two, those with the newest messages first, and all of their groups.
     pub(crate) async fn conversations_of(&self, me: AccountId, most: u32) -> Result<Vec<ConversationRow>> {
         let pairs = sqlx::query(
-            "SELECT c.delivered, c.read_to, o.shown_delivered, o.shown_read,
+            "SELECT c.delivered, c.read_to, COALESCE(o.shown_delivered, 0), COALESCE(o.shown_read, 0),
              (SELECT COUNT(*) FROM (SELECT 1 FROM messages n
               WHERE n.low = CASE WHEN c.account < c.other THEN c.account ELSE c.other END
               AND n.high = CASE WHEN c.account < c.other THEN c.other ELSE c.account END
-              AND n.chat_group IS NULL AND n.id > c.read_to AND n.sender = c.other AND n.deleted = 0 LIMIT $3) AS missed),
+              AND n.chat_group IS NULL AND n.id > c.read_to AND n.sender = c.other AND n.deleted = 0 AND n.withheld = 0 LIMIT $3) AS missed),
              m.id, m.sender, m.text, m.attached, m.sent_at_ms, m.deleted, c.other
-             FROM conversations c JOIN conversations o ON o.account = c.other AND o.other = c.account JOIN messages m ON m.id = c.last
+             FROM conversations c LEFT JOIN conversations o ON o.account = c.other AND o.other = c.account JOIN messages m ON m.id = c.last
              WHERE c.account = $1 ORDER BY c.last DESC LIMIT $2",
         )
         .bind(me.0)

@@ -1,11 +1,15 @@
 //! The screen of someone who has signed in: buddies, conversations, calls, and the ticker along the foot.
 
+pub mod account;
 pub mod buddy_list;
 pub mod call;
 mod calls;
 pub mod conversation;
 pub mod dialog;
 pub mod groups;
+pub mod missed;
+pub mod own;
+mod people;
 pub mod phone;
 mod talks;
 pub mod tape;
@@ -20,13 +24,16 @@ use std::{
 use iced::{Subscription, Task, window};
 use proto::{
     CallId, Chat, ErrorCode, Event, Name,
-    api::{Rung, State},
+    api::{Joined, Rung, State},
     chat::Group,
     model::{Invitation, Presence, Relation},
 };
 use relay_client::Update;
 
-use self::{buddy_list::BuddyList, call::Call, conversation::Conversation, groups::Groups, phone::Phone, tape::Tape};
+use self::{
+    account::Account, buddy_list::BuddyList, call::Call, conversation::Conversation, groups::Groups, missed::Missed, own::Own,
+    phone::Phone, tape::Tape,
+};
 use crate::{
     engine::Setup,
     ui::{
@@ -44,6 +51,10 @@ pub struct Desk {
     line: Line,
     link: Link,
     setup: Setup,
+    own: Own,
+    /// Open over everything else.
+    account: Option<Account>,
+    missed: Missed,
     buddies: BuddyList,
     groups: Groups,
     /// By the chat's key.
@@ -89,6 +100,13 @@ pub struct Wishes {
 #[derive(Debug, Clone)]
 pub enum Message {
     Relay(Update),
+    Own(own::Message),
+    Account(account::Message),
+    Missed(missed::Message),
+    /// The person does something here after a long while.
+    PersonIsBack,
+    /// The relay has answered whether this client may come into the call whose link was given.
+    Entered(Result<Joined, Notice>),
     Buddies(buddy_list::Message),
     Conversation(Chat, conversation::Message),
     Groups(groups::Message),
@@ -128,6 +146,9 @@ impl Desk {
     pub fn new(line: Line, setup: Setup, wishes: Wishes) -> Self {
         let ringer = Ringer::new(&setup.speaker);
         Self {
+            own: Own::default(),
+            account: None,
+            missed: Missed::default(),
             buddies: BuddyList::default(),
             groups: Groups::default(),
             ring_too: Vec::new(),
@@ -202,6 +223,16 @@ impl Desk {
     pub fn update(&mut self, message: Message) -> Action {
         let action = match message {
             Message::Relay(update) => self.hear(update),
+            Message::Own(message) => self.own(message),
+            Message::Account(message) => self.in_account(message),
+            Message::Missed(message) => self.in_missed(message),
+            Message::PersonIsBack => {
+                if let Some(session) = self.line.session() {
+                    session.person_is_back();
+                }
+                Action::None
+            }
+            Message::Entered(result) => self.entered(result),
             Message::Buddies(message) => self.buddy_list(message),
             Message::Conversation(chat, message) => self.converse(chat, message),
             Message::Groups(message) => self.group_list(message),
@@ -309,7 +340,9 @@ impl Desk {
     /// Everything as it is now.
     pub fn know(&mut self, mut state: State) -> Action {
         self.link = Link::Live;
-        let missed = self.know_talks(&mut state);
+        let missed_talks = self.know_talks(&mut state);
+        self.own.know(state.presence, state.blocked);
+        self.missed.know(state.missed);
         self.buddies.know(state.buddies);
         self.tape.know(state.tickers);
         let me = self.me().clone();
@@ -319,7 +352,7 @@ impl Desk {
         let phone = and(self.follow(step), Task::batch(again));
         self.knocking = state.invitations.into_iter().filter(|invitation| invitation.to.is(&me)).collect();
         let wishes = self.grant();
-        and(and(phone, missed), wishes)
+        and(and(phone, missed_talks), wishes)
     }
 
     fn happen(&mut self, event: Event) -> Action {
@@ -328,9 +361,21 @@ impl Desk {
                 self.buddies.know(buddies);
                 Action::Run(self.grant())
             }
-            Event::Presence { name, presence } => {
-                self.buddies.presence(&name, presence);
+            Event::Presence { name, presence, text, last_seen_ms } => {
+                self.buddies.presence(&name, presence, text, last_seen_ms);
                 Action::Run(self.grant())
+            }
+            Event::OwnPresence { presence } => {
+                self.own.set(presence);
+                Action::None
+            }
+            Event::Blocked { names } => {
+                self.own.block(names);
+                Action::None
+            }
+            Event::Missed { calls } => {
+                self.missed.know(calls);
+                Action::None
             }
             Event::Invitation { invitation } => {
                 let me = self.me().clone();
@@ -410,6 +455,12 @@ impl Desk {
                 let add = self.line.add_buddy(name);
                 Action::Run(add.map(move |result| Message::Buddies(buddy_list::Message::Added(asked.clone(), result))))
             }
+            buddy_list::Action::Menu(name) => {
+                let select = self.select(Chat::With(name.clone()));
+                self.conversation(&Chat::With(name)).menu().open();
+                Action::Run(select)
+            }
+            buddy_list::Action::Enter(link) => Action::Run(self.line.enter(&link).map(Message::Entered)),
             buddy_list::Action::Remove(name) => Action::Run(self.line.remove_buddy(name).map(Message::Done)),
             buddy_list::Action::Ring(name) => {
                 let step = self.phone.ring(name);
@@ -432,11 +483,17 @@ impl Desk {
             (Phone::Over { .. }, Shortcut::Dismiss | Shortcut::Confirm) => {
                 self.update(Message::Phone(phone::Message::ClosePressed))
             }
+            (_, Shortcut::Dismiss) if self.account.is_some() => {
+                self.account = None;
+                Action::None
+            }
             (_, Shortcut::Dismiss) => {
                 self.buddies.dismiss();
                 self.groups.dismiss();
+                self.own.dismiss();
                 if let Some(talk) = self.seen().and_then(|chat| self.conversations.get_mut(&chat.key())) {
                     talk.dismiss();
+                    talk.menu().dismiss();
                 }
                 if let Phone::Talking(call) = &mut self.phone {
                     call.dismiss();

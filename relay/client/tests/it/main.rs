@@ -7,6 +7,7 @@ mod events;
 mod fake;
 mod files;
 mod lanes;
+mod people;
 mod strangers;
 mod trust;
 

@@ -4,7 +4,7 @@ use proto::{Chat, ErrorCode, model::Relation};
 
 use crate::{
     app::App,
-    handlers::buddies::someone,
+    handlers::{buddies::someone, people::check_not_blocked},
     refusal::{Answer, Refusal},
     store::{AccountId, GroupRow, Place},
 };
@@ -41,7 +41,11 @@ impl Room {
                 let other = app.hub.name(*other).map_or_else(|| "This person".to_owned(), |name| name.to_string());
                 Err(Refusal::new(ErrorCode::Forbidden, format!("{other} is not your buddy yet.")))
             }
-            _ => Ok(()),
+            Place::With(other) => match app.hub.name(*other) {
+                Some(name) => check_not_blocked(app, me, *other, &name),
+                None => Ok(()),
+            },
+            Place::Group(_) => Ok(()),
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod entry;
 pub mod files;
 pub mod marks;
+pub mod menu;
 pub mod view;
 
 use std::time::Instant;
@@ -49,6 +50,7 @@ pub struct Conversation {
     chosen: Option<u64>,
     /// The own message that is being changed in the field.
     editing: Option<u64>,
+    menu: menu::Menu,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +72,6 @@ pub enum Message {
     /// How near the top the person has scrolled, in pixels.
     Scrolled(f32),
     CallPressed,
-    RemovePressed,
     /// An own message was pressed.
     Chosen(u64),
     EditPressed(u64),
@@ -83,10 +84,13 @@ pub enum Message {
     /// A buddy is to come into the group.
     MemberAdded(Name),
     LeavePressed,
+    Menu(menu::Message),
 }
 
 pub enum Action {
     None,
+    /// What the menu is for.
+    Do(menu::Deed),
     Page(PageHistory),
     Send(SendChat),
     Edit(MessageId, EditChat),
@@ -96,7 +100,6 @@ pub enum Action {
     Open(String),
     Files(files::Action),
     Ring,
-    Remove,
     AddMember(Name),
     Leave,
 }
@@ -117,6 +120,7 @@ impl Conversation {
             files: Files::default(),
             chosen: None,
             editing: None,
+            menu: menu::Menu::default(),
         }
     }
 
@@ -131,6 +135,11 @@ impl Conversation {
     /// The group is now this one.
     pub fn set_group(&mut self, group: Group) {
         self.group = Some(group);
+    }
+
+    /// What can be done about the other, and what came of it.
+    pub fn menu(&mut self) -> &mut menu::Menu {
+        &mut self.menu
     }
 
     pub fn unread(&self) -> usize {
@@ -256,7 +265,6 @@ impl Conversation {
             Message::Scrolled(from_top) if from_top < NEAR_TOP => self.older(),
             Message::Scrolled(_) => Action::None,
             Message::CallPressed => Action::Ring,
-            Message::RemovePressed => Action::Remove,
             Message::Chosen(id) => {
                 self.chosen = (self.chosen != Some(id)).then_some(id);
                 Action::None
@@ -289,6 +297,7 @@ impl Conversation {
             },
             Message::MemberAdded(name) => Action::AddMember(name),
             Message::LeavePressed => Action::Leave,
+            Message::Menu(message) => self.menu.update(message).map_or(Action::None, Action::Do),
         }
     }
 

@@ -103,10 +103,7 @@ impl Desk {
             }
             (conversation::Action::Files(action), _) => self.transfer(action, back),
             (conversation::Action::Ring, chat) => self.ring_chat(chat),
-            (conversation::Action::Remove, Chat::With(name)) => {
-                self.buddies.select(None);
-                Action::Run(self.line.remove_buddy(name).map(Message::Done))
-            }
+            (conversation::Action::Do(deed), Chat::With(name)) => self.about(name, deed),
             (conversation::Action::AddMember(name), Chat::Group(id)) => {
                 Action::Run(self.line.add_member(id, name).map(Message::GroupChanged))
             }
@@ -114,7 +111,7 @@ impl Desk {
                 self.groups.select(None);
                 Action::Run(self.line.leave_group(id).map(Message::Done))
             }
-            (conversation::Action::Remove, Chat::Group(_))
+            (conversation::Action::Do(_), Chat::Group(_))
             | (conversation::Action::AddMember(_) | conversation::Action::Leave, Chat::With(_)) => Action::None,
         }
     }

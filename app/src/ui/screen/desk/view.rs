@@ -11,7 +11,7 @@ use crate::ui::{
     icon::{self, Icon, icon},
     theme::{self, Appearance, spacing, text},
     when,
-    widget::{avatar, hint::hint},
+    widget::hint::hint,
 };
 
 impl Desk {
@@ -22,16 +22,24 @@ impl Desk {
         };
         let page = column![page].push(self.tape.view().map(|tape| column![hairline(), tape.map(Message::Tape)]));
         let page = container(page).width(Fill).height(Fill).style(theme::container::background);
+        let account = self.account.as_ref().map(|account| account.view(self.zone, self.now_ms).map(Message::Account));
         let dialog = self.phone.dialog().map(|dialog| dialog.map(Message::Phone));
-        stack![page].push(dialog).into()
+        stack![page].push(account).push(dialog).into()
     }
 
     fn home(&self, appearance: Appearance) -> Element<'_, Message> {
         let unread = |chat: Chat| self.talk(&chat).map_or(0, Conversation::unread);
-        let buddies = self.buddies.view(|name| unread(Chat::With(name.clone())));
+        let buddies = self.buddies.view(
+            |name| unread(Chat::With(name.clone())),
+            |name| self.own.blocks(name),
+            |seen_ms| self.zone.last_seen(seen_ms, self.now_ms),
+        );
         let groups = self.groups.view(|id| unread(Chat::Group(id.clone()))).map(Message::Groups);
-        // The trouble has a place of its own, empty or not, so that the list keeps its scroll and its focus.
-        let side = column![self.own_card(appearance), container(self.trouble()), groups, buddies.map(Message::Buddies)];
+        let menu = self.own.menu().map(|menu| menu.map(Message::Own));
+        let missed = self.missed.view(self.zone, self.now_ms).map(|missed| missed.map(Message::Missed));
+        // What comes and goes has a place of its own, empty or not, so that the list keeps its scroll and its focus.
+        let above = column![self.own_card(appearance), container(menu), container(self.trouble()), container(missed)];
+        let side = column![above, groups, buddies.map(Message::Buddies)];
         let side = container(side).width(spacing::SIDEBAR).height(Fill).style(theme::container::panel);
         let edge = container(space()).width(spacing::HAIR).height(Fill).style(theme::container::hairline);
         let form = self.groups.form(self.buddies.mutual()).map(|form| form.map(Message::Groups));
@@ -66,21 +74,24 @@ impl Desk {
     }
 
     fn around(&self, chat: &Chat) -> Surroundings<'_> {
-        let presence = match chat {
-            Chat::With(name) => self.buddies.presence_of(name).unwrap_or(Presence::Offline),
+        let (presence, buddy, mutual, blocked) = match chat {
+            Chat::With(name) => {
+                let blocked = self.own.blocks(name);
+                let presence = self.buddies.presence_of(name).filter(|_| !blocked).unwrap_or(Presence::Offline);
+                (presence, self.buddies.of(name), self.is_mutual(name) && !blocked, blocked)
+            }
             Chat::Group(id) => {
                 let group = self.groups.of(id);
                 let there = group.is_some_and(|group| self.buddies.there().any(|name| group.members.contains(name)));
-                if there { Presence::Available } else { Presence::Offline }
+                (if there { Presence::Available } else { Presence::Offline }, None, true, false)
             }
         };
         Surroundings {
             presence,
-            mutual: match chat {
-                Chat::With(name) => self.is_mutual(name),
-                Chat::Group(_) => true,
-            },
-            me: self.me(),
+            text: buddy.map_or("", |buddy| buddy.text.as_str()),
+            last_seen_ms: buddy.and_then(|buddy| buddy.last_seen_ms),
+            mutual,
+            blocked,
             buddies: &self.buddies,
             now: self.now,
             zone: self.zone,
@@ -98,18 +109,17 @@ impl Desk {
             let button = button(icon(which, icon::MEDIUM)).padding(spacing::S).style(theme::button::quiet);
             container(button.on_press(message)).id(id)
         };
-        let (presence, state) = match &self.link {
-            Link::Live => (Presence::Available, "Connected"),
-            Link::Connecting => (Presence::Offline, "Connecting\u{2026}"),
-            Link::Reconnecting { .. } => (Presence::Busy, "Reconnecting\u{2026}"),
+        let (presence, trouble) = match &self.link {
+            Link::Live => (self.own.seen_as(), None),
+            Link::Connecting => (Presence::Offline, Some("Connecting\u{2026}")),
+            Link::Reconnecting { .. } => (Presence::Busy, Some("Reconnecting\u{2026}")),
         };
         let card = row![
-            avatar::with_presence(self.me(), presence, spacing::AVATAR_M),
-            column![text::lead(self.me().as_str()), text::caption(state)].width(Fill),
+            self.own.head(self.me(), presence, trouble).map(Message::Own),
             hint(quiet("appearance", look, Message::AppearanceChosen), appearance.describe(), Position::Bottom),
             hint(quiet("sign-out", Icon::LogOut, Message::SignOutPressed), "Sign out", Position::Bottom),
         ];
-        container(card.spacing(spacing::S).align_y(Center)).padding([spacing::M, spacing::L]).into()
+        container(card.spacing(spacing::XS).align_y(Center)).padding([spacing::M, spacing::S]).into()
     }
 
     /// Why nothing comes from the relay, and for how long.

@@ -15,6 +15,9 @@ fn state(cursor: &str) -> Result<State, Error> {
         groups: vec![],
         conversations: vec![],
         attachment_max: 0,
+        presence: proto::model::OwnPresence::default(),
+        blocked: vec![],
+        missed: vec![],
         cursor: Cursor::new(cursor),
     })
 }

@@ -11,10 +11,10 @@ use iced::{
 };
 use proto::{Chat, Name, chat::Group, model::Presence};
 
-use super::{Conversation, Loading, Message};
+use super::{Conversation, Loading, Message, menu};
 use crate::ui::{
     icon::{self, Icon, icon},
-    screen::desk::buddy_list::{BuddyList, presence_word},
+    screen::desk::buddy_list::{BuddyList, can_be_rung, state},
     theme::{self, spacing, text},
     when::Zone,
     widget::{avatar, hint::hint},
@@ -24,11 +24,15 @@ use crate::ui::{
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings<'a> {
     pub presence: Presence,
+    /// What they say of themselves.
+    pub text: &'a str,
+    pub last_seen_ms: Option<u64>,
     /// Whether they may be written to and rung.
     pub mutual: bool,
-    pub me: &'a Name,
     pub buddies: &'a BuddyList,
     pub now: Instant,
+    /// Whether this person wants nothing of them.
+    pub blocked: bool,
     pub zone: Zone,
     pub now_ms: u64,
 }
@@ -42,7 +46,13 @@ impl Conversation {
         };
         let head = container(head).padding([spacing::M, spacing::XL]);
         let line = container(space()).height(spacing::HAIR).width(Fill).style(theme::container::hairline);
-        column![head, line, self.messages(around, spacing::BUBBLE), self.typing(around), self.field(around)].into()
+        // The menu has a place of its own, empty or not, so that what is below keeps its focus.
+        let menu = match &self.chat {
+            Chat::With(name) => self.menu.view(name, around.blocked).map(|menu| menu.map(Message::Menu)),
+            Chat::Group(_) => None,
+        };
+        column![head, line, container(menu), self.messages(around, spacing::BUBBLE), self.typing(around), self.field(around)]
+            .into()
     }
 
     /// Without the head, in a narrow column.
@@ -60,17 +70,23 @@ impl Conversation {
     }
 
     fn head<'a>(&'a self, with: &'a Name, around: Surroundings<'a>) -> Element<'a, Message> {
-        let here = around.presence == Presence::Available || around.presence == Presence::Unknown;
+        let here = can_be_rung(around.presence);
         let why_not = match around.presence {
             Presence::Offline => format!("{with} is not there now"),
             Presence::Busy => format!("{with} is in a call"),
+            Presence::DoNotDisturb => format!("{with} does not want to be disturbed"),
             _ => format!("Ring {with}"),
         };
-        let remove = button(icon(Icon::UserMinus, icon::MEDIUM)).padding(spacing::S).style(theme::button::quiet);
+        let more = button(icon(Icon::EllipsisVertical, icon::MEDIUM)).padding(spacing::S);
+        let more = more.style(theme::button::toggle(self.menu.is_open())).on_press(Message::Menu(menu::Message::Toggled));
+        let instead = match (around.blocked, around.last_seen_ms) {
+            (true, _) => Some("Blocked".to_owned()),
+            (false, seen) => seen.map(|ms| around.zone.last_seen(ms, around.now_ms)),
+        };
         row![
             avatar::with_presence(with, around.presence, spacing::AVATAR_M),
-            column![text::lead(with.as_str()), text::caption(presence_word(around.presence))].width(Fill),
-            hint(remove.on_press(Message::RemovePressed), "Remove from the buddy list", Position::Bottom),
+            column![text::lead(with.as_str()), state(around.presence, around.text, instead)].width(Fill),
+            hint(container(more).id("buddy-menu"), "Block, report, remove", Position::Bottom),
             hint(call(around.mutual && here), why_not, Position::Bottom),
         ]
         .spacing(spacing::M)

@@ -19,7 +19,11 @@ use crate::ui::{
 
 impl Conversation {
     pub(super) fn field<'a>(&'a self, around: Surroundings<'a>) -> Element<'a, Message> {
-        let hint = if around.mutual { format!("Write to {}", self.title()) } else { "Not your buddy (yet)".to_owned() };
+        let hint = match (around.blocked, around.mutual) {
+            (true, _) => format!("You have blocked {}", self.title()),
+            (_, true) => format!("Write to {}", self.title()),
+            (_, false) => "Not your buddy (yet)".to_owned(),
+        };
         let field = text_input(&hint, &self.draft).id("draft").padding(spacing::M).size(text::BODY).style(theme::input::field);
         let send = button(icon(Icon::SendHorizontal, icon::MEDIUM)).padding(spacing::M).style(theme::button::primary);
         let something = !self.draft.trim().is_empty() || self.files.ready().next().is_some();
