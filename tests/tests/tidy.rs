@@ -37,7 +37,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("codecs", &["dcv-color-primitives", "fast_image_resize", "openh264", "openh264-sys2", "opus", "turbojpeg"]),
     ("media", &["audioadapter-buffers", "cpal", "hound", "nokhwa", "ringbuf", "rubato", "shiguredo_mp4"]),
     ("relay_client", &["reqwest"]),
-    ("relay", &["ammonia", "argon2", "axum", "hyper", "rcgen", "sqlx", "toml", "tower-http"]),
+    ("relay", &["ammonia", "argon2", "axum", "html5ever", "hyper", "rcgen", "sqlx", "toml", "tower-http"]),
     ("app", &["iced", "lucide-icons"]),
 ];
 

@@ -12,6 +12,7 @@ mod backoff;
 pub mod crypto;
 pub mod error;
 pub mod events;
+mod files;
 mod http;
 pub mod lanes;
 pub mod relay;

@@ -143,7 +143,7 @@ fn a_buddy_is_reported_in_words() {
     pressed(&stand.enter_into("report", "Rings every night."), "ReportSubmitted");
     stand.expect("Sending\u{2026}");
     let reported = conversation::Message::Menu(conversation::menu::Message::Reported(Ok(())));
-    drop(stand.app.update(Message::Desk(desk::Message::Conversation(name("Ben"), reported))));
+    drop(stand.app.update(Message::Desk(desk::Message::Conversation(proto::Chat::With(name("Ben")), reported))));
     stand.expect("Thank you. Whoever runs the relay will see it.");
     stand.expect_not("Send report");
 }

@@ -5,6 +5,7 @@
 mod control;
 mod events;
 mod fake;
+mod files;
 mod lanes;
 mod people;
 mod strangers;
