@@ -22,6 +22,8 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     builder
         .tags(ELEMENTS.into_iter().chain(["a"]).collect())
         .clean_content_tags(HashSet::from(["script", "style"]))
+        // `title` and `lang` are on every element otherwise.
+        .generic_attributes(HashSet::new())
         .tag_attributes(HashMap::from([("a", HashSet::from(["href"]))]))
         .url_schemes(HashSet::from(["http", "https"]))
         .url_relative(UrlRelative::Deny)
@@ -224,10 +226,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn attributes_go_wherever_they_are() {
+        for html in [r#"<b title="x" lang="de">bold</b>"#, r#"<a href="https://example.org/" title="x" onclick="x">this</a>"#] {
+            assert_harmless(&sanitize(html));
+        }
+    }
+
     /// Pieces that HTML is made of, and that tricks with it are made of.
     fn piece() -> impl Strategy<Value = String> {
         let pieces = [
             "<b>",
+            "<b title=\"x\" lang=\"de\">",
             "</b>",
             "<i>",
             "<p>",

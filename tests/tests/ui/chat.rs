@@ -22,7 +22,7 @@ use relay_client::Update;
 use crate::stand::Stand;
 
 fn name(text: &str) -> Name {
-    text.parse().expect("the relay is there")
+    text.parse().expect("a name")
 }
 
 fn with(text: &str) -> Chat {
