@@ -9,7 +9,7 @@ use proto::{
     model::Relation,
 };
 
-use super::{buddies::someone, chat::place::no_such_group, check_client_id};
+use super::{buddies::someone, chat::place::no_such_group, check_client_id, people::check_not_blocked};
 use crate::{
     app::App,
     extract::{Caller, Id, Ids, Json},
@@ -157,6 +157,7 @@ async fn own(app: &App, me: AccountId, id: &GroupId) -> Answer<GroupRow> {
 /// Someone whom this person may bring into a group.
 fn buddy(app: &App, me: AccountId, name: &Name) -> Answer<AccountId> {
     let other = someone(app, name)?;
+    check_not_blocked(app, me, other, name)?;
     if app.hub.relation(me, other) == Some(Relation::Mutual) {
         return Ok(other);
     }
@@ -164,7 +165,8 @@ fn buddy(app: &App, me: AccountId, name: &Name) -> Answer<AccountId> {
 }
 
 async fn check_room_for_one_more(app: &App, me: AccountId, account: AccountId) -> Answer<()> {
-    if app.store.count_groups(account).await? < GROUPS_MAX {
+    // Who has blocked them isn't theirs to know: that person has no room for them.
+    if !app.hub.blocks(account, me) && app.store.count_groups(account).await? < GROUPS_MAX {
         return Ok(());
     }
     let who = if account == me { "You are" } else { "One of them is" };

@@ -15,7 +15,9 @@ impl Hub {
         let control = self.lock();
         let seen = control.people.seen_by(other, who).0.presence != Presence::Offline;
         match place {
-            Place::With(_) => seen && control.people.relation(who, other) == Some(Relation::Mutual),
+            Place::With(_) => {
+                seen && !control.people.blocks(other, who) && control.people.relation(who, other) == Some(Relation::Mutual)
+            }
             Place::Group(_) => seen,
         }
     }

@@ -124,7 +124,14 @@ async fn html_is_cleaned_and_the_text_says_the_same() {
     let both = json!({"to": "Ben", "text": "own words", "html": "<i>x</i>", "client_id": "2"});
     let both: Message = ana.post("/v1/chat", both).await.read();
     assert_eq!((both.text.as_str(), both.html.as_deref()), ("own words", Some("<i>x</i>")));
-    for html in ["<script>x</script>", "<p></p>", "", &"x".repeat(proto::limits::HTML_MAX + 1), &"<br>".repeat(5000)] {
+    for html in [
+        "<script>x</script>",
+        "<p></p>",
+        "",
+        &"x".repeat(proto::limits::HTML_MAX + 1),
+        &"<br>".repeat(5000),
+        &"<b>x</b>".repeat(200),
+    ] {
         let wish = json!({"to": "Ben", "html": html, "client_id": "3"});
         assert_eq!(ana.post("/v1/chat", wish).await.code(), ErrorCode::BadRequest);
     }

@@ -1,13 +1,13 @@
 //! Groups.
 
 use proto::{
-    ErrorCode, Event,
+    ErrorBody, ErrorCode, Event,
     api::History,
     chat::Group,
     limits::{GROUP_MEMBERS_MAX, GROUP_TITLE_MAX, GROUPS_MAX},
     model::Message,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::bench::{Bench, Client, Reply};
 
@@ -66,6 +66,23 @@ async fn what_one_writes_all_members_get_and_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_group_is_no_way_round_a_block() {
+    let bench = Bench::new().await;
+    let (mut ana, ben, _eva) = three(&bench).await;
+    let group: Group = try_make(&ben, "Before", &["Ana"], "g1").await.read();
+    ana.post("/v1/blocks", json!({"name": "Ben"})).await.read::<Value>();
+    ana.poll(0).await;
+    let in_vain = try_make(&ben, "After", &["Ana"], "g2").await;
+    let refusal: ErrorBody = serde_json::from_slice(&in_vain.body).unwrap();
+    assert_eq!(refusal.error.code, ErrorCode::Forbidden);
+    assert!(!refusal.error.message.contains("block"), "{refusal:?}");
+    assert_eq!(try_make(&ana, "Mine", &["Ben"], "g1").await.code(), ErrorCode::Forbidden);
+    let other: Group = try_make(&ana, "Mine", &["Eva"], "g2").await.read();
+    assert_eq!(ana.post(&format!("/v1/groups/{}/members", other.id), json!({"name": "Ben"})).await.code(), ErrorCode::Forbidden);
+    assert_eq!(ana.state().await.groups.into_iter().map(|it| it.id).collect::<Vec<_>>(), [group.id, other.id]);
+}
+
+#[tokio::test]
 async fn who_comes_later_reads_from_then_on() {
     let bench = Bench::new().await;
     let (ana, mut ben, mut eva) = three(&bench).await;
@@ -90,7 +107,7 @@ async fn who_comes_later_reads_from_then_on() {
     // Not even by a change of it.
     ana.post(&format!("/v1/chat/{}", before.id.0), json!({"text": "a changed secret"})).await.read::<Message>();
     assert_eq!((ben.poll(0).await.len(), eva.poll(0).await.len()), (1, 0));
-    ana.delete(&format!("/v1/groups/{}/members/Ben", group.id)).await.read::<serde_json::Value>();
+    ana.delete(&format!("/v1/groups/{}/members/Ben", group.id)).await.read::<Value>();
     ana.post(&members, json!({"name": "Ben"})).await.read::<Group>();
     assert_eq!(texts(&ben, &group).await, Vec::<String>::new(), "who comes back comes later, too");
 }
@@ -107,7 +124,7 @@ async fn members_leave_and_the_owner_removes() {
     assert_eq!(ana.post(&path, json!({"title": "Dinner"})).await.read::<Group>().title, "Dinner");
     ana.poll(0).await;
     ben.poll(0).await;
-    ana.delete(&member("Ana")).await.read::<serde_json::Value>();
+    ana.delete(&member("Ana")).await.read::<Value>();
     assert_eq!(ana.poll(0).await, [Event::GroupLeft { group: group.id.clone() }]);
     let events = ben.poll(0).await;
     let [Event::Group { group: now }] = events.as_slice() else { panic!("{events:?}") };
@@ -115,11 +132,11 @@ async fn members_leave_and_the_owner_removes() {
     assert_eq!(write(&ana, &group, "hi", "1").await.code(), ErrorCode::NotFound);
     assert_eq!(ana.delete(&member("Ana")).await.code(), ErrorCode::NotFound);
     assert_eq!(ana.state().await.groups, []);
-    ben.delete(&member("Eva")).await.read::<serde_json::Value>();
+    ben.delete(&member("Eva")).await.read::<Value>();
     assert_eq!(eva.state().await.groups, []);
     assert_eq!(ben.delete(&member("Eva")).await.status, 200, "gone is gone");
     write(&ben, &group, "alone", "1").await.read::<Message>();
-    ben.delete(&member("ben")).await.read::<serde_json::Value>();
+    ben.delete(&member("ben")).await.read::<Value>();
     assert_eq!(ben.get(&format!("/v1/chat?group={}", group.id)).await.code(), ErrorCode::NotFound);
 }
 

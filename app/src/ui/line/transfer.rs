@@ -80,9 +80,16 @@ async fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
         let path = folder.join(numbered(name, number));
         match tokio::fs::OpenOptions::new().write(true).create_new(true).open(&path).await {
             Ok(mut file) => {
-                file.write_all(bytes).await?;
-                file.sync_all().await?;
-                return Ok(path);
+                let written = async {
+                    file.write_all(bytes).await?;
+                    file.sync_all().await
+                };
+                let written = written.await;
+                if written.is_err() {
+                    // Half a file under its whole name would be taken for it.
+                    let _ = tokio::fs::remove_file(&path).await;
+                }
+                return written.map(|()| path);
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
