@@ -19,7 +19,7 @@ const ELEMENTS: [&str; 9] = ["b", "strong", "i", "em", "ul", "ol", "li", "br", "
 
 /// Tags in one piece of HTML. Elements left open are opened anew in each paragraph after them, so what a parser builds grows with the square of
 /// the tags: with so many it is some ten thousand elements, a few milliseconds' work. The longest list in a message has about as many.
-const TAGS_MAX: usize = 300;
+pub(crate) const TAGS_MAX: usize = 300;
 
 static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     let mut builder = Builder::empty();

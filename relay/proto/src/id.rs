@@ -58,55 +58,43 @@ text_id! {
     Cursor
 }
 
-/// What proves a session: 43 characters of base64url, 256 random bits. It is a secret, so `Debug` hides it.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Token(String);
+macro_rules! secret {
+    ($(#[$doc:meta])* $name:ident, $for_whom:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
 
-impl Token {
-    /// Wraps a token as the relay gave it.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
+        impl $name {
+            /// Wraps the text as the relay gave it.
+            #[must_use]
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
 
-    /// The secret itself, for the `Authorization` header and nothing else.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
+            #[doc = concat!("The secret itself, ", $for_whom, ".")]
+            #[must_use]
+            pub fn reveal(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(hidden)"))
+            }
+        }
+    };
 }
 
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(hidden)")
-    }
+secret! {
+    /// What proves a session: 43 characters of base64url, 256 random bits. It is a secret, so `Debug` hides it.
+    Token, "for the `Authorization` header and nothing else"
 }
-
-/// What lets whoever is signed in into a call: 43 characters of base64url, 256 random bits. It is a secret of those it was given to, so
-/// `Debug` hides it.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct CallLink(String);
-
-impl CallLink {
-    /// Wraps a link as the relay gave it.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The secret itself, to be handed to whom one wants in the call.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for CallLink {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CallLink(hidden)")
-    }
+secret! {
+    /// What lets whoever is signed in into a call: 43 characters of base64url, 256 random bits. It is a secret of those it was given to, so
+    /// `Debug` hides it.
+    CallLink, "to be handed to whom one wants in the call"
 }
 
 /// A chat message as the relay keeps it. Grows with every message kept, so it also orders a conversation.

@@ -77,9 +77,7 @@ pub(crate) async fn show(State(app): State<App>, Caller(session): Caller, Id(id)
 /// `POST /v1/calls/ID/leave`.
 pub(crate) async fn leave(State(app): State<App>, Caller(session): Caller, Id(id): Id) -> Answer<Reply<Done>> {
     let id = CallId::new(id);
-    app.hub.leave(&session, &id, Instant::now()).map_err(|_| not_a_peer(&app, &id))?;
-    app.hub.flush().await;
-    Ok(Reply(Done {}))
+    changed(&app, &id, app.hub.leave(&session, &id, Instant::now())).await
 }
 
 /// `POST /v1/calls/ID/media`.
@@ -90,9 +88,7 @@ pub(crate) async fn set_media(
     Json(media): Json<SetMedia>,
 ) -> Answer<Reply<Done>> {
     let id = CallId::new(id);
-    app.hub.set_media(&session, &id, media, Instant::now()).map_err(|_| not_a_peer(&app, &id))?;
-    app.hub.flush().await;
-    Ok(Reply(Done {}))
+    changed(&app, &id, app.hub.set_media(&session, &id, media, Instant::now())).await
 }
 
 /// `POST /v1/calls/ID/keyframe`.
@@ -105,6 +101,16 @@ pub(crate) async fn want_keyframe(
     let id = CallId::new(id);
     let room = app.hub.room(&id).ok_or_else(|| not_a_peer(&app, &id))?;
     room.want_keyframe(session.id, wish.track, Instant::now()).map_err(|NotAPeer| not_a_peer(&app, &id))?;
+    Ok(Reply(Done {}))
+}
+
+/// Answers what a peer has changed in its call, once that is kept.
+pub(crate) async fn changed(app: &App, id: &CallId, outcome: Result<(), Refused>) -> Answer<Reply<Done>> {
+    outcome.map_err(|refused| match refused {
+        Refused::NoSuchCall => not_a_peer(app, id),
+        refused => refused.into(),
+    })?;
+    app.hub.flush().await;
     Ok(Reply(Done {}))
 }
 

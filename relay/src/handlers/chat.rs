@@ -159,7 +159,7 @@ impl Words {
             return Err(long_html());
         }
         if html.as_deref().is_some_and(html::is_overdone) {
-            return Err(Refusal::bad_request("The HTML of a message has at most 300 tags."));
+            return Err(Refusal::bad_request(format!("The HTML of a message has at most {} tags.", html::TAGS_MAX)));
         }
         let html = html.map(|html| html::sanitize(&html)).filter(|html| !html.trim().is_empty());
         // Characters that have a meaning in HTML are longer there.

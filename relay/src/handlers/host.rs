@@ -8,12 +8,11 @@ use proto::{
     api::{Done, JoinByLink, Joined, Linked, OnePeer, SetLock},
 };
 
-use super::calls::not_a_peer;
+use super::calls::changed;
 use crate::{
     app::App,
     extract::{Caller, Id, Json},
-    hub::switchboard::Refused,
-    refusal::{Answer, Refusal},
+    refusal::Answer,
     token::{self, TokenHash},
 };
 
@@ -30,17 +29,14 @@ pub(crate) async fn join(State(app): State<App>, Caller(session): Caller, Json(w
 pub(crate) async fn link(State(app): State<App>, Caller(session): Caller, Id(id): Id) -> Answer<Reply<Linked>> {
     let (id, link) = (CallId::new(id), token::call_link()?);
     let linked = app.hub.link(&session, &id, TokenHash::of(link.reveal()), Instant::now());
-    linked.map_err(|refused| refusal(&app, &id, refused))?;
-    app.hub.flush().await;
+    let Reply(Done {}) = changed(&app, &id, linked).await?;
     Ok(Reply(Linked { link }))
 }
 
 /// `DELETE /v1/calls/ID/link`.
 pub(crate) async fn unlink(State(app): State<App>, Caller(session): Caller, Id(id): Id) -> Answer<Reply<Done>> {
     let id = CallId::new(id);
-    app.hub.unlink(&session, &id, Instant::now()).map_err(|refused| refusal(&app, &id, refused))?;
-    app.hub.flush().await;
-    Ok(Reply(Done {}))
+    changed(&app, &id, app.hub.unlink(&session, &id, Instant::now())).await
 }
 
 /// `POST /v1/calls/ID/mute`.
@@ -51,9 +47,7 @@ pub(crate) async fn mute(
     Json(whom): Json<OnePeer>,
 ) -> Answer<Reply<Done>> {
     let id = CallId::new(id);
-    app.hub.mute(&session, &id, whom.peer, Instant::now()).map_err(|refused| refusal(&app, &id, refused))?;
-    app.hub.flush().await;
-    Ok(Reply(Done {}))
+    changed(&app, &id, app.hub.mute(&session, &id, whom.peer, Instant::now())).await
 }
 
 /// `POST /v1/calls/ID/remove`.
@@ -64,9 +58,7 @@ pub(crate) async fn remove(
     Json(whom): Json<OnePeer>,
 ) -> Answer<Reply<Done>> {
     let id = CallId::new(id);
-    app.hub.expel(&session, &id, whom.peer, Instant::now()).map_err(|refused| refusal(&app, &id, refused))?;
-    app.hub.flush().await;
-    Ok(Reply(Done {}))
+    changed(&app, &id, app.hub.expel(&session, &id, whom.peer, Instant::now())).await
 }
 
 /// `POST /v1/calls/ID/lock`.
@@ -77,14 +69,5 @@ pub(crate) async fn lock(
     Json(wish): Json<SetLock>,
 ) -> Answer<Reply<Done>> {
     let id = CallId::new(id);
-    app.hub.lock_call(&session, &id, wish.locked, Instant::now()).map_err(|refused| refusal(&app, &id, refused))?;
-    app.hub.flush().await;
-    Ok(Reply(Done {}))
-}
-
-fn refusal(app: &App, id: &CallId, refused: Refused) -> Refusal {
-    match refused {
-        Refused::NoSuchCall => not_a_peer(app, id),
-        refused => refused.into(),
-    }
+    changed(&app, &id, app.hub.lock_call(&session, &id, wish.locked, Instant::now())).await
 }

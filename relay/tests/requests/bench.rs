@@ -151,6 +151,16 @@ impl Bench {
         other.show_up().await;
         (one, other)
     }
+
+    /// Someone who is there and a buddy of all these.
+    pub(crate) async fn buddy_of(&self, name: &str, others: &[&Client<'_>]) -> Client<'_> {
+        let mut person = self.person(name).await;
+        for other in others {
+            person.befriend(other).await;
+        }
+        person.show_up().await;
+        person
+    }
 }
 
 /// A signed-in client.

@@ -148,11 +148,7 @@ async fn a_repeated_ring_is_known_though_its_callee_is_gone_by_now() {
 async fn two_of_a_call_who_ring_the_same_person_ring_once() {
     let bench = Bench::new().await;
     let (ana, ben) = bench.buddies("Ana", "Ben").await;
-    let mut eva = bench.person("Eva").await;
-    for other in [&ana, &ben] {
-        eva.befriend(other).await;
-    }
-    eva.show_up().await;
+    let mut eva = bench.buddy_of("Eva", &[&ana, &ben]).await;
     let call = ana.call(&ben).await;
     eva.poll(0).await;
     let first: Rung = ana.try_ring(&eva.name, Some(&call)).await.read();

@@ -137,11 +137,7 @@ async fn who_is_muted_is_not_heard_until_they_say_that_their_sound_is_on() {
 async fn who_is_removed_is_out_and_comes_back_only_when_the_owner_rings() {
     let bench = Bench::new().await;
     let (ana, ben) = bench.buddies("Ana", "Ben").await;
-    let mut eva = bench.person("Eva").await;
-    for other in [&ana, &ben] {
-        eva.befriend(other).await;
-    }
-    eva.show_up().await;
+    let mut eva = bench.buddy_of("Eva", &[&ana, &ben]).await;
     let call = ana.call(&ben).await;
     let way = link(&ben, &call).await;
     join(&eva, &way).await.read::<Joined>();
@@ -188,11 +184,7 @@ async fn an_invitation_from_before_lets_nobody_in_who_was_removed_or_is_locked_o
 async fn into_a_locked_call_comes_only_whom_the_owner_rings() {
     let bench = Bench::new().await;
     let (ana, mut ben) = bench.buddies("Ana", "Ben").await;
-    let mut eva = bench.person("Eva").await;
-    for other in [&ana, &ben] {
-        eva.befriend(other).await;
-    }
-    eva.show_up().await;
+    let eva = bench.buddy_of("Eva", &[&ana, &ben]).await;
     let call = ana.call(&ben).await;
     let way = link(&ana, &call).await;
     ben.poll(0).await;

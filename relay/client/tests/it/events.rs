@@ -8,36 +8,14 @@ use std::{
 
 use axum::response::Response;
 use futures::{Stream, StreamExt};
-use proto::{
-    Cursor, ErrorCode, Event,
-    api::{Events, State},
-    model::OwnPresence,
-};
+use proto::{Cursor, ErrorCode, Event, api::Events};
 use relay_client::Update;
 use tokio::sync::mpsc;
 
 use crate::{
-    fake::{Cable, Fake, json, never, refusal},
-    name, session, soon,
+    fake::{Cable, Fake, json, never, refusal, state},
+    session, soon,
 };
-
-fn state(cursor: &str) -> Response {
-    let state = State {
-        name: name("Ana"),
-        buddies: vec![],
-        invitations: vec![],
-        call: None,
-        tickers: vec![],
-        groups: vec![],
-        conversations: vec![],
-        attachment_max: 0,
-        presence: OwnPresence::default(),
-        blocked: vec![],
-        missed: vec![],
-        cursor: Cursor::new(cursor),
-    };
-    json(&state)
-}
 
 fn events(count: usize, cursor: &str) -> Response {
     json(&Events { events: vec![Event::Goodbye { retry_after_ms: 0 }; count], cursor: Cursor::new(cursor) })

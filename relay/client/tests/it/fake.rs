@@ -16,13 +16,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::{Bytes, BytesMut};
-use proto::{Chunk, ErrorCode, Header, Kind, PeerId, TrackId};
+use proto::{Chunk, Cursor, ErrorCode, Header, Kind, PeerId, TrackId, api::State, model::OwnPresence};
 use tokio::{
     io,
     net::{TcpListener, TcpStream},
     sync::watch,
     task::{JoinHandle, JoinSet},
 };
+
+use crate::name;
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
@@ -89,6 +91,24 @@ async fn read(request: Request) -> Seen {
         length: text(header::CONTENT_LENGTH).map(|length| length.parse().unwrap()),
         body: axum::body::to_bytes(body, 1 << 20).await.unwrap_or_default(),
     }
+}
+
+/// Ana's state with nothing in it, as the relay gives it.
+pub(crate) fn state(cursor: &str) -> Response {
+    json(&State {
+        name: name("Ana"),
+        buddies: vec![],
+        invitations: vec![],
+        call: None,
+        tickers: vec![],
+        groups: vec![],
+        conversations: vec![],
+        attachment_max: 0,
+        presence: OwnPresence::default(),
+        blocked: vec![],
+        missed: vec![],
+        cursor: Cursor::new(cursor),
+    })
 }
 
 /// JSON as the relay gives it.

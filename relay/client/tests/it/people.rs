@@ -12,7 +12,7 @@ use axum::http::Method;
 use futures::StreamExt;
 use proto::{
     CallId, CallLink, Cursor, ErrorCode, PeerId,
-    api::{Done, Events, JoinByLink, Linked, OnePeer, Report, SeenMissed, SetLock, State},
+    api::{Done, Events, JoinByLink, Linked, OnePeer, Report, SeenMissed, SetLock},
     limits::AWAY,
     model::{Choice, OwnPresence},
 };
@@ -20,7 +20,7 @@ use relay_client::session::NoLink;
 use tokio::sync::mpsc;
 
 use crate::{
-    fake::{Fake, broken, json, never, refusal},
+    fake::{Fake, broken, json, never, refusal, state},
     name, session, soon,
 };
 
@@ -130,21 +130,7 @@ async fn the_relay_hears_with_the_poll_how_long_a_person_is_idle_and_at_once_whe
         let polled = polled.clone();
         async move {
             if seen.path == "/v1/state" {
-                let state = State {
-                    name: name("Ana"),
-                    buddies: vec![],
-                    invitations: vec![],
-                    call: None,
-                    tickers: vec![],
-                    groups: vec![],
-                    conversations: vec![],
-                    attachment_max: 0,
-                    presence: OwnPresence::default(),
-                    blocked: vec![],
-                    missed: vec![],
-                    cursor: Cursor::new("a"),
-                };
-                return json(&state);
+                return state("a");
             }
             let idle = seen.number("idle_ms");
             polled.send(idle).unwrap();
