@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long a client may take for a request's head. An idle connection waits for the next head, so this is also when it
-/// is closed: later than clients drop theirs (reqwest: 60 s here), so that none sends into a closing one.
+/// is closed: later than clients drop theirs (ours: 55 s), so that none sends into a closing one.
 const HEAD: Duration = Duration::from_secs(75);
 
 /// Most bytes of a request's head, and of one read: a head of ours has a few hundred.

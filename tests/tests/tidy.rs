@@ -36,7 +36,7 @@ const CLOSED: &[(&str, &[&str])] = &[
 const OWNERS: &[(&str, &[&str])] = &[
     ("codecs", &["dcv-color-primitives", "fast_image_resize", "openh264", "openh264-sys2", "opus", "turbojpeg"]),
     ("media", &["audioadapter-buffers", "cpal", "hound", "nokhwa", "ringbuf", "rubato", "shiguredo_mp4"]),
-    ("relay_client", &["reqwest"]),
+    ("relay_client", &["hyper", "hyper-rustls", "http-body-util", "httparse", "md-5", "rquickjs"]),
     ("relay", &["ammonia", "argon2", "axum", "axum-server", "sqlx", "toml", "tower-http"]),
     ("app", &["iced", "lucide-icons"]),
 ];
@@ -78,6 +78,8 @@ const STATE_MACHINES: &[&str] = &[
     "relay/client/src/lanes/overlap.rs",
     "relay/client/src/lanes/polls.rs",
     "relay/client/src/lanes/uploads.rs",
+    "relay/client/src/proxy/digest.rs",
+    "relay/client/src/proxy/login.rs",
     "relay/src/hub/feed.rs",
     "relay/src/hub/invitation.rs",
     "relay/src/hub/switchboard.rs",

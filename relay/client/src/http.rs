@@ -1,29 +1,46 @@
-//! One request, one answer: the clients underneath, bounded reading, and telling a relay from whatever else may answer.
+//! One request, one answer: the clients underneath, the way through proxies, bounded reading, and telling a relay from whatever
+//! else may answer.
 
+mod connector;
 pub(crate) mod patience;
 pub(crate) mod pool;
+mod read;
 
-use std::{sync::Arc, time::Duration};
-
-use bytes::{Bytes, BytesMut};
-use proto::ErrorBody;
-use reqwest::{
-    Method, Request, Response, StatusCode,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION},
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
 };
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode, Uri,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, USER_AGENT as AGENT},
+};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use url::Url;
 
-use self::pool::{Pool, Purpose};
-use crate::error::{BadUrl, Error, Found};
+use self::{
+    connector::NoConnection,
+    pool::{Pool, Purpose},
+};
+use crate::{
+    backoff::random,
+    error::{BadUrl, Error, Found},
+    proxy::{
+        Chooser, Proxy, ProxySettings, Route,
+        login::{ATTEMPTS, Answered, Refusal},
+    },
+};
+
+/// What this client calls itself.
+pub(crate) const USER_AGENT: &str = concat!("tvphone/", env!("CARGO_PKG_VERSION"));
 
 /// Largest answer to a control request, in bytes: 200 messages of 4000 characters, each of four bytes, are a fifth of it.
 const CONTROL_ANSWER_MAX: usize = 16 << 20;
 
-/// Largest refusal, in bytes: a code and a sentence.
-const REFUSAL_MAX: usize = 64 << 10;
-
-/// Longest message of a refusal that is shown, in characters.
-const MESSAGE_MAX: usize = 300;
+/// Largest page of a proxy that asks for a password which is read to its end, in bytes; past that the connection is given up.
+const ASKING_MAX: usize = 64 << 10;
 
 /// How long one attempt at a control request may take: twice the connect timeout.
 pub(crate) const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,6 +51,7 @@ pub(crate) struct Http {
     /// Scheme, host and port, for people.
     pub(crate) relay: Arc<str>,
     base: Url,
+    chooser: Chooser,
     /// Control requests and the event lane.
     pub(crate) control: Pool,
     /// Polls and uploads of media.
@@ -83,27 +101,46 @@ impl Ask {
         self
     }
 
-    fn into_request(self) -> Request {
-        let mut request = Request::new(self.method, self.url);
-        *request.timeout_mut() = Some(self.timeout);
-        if let Some(bearer) = self.bearer {
-            request.headers_mut().insert(AUTHORIZATION, bearer);
+    fn request(&self) -> Result<Request<Full<Bytes>>, Error> {
+        let unreadable = || Error::BadUrl { url: self.url.to_string(), reason: BadUrl::Syntax(url::ParseError::InvalidDomainCharacter) };
+        let body = self.body.as_ref().map(|(_, body)| body.clone()).unwrap_or_default();
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = Uri::try_from(self.url.as_str()).map_err(|_| unreadable())?;
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(AGENT, HeaderValue::from_static(USER_AGENT));
+        if let Some(bearer) = &self.bearer {
+            headers.insert(AUTHORIZATION, bearer.clone());
         }
-        if let Some((kind, body)) = self.body {
-            request.headers_mut().insert(CONTENT_TYPE, kind);
-            *request.body_mut() = Some(body.into());
+        if let Some((kind, _)) = &self.body {
+            headers.insert(CONTENT_TYPE, kind.clone());
         }
-        request
+        Ok(request)
     }
 }
 
 impl Http {
     pub(crate) fn new(text: &str) -> Result<Self, Error> {
         let base = check(text).map_err(|reason| Error::BadUrl { url: text.to_owned(), reason })?;
+        Self::to(base, ProxySettings::default())
+    }
+
+    /// The same relay, reached as `settings` say, by connections of its own.
+    pub(crate) fn with_proxy(&self, settings: ProxySettings) -> Result<Self, Error> {
+        Self::to(self.base.clone(), settings)
+    }
+
+    fn to(base: Url, settings: ProxySettings) -> Result<Self, Error> {
         let relay: Arc<str> = base.origin().ascii_serialization().into();
         let control = Pool::new(&base, Purpose::Control)?;
         let media = Pool::new(&base, Purpose::Media)?;
-        Ok(Self { relay, base, control, media })
+        Ok(Self { relay, chooser: Chooser::new(settings, base.clone()), base, control, media })
+    }
+
+    /// How the relay is reached.
+    pub(crate) fn proxy(&self) -> &ProxySettings {
+        self.chooser.settings()
     }
 
     /// The address under the base with these path segments, each escaped.
@@ -120,17 +157,104 @@ impl Http {
         &self.base
     }
 
-    /// Sends `ask` once and reads the answer to its end.
+    /// Sends `ask` once and reads the answer to its end. Where the way to the relay has several routes and one leads nowhere, the
+    /// next is tried at once.
     pub(crate) async fn send(&self, pool: &Pool, ask: Ask) -> Result<Bytes, Error> {
-        let limit = ask.limit;
-        let client = pool.client();
-        let outcome = async {
-            let response = client.execute(ask.into_request()).await.map_err(|error| Error::from_reqwest(&self.relay, error))?;
-            self.read(response, limit).await
-        };
-        let outcome = outcome.await;
+        let outcome = tokio::time::timeout(ask.timeout, self.exchange(pool, &ask)).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(Error::Timeout { relay: self.relay.clone() }));
         pool.note(&outcome);
         outcome
+    }
+
+    async fn exchange(&self, pool: &Pool, ask: &Ask) -> Result<Bytes, Error> {
+        loop {
+            let route = self.chooser.route(Instant::now()).await?;
+            match self.ask_by(&route, pool, ask).await {
+                Err(error) if error.is_about_the_way() => {
+                    if !self.chooser.failed(&route).await {
+                        return Err(error);
+                    }
+                    tracing::info!(%route, %error, "this way leads nowhere; the next one is tried");
+                }
+                outcome => {
+                    self.chooser.works(&route).await;
+                    return outcome;
+                }
+            }
+        }
+    }
+
+    async fn ask_by(&self, route: &Route, pool: &Pool, ask: &Ask) -> Result<Bytes, Error> {
+        let client = pool.client(route);
+        // Through a tunnel the proxy sees nothing of the request; the connector has signed in there.
+        let seeing = route.proxy().filter(|_| self.base.scheme() == "http");
+        let mut attempt = 1;
+        loop {
+            let mut request = ask.request()?;
+            let answered = match seeing {
+                Some(proxy) => Some((proxy, self.sign(proxy, &mut request)?)),
+                None => None,
+            };
+            let response = client.request(request).await.map_err(|error| self.failure(route, error))?;
+            let Some((proxy, answered)) = answered else { return self.read(response, ask.limit).await };
+            if response.status() != StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+                proxy.login.passed(answered);
+                return self.read(response, ask.limit).await;
+            }
+            self.be_asked(proxy, answered, response).await?;
+            if attempt == ATTEMPTS {
+                return Err(Error::ProxyRefused { proxy: proxy.address.to_string().into(), relay: self.relay.clone(), status: 407 });
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Puts in what the proxy asked for before.
+    fn sign(&self, proxy: &Proxy, request: &mut Request<Full<Bytes>>) -> Result<Answered, Error> {
+        let target = request.uri().to_string();
+        let signed = proxy.login.authorization(request.method().as_str(), &target, random(), Instant::now());
+        let (header, answered) = signed.map_err(|refusal| self.no_entry(proxy, refusal))?;
+        if let Some(header) = header {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, header);
+        }
+        Ok(answered)
+    }
+
+    /// A proxy wants to know who is there. Fails where it can't be told.
+    async fn be_asked(&self, proxy: &Proxy, answered: Answered, response: Response<Incoming>) -> Result<(), Error> {
+        let (parts, body) = response.into_parts();
+        let lines = parts.headers.get_all(PROXY_AUTHENTICATE).iter().filter_map(|line| line.to_str().ok());
+        let asked = proxy.login.challenged(answered, lines, Instant::now());
+        asked.map_err(|refusal| self.no_entry(proxy, refusal))?;
+        // Read to its end the connection can be used again.
+        let _ = Limited::new(body, ASKING_MAX).collect().await;
+        Ok(())
+    }
+
+    fn no_entry(&self, proxy: &Proxy, refusal: Refusal) -> Error {
+        let Refusal { offered, spoken, had_password } = refusal;
+        Error::ProxyAuthentication { proxy: proxy.address.to_string().into(), offered, spoken, had_password }
+    }
+
+    /// Sorts what the HTTP library says.
+    fn failure(&self, route: &Route, error: hyper_util::client::legacy::Error) -> Error {
+        let relay = self.relay.clone();
+        if let Some(proxy) = route.proxy() {
+            let at: Arc<str> = proxy.address.to_string().into();
+            match connector::reason(&error) {
+                Some(NoConnection::Refused(status)) => return Error::ProxyRefused { proxy: at, relay, status: *status },
+                Some(NoConnection::WhoAreYou(refusal)) => return self.no_entry(proxy, refusal.clone()),
+                Some(NoConnection::Proxy(_)) => return Error::ProxyUnreachable { proxy: at, source: Arc::new(error) },
+                // Without a tunnel there was nothing to do but to reach the proxy.
+                Some(NoConnection::TooLong) if self.base.scheme() == "http" => {
+                    return Error::ProxyUnreachable { proxy: at, source: Arc::new(error) };
+                }
+                _ => {}
+            }
+        }
+        let too_long = matches!(connector::reason(&error), Some(NoConnection::TooLong));
+        let connecting = error.is_connect();
+        Error::of(&relay, Arc::new(error), connecting, too_long)
     }
 
     /// Reads JSON out of an answer.
@@ -140,61 +264,6 @@ impl Http {
 
     pub(crate) fn not_a_relay(&self, found: Found) -> Error {
         Error::NotARelay { relay: self.relay.clone(), found }
-    }
-
-    async fn read(&self, response: Response, limit: usize) -> Result<Bytes, Error> {
-        let status = response.status();
-        if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-            return Err(Error::ProxyAuthentication);
-        }
-        if status.is_redirection() {
-            let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
-            return Err(self.not_a_relay(Found::Redirect { to: plain(to) }));
-        }
-        let page = is_web_page(&response);
-        if status.is_success() {
-            return if page { Err(self.not_a_relay(Found::WebPage)) } else { self.body(response, limit).await };
-        }
-        let refusal =
-            if page { None } else { serde_json::from_slice::<ErrorBody>(&self.body(response, REFUSAL_MAX).await?).ok() };
-        Err(match refusal {
-            Some(ErrorBody { error }) => Error::Refused {
-                code: error.code,
-                message: plain(&error.message),
-                retry_after: error.retry_after_ms.map(Duration::from_millis),
-            },
-            // 511 is a captive portal that says so (RFC 6585).
-            None if status == StatusCode::NETWORK_AUTHENTICATION_REQUIRED => self.not_a_relay(Found::WebPage),
-            None if status.is_server_error() => Error::Gateway { relay: self.relay.clone(), status: status.as_u16() },
-            None => self.not_a_relay(Found::Status(status.as_u16())),
-        })
-    }
-
-    async fn body(&self, mut response: Response, limit: usize) -> Result<Bytes, Error> {
-        let oversize = || Error::Oversize { relay: self.relay.clone(), limit };
-        let announced = response.content_length().unwrap_or(0);
-        if announced > limit as u64 {
-            return Err(oversize());
-        }
-        let broken = |error| Error::from_reqwest(&self.relay, error);
-        let Some(first) = response.chunk().await.map_err(broken)? else { return Ok(Bytes::new()) };
-        if first.len() > limit {
-            return Err(oversize());
-        }
-        // Nearly all answers arrive in one piece and needn't be copied.
-        let mut whole: Option<BytesMut> = None;
-        while let Some(piece) = response.chunk().await.map_err(broken)? {
-            let whole = whole.get_or_insert_with(|| {
-                let mut whole = BytesMut::with_capacity((announced as usize).max(first.len() + piece.len()).min(limit));
-                whole.extend_from_slice(&first);
-                whole
-            });
-            if whole.len() + piece.len() > limit {
-                return Err(oversize());
-            }
-            whole.extend_from_slice(&piece);
-        }
-        Ok(whole.map_or(first, BytesMut::freeze))
     }
 }
 
@@ -212,17 +281,6 @@ fn check(text: &str) -> Result<Url, BadUrl> {
         return Err(BadUrl::Query);
     }
     Ok(url)
-}
-
-fn is_web_page(response: &Response) -> bool {
-    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("text/html") || kind.eq_ignore_ascii_case("application/xhtml+xml")
-}
-
-/// A stranger's text, fit to be shown on one line.
-fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MESSAGE_MAX).collect()
 }
 
 #[cfg(test)]
@@ -250,11 +308,5 @@ mod tests {
         assert_eq!(at("http://h", &["health"]), "http://h/v1/health");
         assert_eq!(at("http://h/phone/", &["calls", "a/../b", "leave"]), "http://h/phone/v1/calls/a%2F..%2Fb/leave");
         assert_eq!(at("http://h/phone", &["buddies", "Zoë"]), "http://h/phone/v1/buddies/Zo%C3%AB");
-    }
-
-    #[test]
-    fn a_message_of_a_stranger_is_tamed() {
-        assert_eq!(plain("Go\u{1b}[2J\naway"), "Go[2Jaway");
-        assert_eq!(plain(&"x".repeat(1000)).len(), MESSAGE_MAX);
     }
 }

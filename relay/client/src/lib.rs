@@ -14,10 +14,12 @@ pub mod error;
 pub mod events;
 mod http;
 pub mod lanes;
+pub mod proxy;
 pub mod relay;
 pub mod session;
 
 pub use error::Error;
 pub use events::Update;
+pub use proxy::{ProxyLogin, ProxySettings, ProxySource};
 pub use relay::Relay;
 pub use session::Session;

@@ -7,11 +7,12 @@ use proto::{
     api::{Done, Health, SignIn, SignUp, SignedIn},
     version,
 };
-use reqwest::Method;
+use http::Method;
 
 use crate::{
     error::Error,
     http::{Ask, Http},
+    proxy::ProxySettings,
     session::{Session, json, repeat},
 };
 
@@ -29,6 +30,21 @@ impl Relay {
     /// [`Error::BadUrl`], or [`Error::Setup`] on a computer without certificates.
     pub fn new(url: &str) -> Result<Self, Error> {
         Http::new(url).map(|http| Self { http: Arc::new(http) })
+    }
+
+    /// The same relay, reached as `settings` say; without this, as the environment and the system say.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] on a computer without certificates.
+    pub fn with_proxy(self, settings: ProxySettings) -> Result<Self, Error> {
+        let http = self.http.with_proxy(settings)?;
+        Ok(Self { http: Arc::new(http) })
+    }
+
+    /// How it is reached.
+    #[must_use]
+    pub fn proxy(&self) -> &ProxySettings {
+        self.http.proxy()
     }
 
     /// The address as it was understood.

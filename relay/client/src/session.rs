@@ -17,7 +17,7 @@ use proto::{
     model::{Call, Message},
     version,
 };
-use reqwest::{Method, header::HeaderValue};
+use http::{HeaderValue, Method};
 use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
 

@@ -1,33 +1,31 @@
-//! A reqwest client that can be replaced by a fresh one while requests are under way.
+//! A client that can be replaced by a fresh one while requests are under way: when its connections have gone silent, and when the
+//! way to the relay has become another.
 
 use std::{
-    net::IpAddr,
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
-use reqwest::{Client, redirect::Policy};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper_rustls::HttpsConnector;
+use hyper_util::{
+    client::legacy,
+    rt::{TokioExecutor, TokioTimer},
+};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::sync::watch;
-use url::{Host, Url};
+use url::Url;
 
-use super::patience::Patience;
-use crate::{crypto, error::Error};
-
-/// How long a connection may take: a slow network needs three round trips, a lost packet costs one or three seconds.
-const CONNECT: Duration = Duration::from_secs(5);
-
-/// Silence within an answer after which it is lost: longer than a poll is held.
-const READ: Duration = Duration::from_secs(35);
+use super::{connector::Connector, patience::Patience};
+use crate::{crypto, error::Error, proxy::Route};
 
 /// Unused connections are kept this long; many proxies close them after a minute.
 const IDLE: Duration = Duration::from_secs(55);
 
-/// A parked poll is silent, so the kernel asks now and then whether the other end is still there.
-const KEEPALIVE: Duration = Duration::from_secs(5);
-
-/// Data unacknowledged for this long means a dead connection; Linux alone would try for a quarter of an hour.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const UNACKNOWLEDGED: Duration = Duration::from_secs(8);
+/// What sends requests by one route; a clone shares its connections.
+pub(crate) type Client = legacy::Client<HttpsConnector<Connector>, Full<Bytes>>;
 
 /// What a pool's connections carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,28 +40,39 @@ pub(crate) enum Purpose {
 #[derive(Debug)]
 pub(crate) struct Pool {
     purpose: Purpose,
-    base: Url,
-    client: RwLock<Client>,
+    tls: Arc<ClientConfig>,
+    current: RwLock<Option<(Route, Client)>>,
     patience: Mutex<Patience>,
     renewals: watch::Sender<u64>,
 }
 
 impl Pool {
     pub(crate) fn new(base: &Url, purpose: Purpose) -> Result<Self, Error> {
-        crypto::install();
-        let client = build(base, purpose).map_err(|source| Error::Setup { source: Arc::new(source) })?;
+        let tls = tls(base, purpose).map_err(|source| Error::Setup { source: Arc::new(source) })?;
         Ok(Self {
             purpose,
-            base: base.clone(),
-            client: RwLock::new(client),
+            tls: Arc::new(tls),
+            current: RwLock::default(),
             patience: Mutex::default(),
             renewals: watch::Sender::new(0),
         })
     }
 
-    /// The client for the next request; a clone shares its connections.
-    pub(crate) fn client(&self) -> Client {
-        self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The client for the next request by this route.
+    pub(crate) fn client(&self, route: &Route) -> Client {
+        let same = |current: &Option<(Route, Client)>| {
+            current.as_ref().filter(|(known, _)| known.is(route)).map(|(_, client)| client.clone())
+        };
+        if let Some(client) = same(&self.current.read().unwrap_or_else(PoisonError::into_inner)) {
+            return client;
+        }
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        // Another request may have been quicker.
+        same(&current).unwrap_or_else(|| {
+            let client = build(route, self.purpose, self.tls.clone());
+            *current = Some((route.clone(), client.clone()));
+            client
+        })
     }
 
     /// Changes when the client was replaced: whatever waits on the old one's connections waits in vain.
@@ -82,62 +91,44 @@ impl Pool {
                 }
             }
             // No connection, or one that broke by itself, says nothing about the others.
-            Err(Error::Unreachable { .. } | Error::Broken { .. }) => {}
+            Err(Error::Unreachable { .. } | Error::ProxyUnreachable { .. } | Error::Broken { .. }) => {}
             _ => patience.answered(),
         }
     }
 
     fn renew(&self) {
-        match build(&self.base, self.purpose) {
-            Ok(client) => {
-                *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
-                self.renewals.send_modify(|count| *count += 1);
-                tracing::info!(purpose = ?self.purpose, "the relay has gone silent: new connections are made");
-            }
-            Err(error) => tracing::warn!(%error, "no new HTTP client, the old one stays"),
-        }
+        // The next request makes a new one.
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.renewals.send_modify(|count| *count += 1);
+        tracing::info!(purpose = ?self.purpose, "the relay has gone silent: new connections are made");
     }
 }
 
-fn build(base: &Url, purpose: Purpose) -> Result<Client, reqwest::Error> {
-    let mut builder = Client::builder()
-        .user_agent(concat!("tvphone/", env!("CARGO_PKG_VERSION")))
-        .redirect(Policy::none())
-        .connect_timeout(CONNECT)
-        .read_timeout(READ)
-        .pool_idle_timeout(IDLE)
-        .tcp_nodelay(true)
-        .tcp_keepalive(KEEPALIVE)
-        .tcp_keepalive_interval(Duration::from_secs(3))
-        .tcp_keepalive_retries(3);
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    {
-        builder = builder.tcp_user_timeout(UNACKNOWLEDGED);
-    }
-    if base.scheme() == "http" {
-        // Without TLS the system's certificates aren't needed, and a machine that has none needn't be refused.
-        builder = builder.tls_certs_only([]);
-    }
-    if is_loopback(base) {
-        // No proxy can reach this machine's own relay.
-        builder = builder.no_proxy();
-    }
-    builder = match purpose {
+pub(crate) fn build(route: &Route, purpose: Purpose, tls: Arc<ClientConfig>) -> Client {
+    let mut builder = legacy::Client::builder(TokioExecutor::new());
+    builder.timer(TokioTimer::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE);
+    if purpose == Purpose::Control {
         // Silent HTTP/2 connections look alive for ever unless they are asked.
-        Purpose::Control => builder
+        builder
             .http2_keep_alive_interval(Duration::from_secs(10))
             .http2_keep_alive_timeout(Duration::from_secs(5))
-            .http2_keep_alive_while_idle(true),
-        Purpose::Media => builder.http1_only(),
-    };
-    builder.build()
+            .http2_keep_alive_while_idle(true);
+    }
+    builder.build(HttpsConnector::from((Connector::new(route.clone()), tls)))
 }
 
-fn is_loopback(base: &Url) -> bool {
-    match base.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
-        None => false,
-    }
+/// How TLS is spoken to a relay at this address.
+pub(crate) fn tls(base: &Url, purpose: Purpose) -> Result<ClientConfig, rustls::Error> {
+    crypto::install();
+    let mut tls = if base.scheme() == "http" {
+        // Without TLS the system's certificates aren't needed, and a machine that has none needn't be refused.
+        ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth()
+    } else {
+        ClientConfig::builder().with_platform_verifier()?.with_no_client_auth()
+    };
+    tls.alpn_protocols = match purpose {
+        Purpose::Control => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        Purpose::Media => vec![b"http/1.1".to_vec()],
+    };
+    Ok(tls)
 }

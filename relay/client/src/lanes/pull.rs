@@ -11,7 +11,7 @@ use proto::{
     chunk::HEADER_LEN,
     limits::{PAYLOAD_MAX, POLL_SOFT_MAX},
 };
-use reqwest::Method;
+use http::Method;
 use url::Url;
 
 use super::{

@@ -7,7 +7,7 @@ use std::{
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use proto::{Kind, api::Feedback};
-use reqwest::Method;
+use http::Method;
 use url::Url;
 
 use super::{
