@@ -20,6 +20,7 @@ pub mod widget;
 use anyhow::Context as _;
 use iced::{Program, Theme, window};
 use proto::Name;
+use relay_client::ProxySettings;
 
 pub use self::settings::Settings;
 use self::{
@@ -34,6 +35,8 @@ pub struct Options {
     pub relay: Option<String>,
     pub user: Option<Name>,
     pub password: Option<String>,
+    /// Goes before the one in the settings.
+    pub proxy: Option<ProxySettings>,
     pub setup: Setup,
     /// Ring this buddy as soon as they are there.
     pub call: Option<Name>,
@@ -61,6 +64,7 @@ impl TryFrom<cli::Window> for Options {
         });
         Ok(Self {
             password: window.password()?,
+            proxy: window.proxy.settings()?,
             setup: window.setup(),
             preset: preset.transpose()?,
             relay: window.relay,

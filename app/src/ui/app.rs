@@ -7,7 +7,7 @@ use iced::{
     widget::{operation, stack},
     window,
 };
-use relay_client::Session;
+use relay_client::{ProxySettings, Session};
 
 use super::{
     Options,
@@ -30,6 +30,8 @@ pub struct App {
     screen: Screen,
     settings: Settings,
     setup: Setup,
+    /// Said for this run: by the command line, or with a password in the dialog.
+    proxy: Option<ProxySettings>,
     wishes: Wishes,
     toasts: Toasts,
     scale: f32,
@@ -60,7 +62,7 @@ impl App {
         if let Some(relay) = options.relay {
             settings.relay = relay;
         }
-        let mut sign_in = SignIn::new(&settings);
+        let mut sign_in = SignIn::new(&settings).by(options.proxy.clone());
         let task = match (options.user, options.password) {
             (Some(name), Some(password)) => sign_in.at_once(&name, password),
             (Some(name), None) => sign_in.prefill(&name),
@@ -68,12 +70,12 @@ impl App {
         };
         let wishes = Wishes { call: options.call, answer: options.answer };
         let at = Self::at(Screen::SignIn(sign_in), settings, options.setup, wishes);
-        let app = Self { system_is_dark: options.system_is_dark, ..at };
+        let app = Self { system_is_dark: options.system_is_dark, proxy: options.proxy, ..at };
         (app, task.map(Message::SignIn))
     }
 
     pub fn at(screen: Screen, settings: Settings, setup: Setup, wishes: Wishes) -> Self {
-        Self { screen, settings, setup, wishes, toasts: Toasts::default(), scale: 1.0, system_is_dark: false }
+        Self { screen, settings, setup, proxy: None, wishes, toasts: Toasts::default(), scale: 1.0, system_is_dark: false }
     }
 
     pub fn screen(&self) -> &Screen {
@@ -163,6 +165,8 @@ impl App {
             sign_in::Action::Run(task) => task.map(Message::SignIn),
             sign_in::Action::SignedIn(session) => {
                 self.settings.relay = sign_in.relay().to_owned();
+                self.settings.connection = sign_in.connection().clone();
+                self.proxy = sign_in.proxy().cloned();
                 self.enter(session)
             }
         }
@@ -193,13 +197,13 @@ impl App {
             }
             desk::Action::SignOut => {
                 let goodbye = desk.say_goodbye().map(Message::Desk);
-                self.screen = Screen::SignIn(SignIn::new(&self.settings));
+                self.screen = Screen::SignIn(SignIn::new(&self.settings).by(self.proxy.clone()));
                 goodbye
             }
             desk::Action::SignedOut(reason) => {
                 let goodbye = desk.hang_up().map(Message::Desk);
                 self.toasts.push(Kind::Trouble, reason.clone(), Instant::now());
-                self.screen = Screen::SignIn(SignIn::new(&self.settings).because(reason));
+                self.screen = Screen::SignIn(SignIn::new(&self.settings).by(self.proxy.clone()).because(reason));
                 goodbye
             }
         }

@@ -11,7 +11,7 @@ use proto::{
     api::{History, Joined, PageHistory, Rung, SetMedia},
     model::Message,
 };
-use relay_client::{Relay, Session, Update};
+use relay_client::{ProxySettings, Relay, Session, Update};
 
 use super::{net, notice::Notice, pretend::Pretend};
 
@@ -135,9 +135,9 @@ impl Line {
 }
 
 /// Signs in, with a new account first if that is wanted.
-pub fn sign_in(relay: String, name: Name, password: String, new: bool) -> Answer<Session> {
+pub fn sign_in(relay: String, proxy: ProxySettings, name: Name, password: String, new: bool) -> Answer<Session> {
     Task::future(async move {
-        let relay = Relay::new(&relay)?;
+        let relay = Relay::new(&relay)?.with_proxy(proxy)?;
         if new && let Err(refused) = relay.sign_up(&name, &password).await {
             // An earlier try may have made the account and not come further: then the password is this one.
             let own = refused.code() == Some(ErrorCode::NameTaken);

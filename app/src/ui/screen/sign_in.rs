@@ -1,17 +1,19 @@
 //! Signing in, or making an account first: one form.
 
+mod connection;
+
 use iced::{
     Center, Element, Fill, Task,
-    widget::{button, center, column, container, mouse_area, operation, row, scrollable, space, text_input},
+    widget::{button, center, column, container, mouse_area, operation, row, scrollable, space, stack, text_input},
 };
 use proto::{Name, limits::PASSWORD_MIN};
-use relay_client::Session;
+use relay_client::{ProxySettings, Session};
 
 use crate::ui::{
     icon::{self, Icon, icon},
     line,
     notice::Notice,
-    settings::Settings,
+    settings::{Connection, Settings},
     theme::{self, spacing, text},
 };
 
@@ -24,10 +26,17 @@ pub struct SignIn {
     new: bool,
     busy: bool,
     error: Option<String>,
+    /// As remembered, or as just chosen.
+    connection: Connection,
+    /// Said for this run; goes before what is remembered.
+    proxy: Option<ProxySettings>,
+    dialog: Option<connection::Dialog>,
 }
 
 #[derive(Debug, Clone)]
 pub enum Message {
+    ConnectionPressed,
+    Connection(connection::Message),
     RelayChanged(String),
     NameChanged(String),
     PasswordChanged(String),
@@ -50,7 +59,14 @@ const PASSWORD: &str = "sign-in-password";
 
 impl SignIn {
     pub fn new(settings: &Settings) -> Self {
-        Self { relay: settings.relay.clone(), name: settings.name.clone(), ..Self::default() }
+        let connection = settings.connection.clone();
+        Self { relay: settings.relay.clone(), name: settings.name.clone(), connection, ..Self::default() }
+    }
+
+    /// Reaches the relay this way, if one is given, whatever is remembered.
+    pub fn by(mut self, proxy: Option<ProxySettings>) -> Self {
+        self.proxy = proxy;
+        self
     }
 
     /// Why the one who was signed in is here again.
@@ -76,6 +92,15 @@ impl SignIn {
         &self.relay
     }
 
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// What was said for this run.
+    pub fn proxy(&self) -> Option<&ProxySettings> {
+        self.proxy.as_ref()
+    }
+
     /// The first field that needs something.
     pub fn focus(&self) -> Task<Message> {
         if self.name.is_empty() { operation::focus(NAME) } else { operation::focus(PASSWORD) }
@@ -83,6 +108,19 @@ impl SignIn {
 
     pub fn update(&mut self, message: Message) -> Action {
         match message {
+            Message::ConnectionPressed => self.dialog = Some(connection::Dialog::new(&self.connection)),
+            Message::Connection(message) => {
+                let Some(dialog) = &mut self.dialog else { return Action::None };
+                match dialog.update(message) {
+                    connection::Action::None => return Action::None,
+                    connection::Action::Close => {}
+                    connection::Action::Use(connection, proxy) => {
+                        self.connection = connection;
+                        self.proxy = Some(proxy);
+                    }
+                }
+                self.dialog = None;
+            }
             Message::RelayChanged(relay) => self.relay = relay,
             Message::NameChanged(name) => self.name = name,
             Message::PasswordChanged(password) => self.password = password,
@@ -107,11 +145,12 @@ impl SignIn {
 
     fn submit(&mut self) -> Task<Message> {
         let checked = check(&self.relay, &self.name, &self.password, self.new);
-        match checked {
-            Ok((relay, name)) => {
+        let proxy = self.proxy.clone().map_or_else(|| self.connection.proxy_settings(""), Ok);
+        match checked.and_then(|checked| Ok((checked, proxy?))) {
+            Ok(((relay, name), proxy)) => {
                 self.busy = true;
                 self.error = None;
-                line::sign_in(relay, name, self.password.clone(), self.new).map(Message::Finished)
+                line::sign_in(relay, proxy, name, self.password.clone(), self.new).map(Message::Finished)
             }
             Err(error) => {
                 self.error = Some(error);
@@ -141,11 +180,13 @@ impl SignIn {
         let form = column![form]
             .push(self.error.as_deref().map(problem))
             .push(submit.on_press_maybe((!self.busy).then_some(Message::Submitted)))
-            .push(container(button(text::body(toggle)).style(theme::button::link).on_press(Message::Toggled)).center_x(Fill))
+            .push(link(toggle, Message::Toggled))
+            .push(link("Connection and proxy", Message::ConnectionPressed))
             .spacing(spacing::L);
         let card = container(form).padding(spacing::XL).width(spacing::FORM).style(theme::container::card);
         let page = column![heading, card].spacing(spacing::XL).align_x(Center).padding(spacing::XL);
-        center(scrollable(page).style(theme::input::scroll)).style(theme::container::background).into()
+        let page = center(scrollable(page).style(theme::input::scroll)).style(theme::container::background);
+        stack![page].push(self.dialog.as_ref().map(|dialog| dialog.view().map(Message::Connection))).into()
     }
 
     fn field<'a>(
@@ -157,6 +198,10 @@ impl SignIn {
         let field = text_input(placeholder, value).padding(spacing::M).size(text::BODY).style(theme::input::field);
         if self.busy { field } else { field.on_input(on_input).on_submit(Message::Submitted) }
     }
+}
+
+fn link(label: &str, message: Message) -> Element<'_, Message> {
+    container(button(text::body(label)).style(theme::button::link).on_press(message)).center_x(Fill).into()
 }
 
 fn labelled<'a>(id: &'static str, label: &'a str, field: text_input::TextInput<'a, Message>) -> Element<'a, Message> {
