@@ -74,6 +74,7 @@ const STATE_MACHINES: &[&str] = &[
     "relay/client/src/backoff.rs",
     "relay/client/src/events/feed.rs",
     "relay/client/src/http/patience.rs",
+    "relay/client/src/http/scarcity.rs",
     "relay/client/src/lanes/health.rs",
     "relay/client/src/lanes/overlap.rs",
     "relay/client/src/lanes/polls.rs",

@@ -39,7 +39,7 @@ pub struct App {
 }
 
 pub enum Screen {
-    SignIn(SignIn),
+    SignIn(Box<SignIn>),
     Desk(Box<Desk>),
 }
 
@@ -69,7 +69,7 @@ impl App {
             _ => sign_in.focus(),
         };
         let wishes = Wishes { call: options.call, answer: options.answer };
-        let at = Self::at(Screen::SignIn(sign_in), settings, options.setup, wishes);
+        let at = Self::at(Screen::SignIn(Box::new(sign_in)), settings, options.setup, wishes);
         let app = Self { system_is_dark: options.system_is_dark, proxy: options.proxy, ..at };
         (app, task.map(Message::SignIn))
     }
@@ -197,13 +197,13 @@ impl App {
             }
             desk::Action::SignOut => {
                 let goodbye = desk.say_goodbye().map(Message::Desk);
-                self.screen = Screen::SignIn(SignIn::new(&self.settings).by(self.proxy.clone()));
+                self.screen = Screen::SignIn(Box::new(SignIn::new(&self.settings).by(self.proxy.clone())));
                 goodbye
             }
             desk::Action::SignedOut(reason) => {
                 let goodbye = desk.hang_up().map(Message::Desk);
                 self.toasts.push(Kind::Trouble, reason.clone(), Instant::now());
-                self.screen = Screen::SignIn(SignIn::new(&self.settings).by(self.proxy.clone()).because(reason));
+                self.screen = Screen::SignIn(Box::new(SignIn::new(&self.settings).by(self.proxy.clone()).because(reason)));
                 goodbye
             }
         }

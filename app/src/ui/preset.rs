@@ -72,7 +72,7 @@ impl Sample {
     pub fn boot(self) -> (App, Task<Message>) {
         let setup = setup();
         let screen = match self {
-            Self::SignedOut => Screen::SignIn(SignIn::new(&Settings::default())),
+            Self::SignedOut => Screen::SignIn(Box::new(SignIn::new(&Settings::default()))),
             _ => Screen::Desk(Box::new(self.desk(setup.clone()))),
         };
         (App::at(screen, Settings::default(), setup, Wishes::default()), Task::none())

@@ -2,9 +2,11 @@
 //! else may answer.
 
 mod connector;
+pub(crate) mod lines;
 pub(crate) mod patience;
 pub(crate) mod pool;
 mod read;
+mod scarcity;
 
 use std::{
     sync::Arc,
@@ -18,11 +20,14 @@ use http::{
 };
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use url::Url;
 
 use self::{
-    connector::NoConnection,
+    connector::{NoConnection, Proven},
+    lines::{Flight, Lines},
     pool::{Pool, Purpose},
+    scarcity::Failed,
 };
 use crate::{
     backoff::random,
@@ -42,6 +47,9 @@ const CONTROL_ANSWER_MAX: usize = 16 << 20;
 /// Largest page of a proxy that asks for a password which is read to its end, in bytes; past that the connection is given up.
 const ASKING_MAX: usize = 64 << 10;
 
+/// A request that is given up after this long was worth an answer.
+const PATIENT: Duration = Duration::from_millis(1500);
+
 /// How long one attempt at a control request may take: twice the connect timeout.
 pub(crate) const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -52,6 +60,7 @@ pub(crate) struct Http {
     pub(crate) relay: Arc<str>,
     base: Url,
     chooser: Chooser,
+    pub(crate) lines: Arc<Lines>,
     /// Control requests and the event lane.
     pub(crate) control: Pool,
     /// Polls and uploads of media.
@@ -67,11 +76,12 @@ pub(crate) struct Ask {
     body: Option<(HeaderValue, Bytes)>,
     timeout: Duration,
     limit: usize,
+    poll: bool,
 }
 
 impl Ask {
     pub(crate) fn new(method: Method, url: Url) -> Self {
-        Self { method, url, bearer: None, body: None, timeout: CONTROL_TIMEOUT, limit: CONTROL_ANSWER_MAX }
+        Self { method, url, bearer: None, body: None, timeout: CONTROL_TIMEOUT, limit: CONTROL_ANSWER_MAX, poll: false }
     }
 
     pub(crate) fn bearer(mut self, bearer: &HeaderValue) -> Self {
@@ -98,6 +108,12 @@ impl Ask {
     /// Largest answer, in bytes.
     pub(crate) fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// It may be held, so it makes room for others where connections are few.
+    pub(crate) fn poll(mut self) -> Self {
+        self.poll = true;
         self
     }
 
@@ -135,7 +151,7 @@ impl Http {
         let relay: Arc<str> = base.origin().ascii_serialization().into();
         let control = Pool::new(&base, Purpose::Control)?;
         let media = Pool::new(&base, Purpose::Media)?;
-        Ok(Self { relay, chooser: Chooser::new(settings, base.clone()), base, control, media })
+        Ok(Self { relay, chooser: Chooser::new(settings, base.clone()), lines: Arc::default(), base, control, media })
     }
 
     /// How the relay is reached.
@@ -167,9 +183,19 @@ impl Http {
     }
 
     async fn exchange(&self, pool: &Pool, ask: &Ask) -> Result<Bytes, Error> {
+        let mut changes = self.lines.changes();
+        let _permit = if ask.poll { self.lines.poll().await } else { None };
         loop {
             let route = self.chooser.route(Instant::now()).await?;
-            match self.ask_by(&route, pool, ask).await {
+            let outcome = tokio::select! {
+                outcome = self.ask_by(&route, pool, ask) => outcome,
+                // A poll that is parked on one of many connections must not keep it when they are found to be few.
+                Ok(_) = changes.wait_for(|limit| ask.poll && limit.is_some()), if self.lines.limit().is_none() => {
+                    let source = Arc::new(std::io::Error::other("it gave its connection up"));
+                    return Err(Error::Broken { relay: self.relay.clone(), source });
+                }
+            };
+            match outcome {
                 Err(error) if error.is_about_the_way() => {
                     if !self.chooser.failed(&route).await {
                         return Err(error);
@@ -185,7 +211,7 @@ impl Http {
     }
 
     async fn ask_by(&self, route: &Route, pool: &Pool, ask: &Ask) -> Result<Bytes, Error> {
-        let client = pool.client(route);
+        let client = self.client(route, pool);
         // Through a tunnel the proxy sees nothing of the request; the connector has signed in there.
         let seeing = route.proxy().filter(|_| self.base.scheme() == "http");
         let mut attempt = 1;
@@ -195,7 +221,17 @@ impl Http {
                 Some(proxy) => Some((proxy, self.sign(proxy, &mut request)?)),
                 None => None,
             };
-            let response = client.request(request).await.map_err(|error| self.failure(route, error))?;
+            let trial = Trial { flight: self.lines.begin(Instant::now()), connection: capture_connection(&mut request), over: false };
+            let response = match client.request(request).await {
+                Ok(response) => {
+                    trial.answered();
+                    response
+                }
+                Err(error) => {
+                    trial.failed(&error);
+                    return Err(self.failure(route, error));
+                }
+            };
             let Some((proxy, answered)) = answered else { return self.read(response, ask.limit).await };
             if response.status() != StatusCode::PROXY_AUTHENTICATION_REQUIRED {
                 proxy.login.passed(answered);
@@ -207,6 +243,17 @@ impl Http {
             }
             attempt += 1;
         }
+    }
+
+    /// Where connections are few, all requests share those of one pool: of the one with HTTP/2, where that may be had.
+    fn client(&self, route: &Route, pool: &Pool) -> pool::Client {
+        let limit = self.lines.limit();
+        if limit.is_none() {
+            return pool.client(route, None);
+        }
+        let (shared, other) = if self.base.scheme() == "https" { (&self.control, &self.media) } else { (&self.media, &self.control) };
+        other.close();
+        shared.client(route, limit)
     }
 
     /// Puts in what the proxy asked for before.
@@ -264,6 +311,50 @@ impl Http {
 
     pub(crate) fn not_a_relay(&self, found: Found) -> Error {
         Error::NotARelay { relay: self.relay.clone(), found }
+    }
+}
+
+/// A request in flight, and the connection it goes by once there is one.
+struct Trial<'a> {
+    flight: Flight<'a>,
+    connection: CaptureConnection,
+    over: bool,
+}
+
+impl Trial<'_> {
+    fn answered(mut self) {
+        self.over = true;
+        // The first answer on a connection says nothing about the others.
+        if self.proven().is_some_and(|proven| proven.prove()) {
+            self.flight.answered(Instant::now());
+        }
+    }
+
+    fn failed(mut self, error: &hyper_util::client::legacy::Error) {
+        self.over = true;
+        let refused = match self.proven() {
+            Some(proven) => !proven.get(),
+            None => connector::is_refusal(error),
+        };
+        if refused {
+            self.flight.failed(Failed::Refused, Instant::now());
+        }
+    }
+
+    fn proven(&self) -> Option<Proven> {
+        let mut extras = http::Extensions::new();
+        self.connection.connection_metadata().as_ref()?.get_extras(&mut extras);
+        extras.get::<Proven>().cloned()
+    }
+}
+
+/// Nobody waits for it any longer.
+impl Drop for Trial<'_> {
+    fn drop(&mut self) {
+        let silent = || self.proven().is_some_and(|proven| !proven.get());
+        if !self.over && self.flight.lasted(PATIENT) && silent() {
+            self.flight.failed(Failed::Silent, Instant::now());
+        }
     }
 }
 

@@ -208,11 +208,6 @@ impl fmt::Display for Route {
 }
 
 impl Address {
-    fn new(host: &str, port: u16) -> Option<Self> {
-        // The parser of addresses knows which hosts there can be.
-        format!("http://{host}:{port}").parse().ok()
-    }
-
     /// As the target of a connection.
     pub(crate) fn uri(&self) -> Result<Uri, http::uri::InvalidUri> {
         Uri::try_from(format!("{self}/"))

@@ -272,9 +272,10 @@ impl Session {
     /// One attempt, held up to `poll.wait_ms`.
     pub(crate) async fn events_once(&self, poll: &PollEvents) -> Result<Events, Error> {
         let mut url = self.url(&["events"]);
-        url.query_pairs_mut().append_pair("after", poll.after.as_str()).append_pair("wait_ms", &poll.wait_ms.to_string());
+        let hold = self.inner.http.lines.event_hold(Duration::from_millis(poll.wait_ms));
+        url.query_pairs_mut().append_pair("after", poll.after.as_str()).append_pair("wait_ms", &hold.as_millis().to_string());
         let timeout = Duration::from_millis(poll.wait_ms) + POLL_MARGIN;
-        self.parse(self.once(Ask::new(Method::GET, url).timeout(timeout)).await?)
+        self.parse(self.once(Ask::new(Method::GET, url).timeout(timeout).poll()).await?)
     }
 
     fn url(&self, segments: &[&str]) -> Url {

@@ -1,6 +1,6 @@
 //! Signing in, or making an account first: one form.
 
-mod connection;
+pub mod connection;
 
 use iced::{
     Center, Element, Fill, Task,
@@ -115,7 +115,7 @@ impl SignIn {
                     connection::Action::None => return Action::None,
                     connection::Action::Close => {}
                     connection::Action::Use(connection, proxy) => {
-                        self.connection = connection;
+                        self.connection = *connection;
                         self.proxy = Some(proxy);
                     }
                 }

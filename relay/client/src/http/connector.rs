@@ -4,7 +4,10 @@ use std::{
     future::Future,
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -18,6 +21,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tower_service::Service;
 
@@ -69,10 +73,13 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) struct Connector {
     tcp: HttpConnector,
     route: Route,
+    /// As many permits as there may be connections, where there is a bound.
+    permits: Option<Arc<Semaphore>>,
 }
 
 impl Connector {
-    pub(crate) fn new(route: Route) -> Self {
+    /// With at most `limit` connections at a time.
+    pub(crate) fn new(route: Route, limit: Option<usize>) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -82,20 +89,29 @@ impl Connector {
         tcp.set_keepalive_retries(Some(3));
         #[cfg(any(target_os = "linux", target_os = "android", target_os = "fuchsia"))]
         tcp.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
-        Self { tcp, route }
+        Self { tcp, route, permits: limit.map(|limit| Arc::new(Semaphore::new(limit))) }
     }
 
     async fn connect(mut self, relay: Uri) -> Result<Line, NoConnection> {
-        match self.route.clone() {
-            Route::Direct => {
-                let io = self.tcp.call(relay).await.map_err(|error| NoConnection::Relay(error.into()))?;
-                Ok(Line { io, to_proxy: false })
+        let permit = match &self.permits {
+            // The permits are never closed. While this waits the request is given a connection that becomes free.
+            Some(permits) => permits.clone().acquire_owned().await.ok(),
+            None => None,
+        };
+        let connecting = async {
+            match self.route.clone() {
+                Route::Direct => {
+                    let io = self.tcp.call(relay).await.map_err(|error| NoConnection::Relay(error.into()))?;
+                    Ok((io, false))
+                }
+                Route::Via(proxy) if relay.scheme() == Some(&http::uri::Scheme::HTTPS) => {
+                    Ok((self.tunnel(&proxy, &relay).await?, false))
+                }
+                Route::Via(proxy) => Ok((self.reach(&proxy).await?, true)),
             }
-            Route::Via(proxy) if relay.scheme() == Some(&http::uri::Scheme::HTTPS) => {
-                Ok(Line { io: self.tunnel(&proxy, &relay).await?, to_proxy: false })
-            }
-            Route::Via(proxy) => Ok(Line { io: self.reach(&proxy).await?, to_proxy: true }),
-        }
+        };
+        let (io, to_proxy) = tokio::time::timeout(CONNECT, connecting).await.unwrap_or(Err(NoConnection::TooLong))?;
+        Ok(Line { io, to_proxy, proven: Proven::default(), _permit: permit })
     }
 
     async fn reach(&mut self, proxy: &Proxy) -> Result<TokioIo<TcpStream>, NoConnection> {
@@ -152,8 +168,7 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, relay: Uri) -> Self::Future {
-        let connecting = self.clone().connect(relay);
-        Box::pin(async move { tokio::time::timeout(CONNECT, connecting).await.unwrap_or(Err(NoConnection::TooLong)) })
+        Box::pin(self.clone().connect(relay))
     }
 }
 
@@ -188,11 +203,28 @@ pub(crate) struct Line {
     io: TokioIo<TcpStream>,
     /// A proxy, which wants whole URLs.
     to_proxy: bool,
+    proven: Proven,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// Whether a connection has carried an answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Proven(Arc<AtomicBool>);
+
+impl Proven {
+    /// It just has. Gives what was before.
+    pub(crate) fn prove(&self) -> bool {
+        self.0.swap(true, Relaxed)
+    }
+
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Relaxed)
+    }
 }
 
 impl Connection for Line {
     fn connected(&self) -> Connected {
-        self.io.connected().proxy(self.to_proxy)
+        self.io.connected().proxy(self.to_proxy).extra(self.proven.clone())
     }
 }
 
@@ -240,5 +272,14 @@ pub(crate) fn reason<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option
     None
 }
 
-/// What is known of TLS, shared by all connections of a pool.
-pub(crate) type Tls = Arc<rustls::ClientConfig>;
+/// Whether there was someone who refused the connection, rather than nobody, or no way there.
+pub(crate) fn is_refusal(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            return matches!(io.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset);
+        }
+        next = error.source();
+    }
+    false
+}

@@ -41,7 +41,8 @@ pub(crate) enum Purpose {
 pub(crate) struct Pool {
     purpose: Purpose,
     tls: Arc<ClientConfig>,
-    current: RwLock<Option<(Route, Client)>>,
+    /// With the route and the bound it was made for.
+    current: RwLock<Option<(Route, Option<usize>, Client)>>,
     patience: Mutex<Patience>,
     renewals: watch::Sender<u64>,
 }
@@ -58,10 +59,11 @@ impl Pool {
         })
     }
 
-    /// The client for the next request by this route.
-    pub(crate) fn client(&self, route: &Route) -> Client {
-        let same = |current: &Option<(Route, Client)>| {
-            current.as_ref().filter(|(known, _)| known.is(route)).map(|(_, client)| client.clone())
+    /// The client for the next request by this route, with at most `limit` connections at a time.
+    pub(crate) fn client(&self, route: &Route, limit: Option<usize>) -> Client {
+        let same = |current: &Option<(Route, Option<usize>, Client)>| {
+            let (known, bound, client) = current.as_ref()?;
+            (known.is(route) && *bound == limit).then(|| client.clone())
         };
         if let Some(client) = same(&self.current.read().unwrap_or_else(PoisonError::into_inner)) {
             return client;
@@ -69,10 +71,15 @@ impl Pool {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         // Another request may have been quicker.
         same(&current).unwrap_or_else(|| {
-            let client = build(route, self.purpose, self.tls.clone());
-            *current = Some((route.clone(), client.clone()));
+            let client = build(route, limit, self.purpose, self.tls.clone());
+            *current = Some((route.clone(), limit, client.clone()));
             client
         })
+    }
+
+    /// Lets go of all connections that carry nothing now.
+    pub(crate) fn close(&self) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Changes when the client was replaced: whatever waits on the old one's connections waits in vain.
@@ -98,13 +105,13 @@ impl Pool {
 
     fn renew(&self) {
         // The next request makes a new one.
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.close();
         self.renewals.send_modify(|count| *count += 1);
         tracing::info!(purpose = ?self.purpose, "the relay has gone silent: new connections are made");
     }
 }
 
-pub(crate) fn build(route: &Route, purpose: Purpose, tls: Arc<ClientConfig>) -> Client {
+pub(crate) fn build(route: &Route, limit: Option<usize>, purpose: Purpose, tls: Arc<ClientConfig>) -> Client {
     let mut builder = legacy::Client::builder(TokioExecutor::new());
     builder.timer(TokioTimer::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE);
     if purpose == Purpose::Control {
@@ -114,7 +121,7 @@ pub(crate) fn build(route: &Route, purpose: Purpose, tls: Arc<ClientConfig>) -> 
             .http2_keep_alive_timeout(Duration::from_secs(5))
             .http2_keep_alive_while_idle(true);
     }
-    builder.build(HttpsConnector::from((Connector::new(route.clone()), tls)))
+    builder.build(HttpsConnector::from((Connector::new(route.clone(), limit), tls)))
 }
 
 /// How TLS is spoken to a relay at this address.

@@ -37,7 +37,7 @@ pub enum Action {
     None,
     Close,
     /// To be used, and to be remembered but for the password.
-    Use(Connection, ProxySettings),
+    Use(Box<Connection>, ProxySettings),
 }
 
 impl Dialog {
@@ -57,7 +57,7 @@ impl Dialog {
             Message::PasswordChanged(password) => self.password = password,
             Message::Cancelled => return Action::Close,
             Message::Accepted => match chosen.proxy_settings(&self.password) {
-                Ok(settings) => return Action::Use(chosen.clone(), settings),
+                Ok(settings) => return Action::Use(Box::new(chosen.clone()), settings),
                 Err(problem) => self.problem = Some(problem),
             },
         }

@@ -48,7 +48,7 @@ async fn fetch(url: &Url) -> Result<Vec<u8>, BadPac> {
     let uri = Uri::try_from(url.as_str()).map_err(|error| unreadable(&error))?;
     let mut request = Request::new(Full::<Bytes>::default());
     *request.uri_mut() = uri;
-    let client = pool::build(&Route::Direct, Purpose::Media, Arc::new(tls));
+    let client = pool::build(&Route::Direct, None, Purpose::Media, Arc::new(tls));
     let response = client.request(request).await.map_err(|_| BadPac::Unreadable("its server can't be reached".to_owned()))?;
     if !response.status().is_success() {
         return Err(BadPac::Unreadable(format!("its server answers with status {}", response.status().as_u16())));

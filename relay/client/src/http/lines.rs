@@ -1,0 +1,183 @@
+//! How many connections there may be, and what the requests make of few: polls share what there is and are held only briefly, so
+//! that uploads and control requests find a connection.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::scarcity::{Failed, Scarcity};
+
+/// With few connections a media poll is held this long: longer than chunks are apart, and than what counts as an answer in haste.
+const MEDIA_HOLD: Duration = Duration::from_millis(60);
+
+/// With few connections a poll of the event lane is held this long while no call is on: the first polls of one may have to wait
+/// for it to end.
+const IDLE_HOLD: Duration = Duration::from_secs(1);
+
+/// The connections of one client.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    state: Mutex<State>,
+    /// Changes whenever the bound does.
+    limit: watch::Sender<Option<usize>>,
+    calls: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    scarcity: Scarcity,
+    /// When each request in flight began.
+    flying: BTreeMap<u64, Instant>,
+    next: u64,
+    /// Permits for polls while connections are few.
+    polls: Option<Arc<Semaphore>>,
+}
+
+/// A request in flight; dropped when it is over.
+#[derive(Debug)]
+pub(crate) struct Flight<'a> {
+    lines: &'a Lines,
+    number: u64,
+    began: Instant,
+}
+
+/// A call that is on; dropped when it is over.
+#[derive(Debug)]
+pub(crate) struct InCall(Arc<Lines>);
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self { state: Mutex::default(), limit: watch::Sender::new(None), calls: AtomicUsize::default() }
+    }
+}
+
+impl Lines {
+    /// How many connections there may be; any number while it is `None`.
+    pub(crate) fn limit(&self) -> Option<usize> {
+        *self.limit.borrow()
+    }
+
+    /// Changes when the bound does.
+    pub(crate) fn changes(&self) -> watch::Receiver<Option<usize>> {
+        self.limit.subscribe()
+    }
+
+    /// A call begins.
+    pub(crate) fn call(self: &Arc<Self>) -> InCall {
+        self.calls.fetch_add(1, Relaxed);
+        InCall(self.clone())
+    }
+
+    /// How long a media poll is held that may be held for `hold`.
+    pub(crate) fn media_hold(&self, hold: Duration) -> Duration {
+        if self.limit().is_some() { hold.min(MEDIA_HOLD) } else { hold }
+    }
+
+    /// How long a poll of the event lane is held that may be held for `hold`.
+    pub(crate) fn event_hold(&self, hold: Duration) -> Duration {
+        match self.limit() {
+            None => hold,
+            Some(_) if self.calls.load(Relaxed) > 0 => Duration::ZERO,
+            Some(_) => hold.min(IDLE_HOLD),
+        }
+    }
+
+    /// Waits until a poll may be sent. All but one connection are for polls.
+    pub(crate) async fn poll(&self) -> Option<OwnedSemaphorePermit> {
+        let permits = self.state().polls.clone()?;
+        permits.acquire_owned().await.ok()
+    }
+
+    /// A request begins.
+    pub(crate) fn begin(&self, now: Instant) -> Flight<'_> {
+        let mut state = self.state();
+        state.next += 1;
+        let number = state.next;
+        state.flying.insert(number, now);
+        Flight { lines: self, number, began: now }
+    }
+
+    fn change(&self, state: &mut State) {
+        let limit = state.scarcity.limit();
+        match limit {
+            Some(limit) => tracing::warn!(limit, "something in between allows few connections: they are shared"),
+            None => tracing::info!("trying again with as many connections as are of use"),
+        }
+        state.polls = limit.map(|limit| Arc::new(Semaphore::new(limit.saturating_sub(1).max(1))));
+        self.limit.send_replace(limit);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Flight<'_> {
+    /// An answer came.
+    pub(crate) fn answered(&self, now: Instant) {
+        let mut state = self.lines.state();
+        if state.scarcity.answered(now) {
+            self.lines.change(&mut state);
+        }
+    }
+
+    /// Whether it has been under way for so long.
+    pub(crate) fn lasted(&self, time: Duration) -> bool {
+        self.began.elapsed() >= time
+    }
+
+    /// It failed on a connection that had never carried an answer.
+    pub(crate) fn failed(&self, how: Failed, now: Instant) {
+        let mut state = self.lines.state();
+        let oldest = state.flying.iter().filter(|(number, _)| **number != self.number).map(|(_, began)| *began).min();
+        if state.scarcity.failed(how, self.began, oldest, now) {
+            self.lines.change(&mut state);
+        }
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.lines.state().flying.remove(&self.number);
+    }
+}
+
+impl Drop for InCall {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn with_few_connections_polls_are_short_and_leave_one_free() {
+        let lines = Arc::new(Lines::default());
+        let long = Duration::from_secs(20);
+        assert_eq!((lines.media_hold(long), lines.event_hold(long)), (long, long));
+        assert!(lines.poll().await.is_none(), "no permit is needed");
+        let now = Instant::now();
+        lines.begin(now).answered(now);
+        lines.begin(now).failed(Failed::Silent, now);
+        assert_eq!(lines.limit(), Some(2));
+        assert_eq!((lines.media_hold(long), lines.event_hold(long)), (MEDIA_HOLD, IDLE_HOLD));
+        let call = lines.call();
+        assert_eq!(lines.event_hold(long), Duration::ZERO);
+        drop(call);
+        assert_eq!(lines.event_hold(long), IDLE_HOLD);
+        let first = lines.poll().await;
+        let mut second = Box::pin(lines.poll());
+        assert!(futures::poll!(&mut second).is_pending(), "one poll at a time");
+        drop(first);
+        assert!(futures::poll!(&mut second).is_ready());
+    }
+}
