@@ -1,7 +1,7 @@
 //! A relay process with people on it.
 
 use std::{
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Command, Output},
     time::Duration,
@@ -60,6 +60,10 @@ impl Relay {
 
     pub fn url(&self) -> String {
         format!("http://{}", self.listen)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.listen.parse().expect("it listens at an address")
     }
 
     pub fn data(&self) -> PathBuf {

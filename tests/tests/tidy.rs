@@ -73,6 +73,7 @@ const STATE_MACHINES: &[&str] = &[
     "media/src/reorder.rs",
     "relay/client/src/backoff.rs",
     "relay/client/src/events/feed.rs",
+    "relay/client/src/http/cuts.rs",
     "relay/client/src/http/patience.rs",
     "relay/client/src/http/scarcity.rs",
     "relay/client/src/lanes/health.rs",

@@ -260,6 +260,11 @@ impl Error {
         matches!(self, Self::Unreachable { .. } | Self::ProxyUnreachable { .. } | Self::ProxyRefused { .. })
     }
 
+    /// Whether something in between may have cut the request, which such things do at will.
+    pub(crate) fn is_cut(&self) -> bool {
+        matches!(self, Self::Broken { .. } | Self::Gateway { status: 504, .. })
+    }
+
     /// Whether it is a route to the relay that leads nowhere, so that another one may do.
     pub(crate) fn is_about_the_way(&self) -> bool {
         self.is_unsent() || matches!(self, Self::ProxyAuthentication { .. })

@@ -2,6 +2,7 @@
 //! else may answer.
 
 mod connector;
+mod cuts;
 pub(crate) mod lines;
 pub(crate) mod patience;
 pub(crate) mod pool;
@@ -176,9 +177,13 @@ impl Http {
     /// Sends `ask` once and reads the answer to its end. Where the way to the relay has several routes and one leads nowhere, the
     /// next is tried at once.
     pub(crate) async fn send(&self, pool: &Pool, ask: Ask) -> Result<Bytes, Error> {
+        let began = Instant::now();
         let outcome = tokio::time::timeout(ask.timeout, self.exchange(pool, &ask)).await;
         let outcome = outcome.unwrap_or_else(|_| Err(Error::Timeout { relay: self.relay.clone() }));
         pool.note(&outcome);
+        if ask.poll && matches!(&outcome, Err(error) if error.is_cut()) {
+            self.lines.cut(began.elapsed(), Instant::now());
+        }
         outcome
     }
 

@@ -12,7 +12,10 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::scarcity::{Failed, Scarcity};
+use super::{
+    cuts::Cuts,
+    scarcity::{Failed, Scarcity},
+};
 
 /// With few connections a media poll is held this long: longer than chunks are apart, and than what counts as an answer in haste.
 const MEDIA_HOLD: Duration = Duration::from_millis(60);
@@ -33,6 +36,7 @@ pub(crate) struct Lines {
 #[derive(Debug, Default)]
 struct State {
     scarcity: Scarcity,
+    cuts: Cuts,
     /// When each request in flight began.
     flying: BTreeMap<u64, Instant>,
     next: u64,
@@ -77,16 +81,25 @@ impl Lines {
 
     /// How long a media poll is held that may be held for `hold`.
     pub(crate) fn media_hold(&self, hold: Duration) -> Duration {
-        if self.limit().is_some() { hold.min(MEDIA_HOLD) } else { hold }
+        if self.limit().is_some() { hold.min(MEDIA_HOLD) } else { self.uncut(hold) }
     }
 
     /// How long a poll of the event lane is held that may be held for `hold`.
     pub(crate) fn event_hold(&self, hold: Duration) -> Duration {
         match self.limit() {
-            None => hold,
+            None => self.uncut(hold),
             Some(_) if self.calls.load(Relaxed) > 0 => Duration::ZERO,
             Some(_) => hold.min(IDLE_HOLD),
         }
+    }
+
+    /// A poll broke at this age.
+    pub(crate) fn cut(&self, age: Duration, now: Instant) {
+        self.state().cuts.cut(age, now);
+    }
+
+    fn uncut(&self, hold: Duration) -> Duration {
+        self.state().cuts.hold(hold, Instant::now())
     }
 
     /// Waits until a poll may be sent. All but one connection are for polls.

@@ -6,6 +6,7 @@ mod control;
 mod events;
 mod fake;
 mod lanes;
+mod proxies;
 mod strangers;
 
 use std::{future::Future, time::Duration};
