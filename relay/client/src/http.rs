@@ -48,7 +48,7 @@ const CONTROL_ANSWER_MAX: usize = 16 << 20;
 /// Largest page of a proxy that asks for a password which is read to its end, in bytes; past that the connection is given up.
 const ASKING_MAX: usize = 64 << 10;
 
-/// A request that is given up after this long was worth an answer.
+/// A request that is given up after this long was worth an answer, and one that fails before was refused one.
 const PATIENT: Duration = Duration::from_millis(1500);
 
 /// How long one attempt at a control request may take: twice the connect timeout.
@@ -192,10 +192,12 @@ impl Http {
         let _permit = if ask.poll { self.lines.poll().await } else { None };
         loop {
             let route = self.chooser.route(Instant::now()).await?;
+            // What is waited for must not be kept borrowed while the request is given up: that may change the bound again.
+            let few = async { changes.wait_for(Option::is_some).await.is_ok() };
             let outcome = tokio::select! {
                 outcome = self.ask_by(&route, pool, ask) => outcome,
                 // A poll that is parked on one of many connections must not keep it when they are found to be few.
-                Ok(_) = changes.wait_for(|limit| ask.poll && limit.is_some()), if self.lines.limit().is_none() => {
+                true = few, if ask.poll && self.lines.limit().is_none() => {
                     let source = Arc::new(std::io::Error::other("it gave its connection up"));
                     return Err(Error::Broken { relay: self.relay.clone(), source });
                 }
@@ -226,7 +228,8 @@ impl Http {
                 Some(proxy) => Some((proxy, self.sign(proxy, &mut request)?)),
                 None => None,
             };
-            let trial = Trial { flight: self.lines.begin(Instant::now()), connection: capture_connection(&mut request), over: false };
+            let (flight, connection) = (self.lines.begin(Instant::now()), capture_connection(&mut request));
+            let trial = Trial { flight, connection, over: false, held: ask.poll };
             let response = match client.request(request).await {
                 Ok(response) => {
                     trial.answered();
@@ -324,6 +327,8 @@ struct Trial<'a> {
     flight: Flight<'a>,
     connection: CaptureConnection,
     over: bool,
+    /// Silence is nothing strange then.
+    held: bool,
 }
 
 impl Trial<'_> {
@@ -341,7 +346,8 @@ impl Trial<'_> {
             Some(proven) => !proven.get(),
             None => connector::is_refusal(error),
         };
-        if refused {
+        // One that breaks later was let in.
+        if refused && !self.flight.lasted(PATIENT) {
             self.flight.failed(Failed::Refused, Instant::now());
         }
     }
@@ -357,7 +363,7 @@ impl Trial<'_> {
 impl Drop for Trial<'_> {
     fn drop(&mut self) {
         let silent = || self.proven().is_some_and(|proven| !proven.get());
-        if !self.over && self.flight.lasted(PATIENT) && silent() {
+        if !self.over && !self.held && self.flight.lasted(PATIENT) && silent() {
             self.flight.failed(Failed::Silent, Instant::now());
         }
     }
