@@ -189,7 +189,7 @@ impl Http {
 
     async fn exchange(&self, pool: &Pool, ask: &Ask) -> Result<Bytes, Error> {
         let mut changes = self.lines.changes();
-        let _permit = if ask.poll { self.lines.poll().await } else { None };
+        let _turn = self.lines.turn(ask.poll).await;
         loop {
             let route = self.chooser.route(Instant::now()).await?;
             // What is waited for must not be kept borrowed while the request is given up: that may change the bound again.

@@ -36,6 +36,9 @@ use crate::{
 /// How long a connection may take: a slow network needs three round trips, a lost packet costs one or three seconds.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// Where there may be only so many connections, an old one is given so long to close.
+const CLOSING: Duration = Duration::from_secs(1);
+
 /// A parked poll is silent, so the kernel asks now and then whether the other end is still there.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 
@@ -94,8 +97,11 @@ impl Connector {
 
     async fn connect(mut self, relay: Uri) -> Result<Line, NoConnection> {
         let permit = match &self.permits {
-            // The permits are never closed. While this waits the request is given a connection that becomes free.
-            Some(permits) => permits.clone().acquire_owned().await.ok(),
+            // While this waits the request is given the connection that becomes free, and nobody needs this one any more.
+            Some(permits) => {
+                let waiting = tokio::time::timeout(CLOSING, permits.clone().acquire_owned()).await;
+                Some(waiting.ok().and_then(Result::ok).ok_or(NoConnection::TooLong)?)
+            }
             None => None,
         };
         let connecting = async {

@@ -40,8 +40,16 @@ struct State {
     /// When each request in flight began.
     flying: BTreeMap<u64, Instant>,
     next: u64,
-    /// Permits for polls while connections are few.
-    polls: Option<Arc<Semaphore>>,
+    /// While connections are few.
+    permits: Option<Permits>,
+}
+
+#[derive(Clone, Debug)]
+struct Permits {
+    /// As many as there are connections.
+    all: Arc<Semaphore>,
+    /// One less, if that leaves any: a poll needs one of these besides.
+    polls: Arc<Semaphore>,
 }
 
 /// A request in flight; dropped when it is over.
@@ -102,10 +110,11 @@ impl Lines {
         self.state().cuts.hold(hold, Instant::now())
     }
 
-    /// Waits until a poll may be sent. All but one connection are for polls.
-    pub(crate) async fn poll(&self) -> Option<OwnedSemaphorePermit> {
-        let permits = self.state().polls.clone()?;
-        permits.acquire_owned().await.ok()
+    /// Waits until a request may be sent; it may be sent as long as what this gives is kept. Without a bound there is no wait.
+    pub(crate) async fn turn(&self, poll: bool) -> [Option<OwnedSemaphorePermit>; 2] {
+        let Some(Permits { all, polls }) = self.state().permits.clone() else { return [None, None] };
+        let first = if poll { polls.acquire_owned().await.ok() } else { None };
+        [first, all.acquire_owned().await.ok()]
     }
 
     /// A request begins.
@@ -123,7 +132,10 @@ impl Lines {
             Some(limit) => tracing::warn!(limit, "something in between allows few connections: they are shared"),
             None => tracing::info!("trying again with as many connections as are of use"),
         }
-        state.polls = limit.map(|limit| Arc::new(Semaphore::new(limit.saturating_sub(1).max(1))));
+        state.permits = limit.map(|limit| Permits {
+            all: Arc::new(Semaphore::new(limit)),
+            polls: Arc::new(Semaphore::new(limit.saturating_sub(1).max(1))),
+        });
         self.limit.send_replace(limit);
     }
 
@@ -177,7 +189,7 @@ mod tests {
         let lines = Arc::new(Lines::default());
         let long = Duration::from_secs(20);
         assert_eq!((lines.media_hold(long), lines.event_hold(long)), (long, long));
-        assert!(lines.poll().await.is_none(), "no permit is needed");
+        assert!(matches!(lines.turn(true).await, [None, None]), "there is no wait");
         let now = Instant::now();
         lines.begin(now).answered(now);
         lines.begin(now).failed(Failed::Silent, now);
@@ -187,10 +199,15 @@ mod tests {
         assert_eq!(lines.event_hold(long), Duration::ZERO);
         drop(call);
         assert_eq!(lines.event_hold(long), IDLE_HOLD);
-        let first = lines.poll().await;
-        let mut second = Box::pin(lines.poll());
+        let first = lines.turn(true).await;
+        let mut second = Box::pin(lines.turn(true));
         assert!(futures::poll!(&mut second).is_pending(), "one poll at a time");
+        let upload = lines.turn(false).await;
+        let mut another = Box::pin(lines.turn(false));
+        assert!(futures::poll!(&mut another).is_pending(), "both connections are in use");
         drop(first);
+        assert!(futures::poll!(&mut another).is_ready());
+        drop((upload, another));
         assert!(futures::poll!(&mut second).is_ready());
     }
 }
