@@ -36,7 +36,7 @@ mod ticker;
 mod token;
 
 pub use crate::{
-    config::{Admission, Config, FILE, Flags, MetricsAccess, PORT},
+    config::{Admission, Config, DatabaseUrl, FILE, Flags, MetricsAccess, NotADatabase, PORT},
     error::Error,
     rate::{Rate, Rates},
     relay::Relay,
