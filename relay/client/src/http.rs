@@ -150,8 +150,9 @@ impl Http {
 
     fn to(base: Url, settings: ProxySettings) -> Result<Self, Error> {
         let relay: Arc<str> = base.origin().ascii_serialization().into();
-        let control = Pool::new(&base, Purpose::Control)?;
-        let media = Pool::new(&base, Purpose::Media)?;
+        let tls = pool::tls(&base).map_err(|source| Error::Setup { source: Arc::new(source) })?;
+        let control = Pool::new(Purpose::Control, tls.clone());
+        let media = Pool::new(Purpose::Media, tls);
         Ok(Self { relay, chooser: Chooser::new(settings, base.clone()), lines: Arc::default(), base, control, media })
     }
 

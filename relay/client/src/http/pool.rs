@@ -48,15 +48,18 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    pub(crate) fn new(base: &Url, purpose: Purpose) -> Result<Self, Error> {
-        let tls = tls(base, purpose).map_err(|source| Error::Setup { source: Arc::new(source) })?;
-        Ok(Self {
+    pub(crate) fn new(purpose: Purpose, mut tls: ClientConfig) -> Self {
+        tls.alpn_protocols = match purpose {
+            Purpose::Control => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            Purpose::Media => vec![b"http/1.1".to_vec()],
+        };
+        Self {
             purpose,
             tls: Arc::new(tls),
             current: RwLock::default(),
             patience: Mutex::default(),
             renewals: watch::Sender::new(0),
-        })
+        }
     }
 
     /// The client for the next request by this route, with at most `limit` connections at a time.
@@ -124,18 +127,12 @@ pub(crate) fn build(route: &Route, limit: Option<usize>, purpose: Purpose, tls: 
     builder.build(HttpsConnector::from((Connector::new(route.clone(), limit), tls)))
 }
 
-/// How TLS is spoken to a relay at this address.
-pub(crate) fn tls(base: &Url, purpose: Purpose) -> Result<ClientConfig, rustls::Error> {
+/// How TLS is spoken to a server at this address.
+pub(crate) fn tls(base: &Url) -> Result<ClientConfig, rustls::Error> {
     crypto::install();
-    let mut tls = if base.scheme() == "http" {
+    if base.scheme() == "http" {
         // Without TLS the system's certificates aren't needed, and a machine that has none needn't be refused.
-        ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth()
-    } else {
-        ClientConfig::builder().with_platform_verifier()?.with_no_client_auth()
-    };
-    tls.alpn_protocols = match purpose {
-        Purpose::Control => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-        Purpose::Media => vec![b"http/1.1".to_vec()],
-    };
-    Ok(tls)
+        return Ok(ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth());
+    }
+    Ok(ClientConfig::builder().with_platform_verifier()?.with_no_client_auth())
 }

@@ -44,7 +44,7 @@ async fn open(path: &Path) -> Result<Vec<u8>, BadPac> {
 
 async fn fetch(url: &Url) -> Result<Vec<u8>, BadPac> {
     let unreadable = |error: &dyn std::fmt::Display| BadPac::Unreadable(error.to_string());
-    let tls = pool::tls(url, Purpose::Media).map_err(|error| unreadable(&error))?;
+    let tls = pool::tls(url).map_err(|error| unreadable(&error))?;
     let uri = Uri::try_from(url.as_str()).map_err(|error| unreadable(&error))?;
     let mut request = Request::new(Full::<Bytes>::default());
     *request.uri_mut() = uri;
