@@ -45,7 +45,8 @@ pub struct Missing(pub String);
 impl Default for Kit {
     fn default() -> Self {
         let built = program("");
-        let target = built.parent().expect("the programs lie in a profile's folder").parent().expect("and that in the target folder");
+        let target =
+            built.parent().expect("the programs lie in a profile's folder").parent().expect("and that in the target folder");
         Self { roots: vec![target.join("proxies"), PathBuf::from("/")] }
     }
 }

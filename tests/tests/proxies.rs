@@ -144,9 +144,15 @@ const ROWS: &[(&str, Begin)] = &[
         Way::to(relay.url()).through_nasty(Habits { cut_after: Some(Duration::from_secs(2)), ..Habits::default() })
     }),
     ("one that cuts requests with a 504", |_, _, relay| {
-        Way::to(relay.url()).through_nasty(Habits { cut_after: Some(Duration::from_secs(2)), cut: Cut::Status504, ..Habits::default() })
+        Way::to(relay.url()).through_nasty(Habits {
+            cut_after: Some(Duration::from_secs(2)),
+            cut: Cut::Status504,
+            ..Habits::default()
+        })
     }),
-    ("one that speaks HTTP/1.0", |_, _, relay| Way::to(relay.url()).through_nasty(Habits { http_1_0: true, ..Habits::default() })),
+    ("one that speaks HTTP/1.0", |_, _, relay| {
+        Way::to(relay.url()).through_nasty(Habits { http_1_0: true, ..Habits::default() })
+    }),
     ("one that allows 2 connections and closes more", |_, _, relay| {
         Way::to(relay.url()).through_nasty(Habits { connections: Some(2), excess: Excess::Closed, ..Habits::default() })
     }),

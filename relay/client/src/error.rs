@@ -291,10 +291,14 @@ fn no_entry(proxy: &str, offered: &str, spoken: bool, had_password: bool) -> Str
             format!("This network's proxy {proxy} wants a name and a password ({offered}). Put them into the proxy settings.")
         }
         (true, true) => {
-            format!("This network's proxy {proxy} doesn't take this name and password ({offered}). Correct them in the proxy settings.")
+            format!(
+                "This network's proxy {proxy} doesn't take this name and password ({offered}). Correct them in the proxy settings."
+            )
         }
         (false, _) if offered.is_empty() => {
-            format!("This network's proxy {proxy} lets nobody through and doesn't say how to sign in. Ask the network's administrator.")
+            format!(
+                "This network's proxy {proxy} lets nobody through and doesn't say how to sign in. Ask the network's administrator."
+            )
         }
         (false, _) => format!(
             "This network's proxy {proxy} wants people to sign in by {offered}, which isn't spoken here: Basic and Digest are. \

@@ -119,7 +119,8 @@ impl Ask {
     }
 
     fn request(&self) -> Result<Request<Full<Bytes>>, Error> {
-        let unreadable = || Error::BadUrl { url: self.url.to_string(), reason: BadUrl::Syntax(url::ParseError::InvalidDomainCharacter) };
+        let unreadable =
+            || Error::BadUrl { url: self.url.to_string(), reason: BadUrl::Syntax(url::ParseError::InvalidDomainCharacter) };
         let body = self.body.as_ref().map(|(_, body)| body.clone()).unwrap_or_default();
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = self.method.clone();
@@ -248,7 +249,11 @@ impl Http {
             }
             self.be_asked(proxy, answered, response).await?;
             if attempt == ATTEMPTS {
-                return Err(Error::ProxyRefused { proxy: proxy.address.to_string().into(), relay: self.relay.clone(), status: 407 });
+                return Err(Error::ProxyRefused {
+                    proxy: proxy.address.to_string().into(),
+                    relay: self.relay.clone(),
+                    status: 407,
+                });
             }
             attempt += 1;
         }
@@ -260,7 +265,8 @@ impl Http {
         if limit.is_none() {
             return pool.client(route, None);
         }
-        let (shared, other) = if self.base.scheme() == "https" { (&self.control, &self.media) } else { (&self.media, &self.control) };
+        let (shared, other) =
+            if self.base.scheme() == "https" { (&self.control, &self.media) } else { (&self.media, &self.control) };
         other.close();
         shared.client(route, limit)
     }

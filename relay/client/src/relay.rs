@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use http::Method;
 use proto::{
     Name,
     api::{Done, Health, SignIn, SignUp, SignedIn},
     version,
 };
-use http::Method;
 
 use crate::{
     error::Error,

@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::Stream;
+use http::{HeaderValue, Method};
 use proto::{
     CallId, InvitationId, Name, SessionId, TrackId,
     api::{
@@ -17,7 +18,6 @@ use proto::{
     model::{Call, Message},
     version,
 };
-use http::{HeaderValue, Method};
 use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
 

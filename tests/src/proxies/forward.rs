@@ -63,7 +63,10 @@ pub fn squid(kit: &Kit, place: &mut Place, asks: Asks, tunnels: Option<u16>) -> 
         ("http_port 3128", format!("http_port {address}")),
         ("include /etc/squid/conf.d/*.conf", gate),
         ("coredump_dir /var/spool/squid", format!("coredump_dir {own}")),
-        ("acl SSL_ports port 443", format!("acl SSL_ports port 443 {}", tunnels.map(|port| port.to_string()).unwrap_or_default())),
+        (
+            "acl SSL_ports port 443",
+            format!("acl SSL_ports port 443 {}", tunnels.map(|port| port.to_string()).unwrap_or_default()),
+        ),
     ];
     let changes: Vec<_> = changes.iter().map(|(word, other)| (*word, other.as_str())).collect();
     let file = place.copy(&kit.find("etc/squid/squid.conf")?, "squid.conf", &changes);

@@ -7,9 +7,28 @@ use super::{Kit, Missing, Place, free_address};
 
 /// Apache's modules that a new installation has, and the two for passing on.
 const APACHE_MODULES: [&str; 22] = [
-    "mpm_event", "access_compat", "alias", "auth_basic", "authn_core", "authn_file", "authz_core", "authz_host", "authz_user",
-    "autoindex", "deflate", "dir", "env", "filter", "mime", "negotiation", "reqtimeout", "setenvif", "status", "proxy",
-    "proxy_http", "dir",
+    "mpm_event",
+    "access_compat",
+    "alias",
+    "auth_basic",
+    "authn_core",
+    "authn_file",
+    "authz_core",
+    "authz_host",
+    "authz_user",
+    "autoindex",
+    "deflate",
+    "dir",
+    "env",
+    "filter",
+    "mime",
+    "negotiation",
+    "reqtimeout",
+    "setenvif",
+    "status",
+    "proxy",
+    "proxy_http",
+    "dir",
 ];
 
 pub fn nginx(kit: &Kit, place: &mut Place, relay: SocketAddr) -> Result<SocketAddr, Missing> {

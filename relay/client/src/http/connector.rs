@@ -130,12 +130,11 @@ impl Connector {
         let target = format!("{host}:{}", relay.port_u16().unwrap_or(443));
         let mut attempt = 1;
         loop {
-            let (authorization, answered) = proxy
-                .login
-                .authorization("CONNECT", &target, random(), Instant::now())
-                .map_err(NoConnection::WhoAreYou)?;
+            let (authorization, answered) =
+                proxy.login.authorization("CONNECT", &target, random(), Instant::now()).map_err(NoConnection::WhoAreYou)?;
             let mut stream = self.reach(proxy).await?.into_inner();
-            let mut head = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nUser-Agent: {}\r\n", super::USER_AGENT).into_bytes();
+            let mut head =
+                format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nUser-Agent: {}\r\n", super::USER_AGENT).into_bytes();
             if let Some(authorization) = authorization {
                 head.extend_from_slice(b"Proxy-Authorization: ");
                 head.extend_from_slice(authorization.as_bytes());

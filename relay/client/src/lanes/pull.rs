@@ -6,12 +6,12 @@ use std::{
 };
 
 use futures::{StreamExt, stream::FuturesUnordered};
+use http::Method;
 use proto::{
     Chunk, Kind,
     chunk::HEADER_LEN,
     limits::{PAYLOAD_MAX, POLL_SOFT_MAX},
 };
-use http::Method;
 use url::Url;
 
 use super::{

@@ -6,8 +6,8 @@ use std::{
 };
 
 use futures::{StreamExt, stream::FuturesUnordered};
-use proto::{Kind, api::Feedback};
 use http::Method;
+use proto::{Kind, api::Feedback};
 use url::Url;
 
 use super::{

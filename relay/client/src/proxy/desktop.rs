@@ -40,7 +40,9 @@ pub(super) fn settings() -> Desktop {
     if desktop.split(':').any(|name| name == "KDE") {
         return kde_file().and_then(|file| std::fs::read_to_string(file).ok()).map(|text| kde(&text)).unwrap_or_default();
     }
-    ask(Command::new("gsettings").args(["list-recursively", "org.gnome.system.proxy"])).map(|text| gnome(&text)).unwrap_or_default()
+    ask(Command::new("gsettings").args(["list-recursively", "org.gnome.system.proxy"]))
+        .map(|text| gnome(&text))
+        .unwrap_or_default()
 }
 
 fn kde_file() -> Option<PathBuf> {
@@ -69,7 +71,8 @@ fn ask(command: &mut Command) -> Option<String> {
 /// Lines such as `org.gnome.system.proxy.http host 'proxy.example.org'`.
 fn gnome(text: &str) -> Desktop {
     let value = |schema: &str, key: &str| {
-        text.lines().find_map(|line| line.strip_prefix("org.gnome.system.proxy")?.strip_prefix(schema)?.trim_start().strip_prefix(key))
+        text.lines()
+            .find_map(|line| line.strip_prefix("org.gnome.system.proxy")?.strip_prefix(schema)?.trim_start().strip_prefix(key))
     };
     let string = |schema, key| value(schema, key).map(|value| unquoted(value.trim()).to_owned()).unwrap_or_default();
     match string(" ", "mode ").as_str() {

@@ -239,7 +239,8 @@ mod tests {
         // RFC 7616, section 3.9.2: the name's hash alone; its response uses another algorithm's details in many copies of the text.
         let line = r#"Digest realm="api@example.org", qop="auth", algorithm=SHA-512-256, nonce="5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK", opaque="HRPCssKJSGjCrkzDg8OhwpzCiGPChXYjwrI2QmXDnsOS", charset=UTF-8, userhash=true"#;
         let login = ProxyLogin::new("Jäsøn Doe", "Secret, or not?");
-        let answer = challenges(line)[0].digest().unwrap().answer(&login, "GET", "/doe.json", 1, "NTg6RKcb9boFIAS3KrFK9BGeh+niz/sm");
+        let answer =
+            challenges(line)[0].digest().unwrap().answer(&login, "GET", "/doe.json", 1, "NTg6RKcb9boFIAS3KrFK9BGeh+niz/sm");
         assert!(answer.contains("userhash=true") && !answer.contains("Doe"), "{answer}");
         let line = r#"Digest realm="a", nonce="b", qop="auth""#;
         let answer = challenges(line)[0].digest().unwrap().answer(&login, "GET", "/", 1, "s");

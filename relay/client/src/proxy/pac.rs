@@ -70,7 +70,8 @@ mod tests {
         let proxy = |text: &str| Entry::Proxy(text.parse().unwrap());
         let found: Vec<_> = entries("PROXY a.example:3128;  http b:8080 ; SOCKS5 c:1080; HTTPS d:443;DIRECT;").collect();
         let unspoken = |text: &str| Entry::Unspoken(text.to_owned());
-        let expected = [proxy("a.example:3128"), proxy("b:8080"), unspoken("SOCKS5 c:1080"), unspoken("HTTPS d:443"), Entry::Direct];
+        let expected =
+            [proxy("a.example:3128"), proxy("b:8080"), unspoken("SOCKS5 c:1080"), unspoken("HTTPS d:443"), Entry::Direct];
         assert_eq!(found, expected);
         assert_eq!(entries(" ").collect::<Vec<_>>(), [Entry::Direct]);
         assert_eq!(entries("PROXY").collect::<Vec<_>>(), [unspoken("PROXY")]);

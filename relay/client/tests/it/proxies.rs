@@ -178,7 +178,8 @@ async fn a_settings_word_or_file_that_leads_nowhere_is_told() {
 async fn a_pac_file_is_fetched_and_its_dead_proxies_passed_over() {
     let fake = Fake::serve(|_| async { health() }).await;
     let (dead, alive) = (nobody(), fake.address);
-    let script = format!("function FindProxyForURL(u, h) {{ return h === 'relay.example' ? 'PROXY {dead}; PROXY {alive}' : 'DIRECT' }}");
+    let script =
+        format!("function FindProxyForURL(u, h) {{ return h === 'relay.example' ? 'PROXY {dead}; PROXY {alive}' : 'DIRECT' }}");
     let server = Fake::serve(move |_| {
         let script = script.clone();
         async move { script.into_response() }

@@ -80,7 +80,8 @@ impl Dialog {
                     .push(labelled("Not for", field("example.org, 10.0.0.0/8", &chosen.exceptions, Message::ExceptionsChanged)));
             }
             Way::Pac => {
-                fields = fields.push(labelled("Address of the file", field("http://wpad/wpad.dat", &chosen.pac, Message::PacChanged)));
+                fields =
+                    fields.push(labelled("Address of the file", field("http://wpad/wpad.dat", &chosen.pac, Message::PacChanged)));
             }
         }
         if chosen.way != Way::Direct {
@@ -93,12 +94,13 @@ impl Dialog {
             choice("Cancel", theme::button::soft).on_press(Message::Cancelled),
             choice("Use it", theme::button::primary).on_press(Message::Accepted),
         ];
-        let content = column![text::title("Connection"), column(ways).spacing(spacing::XS), fields]
-            .push(self.problem.as_deref().map(|problem| {
-                container(text::body(problem)).padding(spacing::M).width(Fill).style(theme::container::danger)
-            }))
-            .push(choices.spacing(spacing::M))
-            .spacing(spacing::L);
+        let content =
+            column![text::title("Connection"), column(ways).spacing(spacing::XS), fields]
+                .push(self.problem.as_deref().map(|problem| {
+                    container(text::body(problem)).padding(spacing::M).width(Fill).style(theme::container::danger)
+                }))
+                .push(choices.spacing(spacing::M))
+                .spacing(spacing::L);
         let card = container(content).padding(spacing::XL).width(spacing::FORM).style(theme::container::card);
         opaque(center(scrollable(card).style(theme::input::scroll)).style(theme::container::veil))
     }

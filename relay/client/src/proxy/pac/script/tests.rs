@@ -87,7 +87,9 @@ fn a_script_has_nothing_but_the_standard_functions() {
     for what in ["require", "process", "std", "os", "fetch", "XMLHttpRequest", "load", "print", "console"] {
         assert!(holds(&format!("typeof {what} === 'undefined'")), "{what}");
     }
-    assert!(holds("(function () { for (var i = 0; i < 40; i++) dnsResolve('127.0.0.1'); return dnsResolve('127.0.0.1') === undefined || dnsResolve('127.0.0.1') === null })()"));
+    assert!(holds(
+        "(function () { for (var i = 0; i < 40; i++) dnsResolve('127.0.0.1'); return dnsResolve('127.0.0.1') === undefined || dnsResolve('127.0.0.1') === null })()"
+    ));
 }
 
 #[test]
