@@ -44,9 +44,7 @@ pub struct Missing(pub String);
 
 impl Default for Kit {
     fn default() -> Self {
-        let built = program("");
-        let target =
-            built.parent().expect("the programs lie in a profile's folder").parent().expect("and that in the target folder");
+        let target = program("").parent().expect("the programs lie in the target folder").to_owned();
         Self { roots: vec![target.join("proxies"), PathBuf::from("/")] }
     }
 }

@@ -78,11 +78,12 @@ pub(crate) struct Ask {
     timeout: Duration,
     limit: usize,
     poll: bool,
+    light: bool,
 }
 
 impl Ask {
     pub(crate) fn new(method: Method, url: Url) -> Self {
-        Self { method, url, bearer: None, body: None, timeout: CONTROL_TIMEOUT, limit: CONTROL_ANSWER_MAX, poll: false }
+        Self { method, url, bearer: None, body: None, timeout: CONTROL_TIMEOUT, limit: CONTROL_ANSWER_MAX, poll: false, light: false }
     }
 
     pub(crate) fn bearer(mut self, bearer: &HeaderValue) -> Self {
@@ -115,6 +116,12 @@ impl Ask {
     /// It may be held, so it makes room for others where connections are few.
     pub(crate) fn poll(mut self) -> Self {
         self.poll = true;
+        self.light()
+    }
+
+    /// It does no harm to give it up halfway and to send it again: it is, when connections are found to be few.
+    pub(crate) fn light(mut self) -> Self {
+        self.light = true;
         self
     }
 
@@ -198,8 +205,8 @@ impl Http {
             let few = async { changes.wait_for(Option::is_some).await.is_ok() };
             let outcome = tokio::select! {
                 outcome = self.ask_by(&route, pool, ask) => outcome,
-                // A poll that is parked on one of many connections must not keep it when they are found to be few.
-                true = few, if ask.poll && self.lines.limit().is_none() => {
+                // What goes by one of many connections must not keep it when they are found to be few, nor wait for one that is none.
+                true = few, if ask.light && self.lines.limit().is_none() => {
                     let source = Arc::new(std::io::Error::other("it gave its connection up"));
                     return Err(Error::Broken { relay: self.relay.clone(), source });
                 }

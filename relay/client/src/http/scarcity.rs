@@ -78,6 +78,10 @@ impl Scarcity {
     /// A request that began at `began` failed on a connection that had never carried an answer; `oldest` is when the oldest of the
     /// others in flight began. True when the bound has changed.
     pub(crate) fn failed(&mut self, how: Failed, began: Instant, oldest: Option<Instant>, now: Instant) -> bool {
+        // What began before the bound was found had more connections beside it.
+        if self.limit.is_some() && self.met.is_some_and(|met| began < met) {
+            return false;
+        }
         let lately = self.answered.is_some_and(|at| now.saturating_duration_since(at) <= WINDOW);
         let meanwhile = self.answered.is_some_and(|at| at >= began);
         let lasts = oldest.is_some_and(|oldest| now.saturating_duration_since(oldest) >= LASTING);
@@ -140,6 +144,7 @@ mod tests {
         scarcity.answered(start);
         assert!(scarcity.failed(Failed::Silent, start + ms(10), Some(start - ms(90)), start + ms(2010)));
         assert_eq!(scarcity.limit(), Some(2));
+        assert!(!scarcity.failed(Failed::Silent, start + ms(20), None, start + ms(2020)), "it had more than two beside it");
         scarcity.answered(start + ms(2500));
         assert!(scarcity.failed(Failed::Silent, start + ms(2400), None, start + ms(4400)), "two are still too many");
         assert_eq!(scarcity.limit(), Some(1));

@@ -1,3 +1,5 @@
+//! Scripts as networks have them, and bad ones.
+
 use super::*;
 
 /// Wednesday, 2024-05-15 22:30:00 UTC.
