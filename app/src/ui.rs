@@ -19,8 +19,8 @@ pub mod widget;
 
 use anyhow::Context as _;
 use iced::{Program, Theme, window};
-use proto::Name;
-use relay_client::ProxySettings;
+use proto::{Fingerprint, Name};
+use relay_client::{ProxySettings, Trust};
 
 pub use self::settings::Settings;
 use self::{
@@ -37,6 +37,10 @@ pub struct Options {
     pub password: Option<String>,
     /// Goes before the one in the settings.
     pub proxy: Option<ProxySettings>,
+    /// Authorities that are good besides those of the system.
+    pub trust: Trust,
+    /// The certificate of that relay.
+    pub pin: Option<Fingerprint>,
     pub setup: Setup,
     /// Ring this buddy as soon as they are there.
     pub call: Option<Name>,
@@ -67,6 +71,8 @@ impl TryFrom<cli::Window> for Options {
             proxy: window.proxy.settings()?,
             setup: window.setup(),
             preset: preset.transpose()?,
+            trust: window.certificates.authorities()?,
+            pin: window.certificates.trust,
             relay: window.relay,
             user: window.user,
             call: window.call,

@@ -5,7 +5,7 @@ mod export;
 
 use std::{path::PathBuf, time::Duration};
 
-use proto::Name;
+use proto::{Fingerprint, Name};
 
 pub use self::backup::restore;
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     handlers::accounts::check_password,
     password::Hasher,
     store::{AccountId, Store, User, wall_clock_ms},
+    tls,
 };
 
 /// Milliseconds of a day.
@@ -29,6 +30,14 @@ pub struct CodeLeft {
     pub uses: u32,
     /// How much longer it counts.
     pub time: Duration,
+}
+
+/// What the certificate of a relay of this configuration is known by. The self-signed one is made if there is none yet.
+///
+/// # Errors
+/// When the certificate can't be read or made.
+pub fn fingerprint(config: &Config) -> Result<Fingerprint, Error> {
+    tls::fingerprint_of(config)
 }
 
 /// The accounts of a relay.

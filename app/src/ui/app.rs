@@ -7,7 +7,7 @@ use iced::{
     widget::{operation, stack},
     window,
 };
-use relay_client::{ProxySettings, Session};
+use relay_client::{ProxySettings, Session, Trust};
 
 use super::{
     Options,
@@ -33,6 +33,7 @@ pub struct App {
     /// Said for this run: by the command line, or with a password in the dialog.
     proxy: Option<ProxySettings>,
     wishes: Wishes,
+    trust: Trust,
     toasts: Toasts,
     scale: f32,
     system_is_dark: bool,
@@ -62,7 +63,11 @@ impl App {
         if let Some(relay) = options.relay {
             settings.relay = relay;
         }
-        let mut sign_in = SignIn::new(&settings).by(options.proxy.clone());
+        let relay = sign_in::address(&settings.relay);
+        if let (Some(fingerprint), Ok(relay)) = (options.pin, relay_client::origin(&relay)) {
+            settings.trusted.insert(relay, fingerprint);
+        }
+        let mut sign_in = SignIn::new(&settings).by(options.proxy.clone()).trusting(options.trust.clone());
         let task = match (options.user, options.password) {
             (Some(name), Some(password)) => sign_in.at_once(&name, password),
             (Some(name), None) => sign_in.prefill(&name),
@@ -70,12 +75,13 @@ impl App {
         };
         let wishes = Wishes { call: options.call, answer: options.answer };
         let at = Self::at(Screen::SignIn(Box::new(sign_in)), settings, options.setup, wishes);
-        let app = Self { system_is_dark: options.system_is_dark, proxy: options.proxy, ..at };
+        let app = Self { system_is_dark: options.system_is_dark, proxy: options.proxy, trust: options.trust, ..at };
         (app, task.map(Message::SignIn))
     }
 
     pub fn at(screen: Screen, settings: Settings, setup: Setup, wishes: Wishes) -> Self {
-        Self { screen, settings, setup, proxy: None, wishes, toasts: Toasts::default(), scale: 1.0, system_is_dark: false }
+        let trust = Trust::system();
+        Self { screen, settings, setup, proxy: None, wishes, trust, toasts: Toasts::default(), scale: 1.0, system_is_dark: false }
     }
 
     pub fn screen(&self) -> &Screen {
@@ -169,7 +175,16 @@ impl App {
                 self.proxy = sign_in.proxy().cloned();
                 self.enter(session)
             }
+            sign_in::Action::Pin(question, task) => {
+                self.settings.trusted.insert(question.relay, question.fingerprint);
+                self.settings.save();
+                task.map(Message::SignIn)
+            }
         }
+    }
+
+    fn sign_in_again(&self) -> SignIn {
+        SignIn::new(&self.settings).by(self.proxy.clone()).trusting(self.trust.clone())
     }
 
     fn enter(&mut self, session: Session) -> Task<Message> {
@@ -197,13 +212,13 @@ impl App {
             }
             desk::Action::SignOut => {
                 let goodbye = desk.say_goodbye().map(Message::Desk);
-                self.screen = Screen::SignIn(Box::new(SignIn::new(&self.settings).by(self.proxy.clone())));
+                self.screen = Screen::SignIn(Box::new(self.sign_in_again()));
                 goodbye
             }
             desk::Action::SignedOut(reason) => {
                 let goodbye = desk.hang_up().map(Message::Desk);
                 self.toasts.push(Kind::Trouble, reason.clone(), Instant::now());
-                self.screen = Screen::SignIn(Box::new(SignIn::new(&self.settings).by(self.proxy.clone()).because(reason)));
+                self.screen = Screen::SignIn(Box::new(self.sign_in_again().because(reason)));
                 goodbye
             }
         }

@@ -1,7 +1,8 @@
 //! What the app remembers from one start to the next. Never a password, never a token.
 
-use std::{fs, io, path::PathBuf};
+use std::{collections::BTreeMap, fs, io, path::PathBuf};
 
+use proto::Fingerprint;
 use relay_client::{ProxyLogin, ProxySettings, ProxySource, proxy::ManualProxy};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,8 @@ pub struct Settings {
     pub name: String,
     pub appearance: Appearance,
     pub connection: Connection,
+    /// Certificates of relays that nobody else vouches for, by the relays' addresses without a path.
+    pub trusted: BTreeMap<String, Fingerprint>,
     /// Where they are kept; nowhere in tests.
     #[serde(skip)]
     file: Option<PathBuf>,
@@ -145,6 +148,7 @@ mod tests {
         settings.name = "Ana".into();
         settings.appearance = Appearance::Dark;
         settings.connection = Connection { way: Way::Proxy, proxy: "proxy:3128".into(), ..Connection::default() };
+        settings.trusted.insert("https://relay.example.org".into(), Fingerprint::new([7; 32]));
         settings.save();
         assert_eq!(Settings::load_from(file.clone()), settings);
 

@@ -34,9 +34,10 @@ use crate::{
     backoff::random,
     error::{BadUrl, Error, Found},
     proxy::{
-        Chooser, Proxy, ProxySettings, Route,
+        Chooser, Proxy, ProxySettings, Route, is_loopback,
         login::{ATTEMPTS, Answered, Refusal},
     },
+    trust::Trust,
 };
 
 /// What this client calls itself.
@@ -61,6 +62,7 @@ pub(crate) struct Http {
     pub(crate) relay: Arc<str>,
     base: Url,
     chooser: Chooser,
+    trust: Trust,
     pub(crate) lines: Arc<Lines>,
     /// Control requests and the event lane.
     pub(crate) control: Pool,
@@ -83,7 +85,16 @@ pub(crate) struct Ask {
 
 impl Ask {
     pub(crate) fn new(method: Method, url: Url) -> Self {
-        Self { method, url, bearer: None, body: None, timeout: CONTROL_TIMEOUT, limit: CONTROL_ANSWER_MAX, poll: false, light: false }
+        Self {
+            method,
+            url,
+            bearer: None,
+            body: None,
+            timeout: CONTROL_TIMEOUT,
+            limit: CONTROL_ANSWER_MAX,
+            poll: false,
+            light: false,
+        }
     }
 
     pub(crate) fn bearer(mut self, bearer: &HeaderValue) -> Self {
@@ -146,22 +157,23 @@ impl Ask {
 }
 
 impl Http {
-    pub(crate) fn new(text: &str) -> Result<Self, Error> {
+    pub(crate) fn new(text: &str, trust: Trust) -> Result<Self, Error> {
         let base = check(text).map_err(|reason| Error::BadUrl { url: text.to_owned(), reason })?;
-        Self::to(base, ProxySettings::default())
+        Self::to(base, ProxySettings::default(), trust)
     }
 
     /// The same relay, reached as `settings` say, by connections of its own.
     pub(crate) fn with_proxy(&self, settings: ProxySettings) -> Result<Self, Error> {
-        Self::to(self.base.clone(), settings)
+        Self::to(self.base.clone(), settings, self.trust.clone())
     }
 
-    fn to(base: Url, settings: ProxySettings) -> Result<Self, Error> {
+    fn to(base: Url, settings: ProxySettings, trust: Trust) -> Result<Self, Error> {
         let relay: Arc<str> = base.origin().ascii_serialization().into();
-        let tls = pool::tls(&base).map_err(|source| Error::Setup { source: Arc::new(source) })?;
+        let tls = trust.clone().config(&base)?;
         let control = Pool::new(Purpose::Control, tls.clone());
         let media = Pool::new(Purpose::Media, tls);
-        Ok(Self { relay, chooser: Chooser::new(settings, base.clone()), lines: Arc::default(), base, control, media })
+        let chooser = Chooser::new(settings, base.clone());
+        Ok(Self { relay, base, chooser, trust, lines: Arc::default(), control, media })
     }
 
     /// How the relay is reached.
@@ -383,6 +395,22 @@ impl Drop for Trial<'_> {
     }
 }
 
+/// Whether what is said to the relay of this address can be read by whoever runs the network: it has no TLS, and isn't on this machine. An
+/// address that can't be one is no danger.
+#[must_use]
+pub fn is_in_the_clear(address: &str) -> bool {
+    check(address).is_ok_and(|base| base.scheme() == "http" && !is_loopback(&base))
+}
+
+/// Scheme, host and port of a relay's address, as in [`Relay::origin`](crate::Relay::origin).
+///
+/// # Errors
+/// [`Error::BadUrl`].
+pub fn origin(address: &str) -> Result<String, Error> {
+    let base = check(address).map_err(|reason| Error::BadUrl { url: address.to_owned(), reason })?;
+    Ok(base.origin().ascii_serialization())
+}
+
 fn check(text: &str) -> Result<Url, BadUrl> {
     let text = text.trim();
     let lower = text.to_ascii_lowercase();
@@ -419,8 +447,23 @@ mod tests {
     }
 
     #[test]
+    fn only_plain_http_to_another_machine_is_in_the_clear() {
+        for clear in ["http://relay.example.org", "http://192.0.2.1:80", " HTTP://[2001:db8::1]/phone"] {
+            assert!(is_in_the_clear(clear), "{clear}");
+        }
+        for safe in
+            ["https://relay.example.org", "http://localhost:80", "http://127.3.2.1", "http://[::1]:7480", "http://", "relay"]
+        {
+            assert!(!is_in_the_clear(safe), "{safe}");
+        }
+        assert_eq!(origin("https://Relay.example.org/phone/").unwrap(), "https://relay.example.org");
+        assert_eq!(origin("https://relay.example.org:8443").unwrap(), "https://relay.example.org:8443");
+        assert!(matches!(origin("relay"), Err(Error::BadUrl { .. })));
+    }
+
+    #[test]
     fn paths_go_under_the_base_and_are_escaped() {
-        let at = |base: &str, segments: &[&str]| Http::new(base).unwrap().url(segments).to_string();
+        let at = |base: &str, segments: &[&str]| Http::new(base, Trust::system()).unwrap().url(segments).to_string();
         assert_eq!(at("http://h", &["health"]), "http://h/v1/health");
         assert_eq!(at("http://h/phone/", &["calls", "a/../b", "leave"]), "http://h/phone/v1/calls/a%2F..%2Fb/leave");
         assert_eq!(at("http://h/phone", &["buddies", "Zoë"]), "http://h/phone/v1/buddies/Zo%C3%AB");

@@ -17,9 +17,12 @@ pub mod lanes;
 pub mod proxy;
 pub mod relay;
 pub mod session;
+pub mod trust;
 
 pub use error::Error;
 pub use events::Update;
+pub use http::{is_in_the_clear, origin};
 pub use proxy::{ProxyLogin, ProxySettings, ProxySource};
 pub use relay::Relay;
 pub use session::Session;
+pub use trust::Trust;

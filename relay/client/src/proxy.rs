@@ -242,7 +242,7 @@ impl fmt::Display for Address {
 }
 
 /// Whether the address is one of this machine itself, which no proxy can reach.
-fn is_loopback(relay: &Url) -> bool {
+pub(crate) fn is_loopback(relay: &Url) -> bool {
     match relay.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -15,8 +15,10 @@ mod events;
 mod lanes;
 mod logs;
 mod postgres;
+mod proxies;
 mod refusals;
 mod restart;
+mod secure;
 mod sessions;
 mod sockets;
 #[cfg(unix)]

@@ -1,18 +1,22 @@
 //! Signing in, or making an account first: one form.
 
 pub mod connection;
+pub mod question;
+
+use std::collections::BTreeMap;
 
 use iced::{
     Center, Element, Fill, Task,
     widget::{button, center, column, container, mouse_area, operation, row, scrollable, space, stack, text_input},
 };
-use proto::{Name, limits::PASSWORD_MIN};
-use relay_client::{ProxySettings, Session};
+use proto::{Fingerprint, Name, limits::PASSWORD_MIN};
+use relay_client::{ProxySettings, Session, Trust};
+
+use self::question::Question;
 
 use crate::ui::{
     icon::{self, Icon, icon},
-    line,
-    notice::Notice,
+    line::{self, Failure},
     settings::{Connection, Settings},
     theme::{self, spacing, text},
 };
@@ -31,6 +35,12 @@ pub struct SignIn {
     /// Said for this run; goes before what is remembered.
     proxy: Option<ProxySettings>,
     dialog: Option<connection::Dialog>,
+    /// The authorities that are good besides those of the system.
+    trust: Trust,
+    /// The certificates that are pinned, by their relays.
+    pinned: BTreeMap<String, Fingerprint>,
+    /// A certificate that the person must look at first.
+    question: Option<Box<Question>>,
 }
 
 #[derive(Debug, Clone)]
@@ -43,7 +53,10 @@ pub enum Message {
     LabelPressed(&'static str),
     Toggled,
     Submitted,
-    Finished(Result<Session, Notice>),
+    Finished(Result<Session, Failure>),
+    /// The certificate is the right one.
+    Trusted,
+    Distrusted,
 }
 
 pub enum Action {
@@ -51,22 +64,32 @@ pub enum Action {
     Run(Task<Message>),
     /// Signed in; these are to be remembered.
     SignedIn(Session),
+    /// A certificate is to be remembered.
+    Pin(Question, Task<Message>),
 }
 
 const RELAY: &str = "sign-in-relay";
 const NAME: &str = "sign-in-name";
 const PASSWORD: &str = "sign-in-password";
 
+/// Said where there is no encryption on the way.
+pub const IN_THE_CLEAR: &str = "Without encryption: whoever runs the network can read along, your password too, and watch your calls. \
+                                https:// is safe, if the relay has it.";
+
 impl SignIn {
     pub fn new(settings: &Settings) -> Self {
-        let connection = settings.connection.clone();
-        Self { relay: settings.relay.clone(), name: settings.name.clone(), connection, ..Self::default() }
+        let (connection, pinned) = (settings.connection.clone(), settings.trusted.clone());
+        Self { relay: settings.relay.clone(), name: settings.name.clone(), connection, pinned, ..Self::default() }
     }
 
     /// Reaches the relay this way, if one is given, whatever is remembered.
-    pub fn by(mut self, proxy: Option<ProxySettings>) -> Self {
-        self.proxy = proxy;
-        self
+    pub fn by(self, proxy: Option<ProxySettings>) -> Self {
+        Self { proxy, ..self }
+    }
+
+    /// What else is good besides the system's authorities.
+    pub fn trusting(self, trust: Trust) -> Self {
+        Self { trust, ..self }
     }
 
     /// Why the one who was signed in is here again.
@@ -133,11 +156,21 @@ impl SignIn {
                 self.password.clear();
                 return Action::SignedIn(session);
             }
-            Message::Finished(Err(notice)) => {
+            Message::Finished(Err(Failure::Unknown(question))) => {
+                self.busy = false;
+                self.question = Some(Box::new(question));
+            }
+            Message::Finished(Err(Failure::Told(notice))) => {
                 self.busy = false;
                 self.error = Some(notice.text);
                 return Action::None;
             }
+            Message::Trusted => {
+                let Some(question) = self.question.take() else { return Action::None };
+                self.pinned.insert(question.relay.clone(), question.fingerprint);
+                return Action::Pin(*question, self.submit());
+            }
+            Message::Distrusted => self.question = None,
         }
         self.error = None;
         Action::None
@@ -150,13 +183,20 @@ impl SignIn {
             Ok(((relay, name), proxy)) => {
                 self.busy = true;
                 self.error = None;
-                line::sign_in(relay, proxy, name, self.password.clone(), self.new).map(Message::Finished)
+                let way = line::Way { trust: self.trust_in(&relay), relay, proxy };
+                line::sign_in(way, name, self.password.clone(), self.new).map(Message::Finished)
             }
             Err(error) => {
                 self.error = Some(error);
                 Task::none()
             }
         }
+    }
+
+    /// A certificate is pinned for its relay and for nobody else.
+    fn trust_in(&self, relay: &str) -> Trust {
+        let pinned = relay_client::origin(relay).ok().and_then(|origin| self.pinned.get(&origin));
+        pinned.map_or_else(|| self.trust.clone(), |fingerprint| self.trust.clone().pin(*fingerprint))
     }
 
     pub fn view(&self) -> Element<'_, Message> {
@@ -166,6 +206,14 @@ impl SignIn {
         ]
         .spacing(spacing::S)
         .align_x(Center);
+        let form = self.question.as_deref().map_or_else(|| self.form(), Question::view);
+        let card = container(form).padding(spacing::XL).width(spacing::FORM).style(theme::container::card);
+        let page = column![heading, card].spacing(spacing::XL).align_x(Center).padding(spacing::XL);
+        let page = center(scrollable(page).style(theme::input::scroll)).style(theme::container::background);
+        stack![page].push(self.dialog.as_ref().map(|dialog| dialog.view().map(Message::Connection))).into()
+    }
+
+    fn form(&self) -> Element<'_, Message> {
         let submit = if self.new { "Create account" } else { "Sign in" };
         let submit = container(text::strong(if self.busy { "One moment\u{2026}" } else { submit })).center_x(Fill);
         let submit = button(submit).width(Fill).padding([spacing::M, spacing::L]).style(theme::button::primary);
@@ -177,16 +225,14 @@ impl SignIn {
             labelled(PASSWORD, "Password", self.field(secret, &self.password, Message::PasswordChanged).secure(true)),
         ]
         .spacing(spacing::M);
-        let form = column![form]
+        column![form]
+            .push(relay_client::is_in_the_clear(&self.relay).then(in_the_clear))
             .push(self.error.as_deref().map(problem))
             .push(submit.on_press_maybe((!self.busy).then_some(Message::Submitted)))
             .push(link(toggle, Message::Toggled))
             .push(link("Connection and proxy", Message::ConnectionPressed))
-            .spacing(spacing::L);
-        let card = container(form).padding(spacing::XL).width(spacing::FORM).style(theme::container::card);
-        let page = column![heading, card].spacing(spacing::XL).align_x(Center).padding(spacing::XL);
-        let page = center(scrollable(page).style(theme::input::scroll)).style(theme::container::background);
-        stack![page].push(self.dialog.as_ref().map(|dialog| dialog.view().map(Message::Connection))).into()
+            .spacing(spacing::L)
+            .into()
     }
 
     fn field<'a>(
@@ -209,9 +255,21 @@ fn labelled<'a>(id: &'static str, label: &'a str, field: text_input::TextInput<'
     column![label, field.id(id)].spacing(spacing::XS).into()
 }
 
+/// What it means that the address begins with http://.
+fn in_the_clear<'a>() -> Element<'a, Message> {
+    let line = row![icon(Icon::TriangleAlert, icon::SMALL).style(text::warning), text::body(IN_THE_CLEAR).width(Fill)];
+    container(line.spacing(spacing::S).align_y(Center)).padding(spacing::M).style(theme::container::warning).into()
+}
+
 fn problem(error: &str) -> Element<'_, Message> {
     let line = row![icon(Icon::TriangleAlert, icon::SMALL).style(text::danger), text::body(error).width(Fill), space().width(0),];
     container(line.spacing(spacing::S).align_y(Center)).padding(spacing::M).style(theme::container::danger).into()
+}
+
+/// People type addresses without the scheme; the safe one is meant.
+pub fn address(relay: &str) -> String {
+    let relay = relay.trim();
+    if relay.contains("://") { relay.to_owned() } else { format!("https://{relay}") }
 }
 
 /// What can be said without asking the relay.
@@ -220,8 +278,7 @@ fn check(relay: &str, name: &str, password: &str, new: bool) -> Result<(String, 
     if relay.is_empty() {
         return Err("Which relay? Ask whoever runs it for its address.".into());
     }
-    // People type addresses without the scheme; the safe one is meant.
-    let relay = if relay.contains("://") { relay.to_owned() } else { format!("https://{relay}") };
+    let relay = address(relay);
     let name = name.trim().parse::<Name>().map_err(|error| format!("That can't be a name: {error}."))?;
     if password.is_empty() {
         return Err("The password is missing.".into());
@@ -235,6 +292,25 @@ fn check(relay: &str, name: &str, password: &str, new: bool) -> Result<(String, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_is_pinned_for_its_relay_alone() {
+        let mut sign_in = SignIn::default();
+        let fingerprint = Fingerprint::new([7; 32]);
+        let question = Question { relay: "https://relay.example.org".into(), fingerprint };
+        let _ = sign_in.update(Message::Finished(Err(Failure::Unknown(question.clone()))));
+        let _ = sign_in.update(Message::Distrusted);
+        assert_eq!(sign_in.trust_in("https://relay.example.org").pinned(), None);
+        assert!(matches!(sign_in.update(Message::Trusted), Action::None), "nothing is asked any more");
+        let _ = sign_in.update(Message::Finished(Err(Failure::Unknown(question.clone()))));
+        assert!(matches!(sign_in.update(Message::Trusted), Action::Pin(pinned, _) if pinned == question));
+        for same in ["https://relay.example.org", "https://Relay.example.org:443/phone/"] {
+            assert_eq!(sign_in.trust_in(same).pinned(), Some(fingerprint), "{same}");
+        }
+        for other in ["https://relay.example.org:8443", "https://relay.example.com", "http://relay.example.org"] {
+            assert_eq!(sign_in.trust_in(other).pinned(), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_form_is_checked_before_it_is_sent() {

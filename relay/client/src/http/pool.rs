@@ -13,13 +13,11 @@ use hyper_util::{
     client::legacy,
     rt::{TokioExecutor, TokioTimer},
 };
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt;
+use rustls::ClientConfig;
 use tokio::sync::watch;
-use url::Url;
 
 use super::{connector::Connector, patience::Patience};
-use crate::{crypto, error::Error, proxy::Route};
+use crate::{error::Error, proxy::Route};
 
 /// Unused connections are kept this long; many proxies close them after a minute.
 const IDLE: Duration = Duration::from_secs(55);
@@ -125,14 +123,4 @@ pub(crate) fn build(route: &Route, limit: Option<usize>, purpose: Purpose, tls: 
             .http2_keep_alive_while_idle(true);
     }
     builder.build(HttpsConnector::from((Connector::new(route.clone(), limit), tls)))
-}
-
-/// How TLS is spoken to a server at this address.
-pub(crate) fn tls(base: &Url) -> Result<ClientConfig, rustls::Error> {
-    crypto::install();
-    if base.scheme() == "http" {
-        // Without TLS the system's certificates aren't needed, and a machine that has none needn't be refused.
-        return Ok(ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth());
-    }
-    Ok(ClientConfig::builder().with_platform_verifier()?.with_no_client_auth())
 }

@@ -8,6 +8,7 @@ mod fake;
 mod lanes;
 mod proxies;
 mod strangers;
+mod trust;
 
 use std::{future::Future, time::Duration};
 
