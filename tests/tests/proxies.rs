@@ -4,7 +4,6 @@
 use std::{
     fmt::Write as _,
     io::{self, Write as _},
-    path::PathBuf,
     process::Command,
     sync::Mutex,
     time::{Duration, Instant},
@@ -35,15 +34,13 @@ struct Way {
     relay: String,
     /// More options, for Ana and for Ben.
     options: [Vec<String>; 2],
-    /// A certificate to be trusted.
-    trusted: Option<PathBuf>,
     /// What must run meanwhile.
     nasty: Vec<Nasty>,
 }
 
 impl Way {
     fn to(relay: String) -> Self {
-        Self { relay, options: [Vec::new(), Vec::new()], trusted: None, nasty: Vec::new() }
+        Self { relay, options: [Vec::new(), Vec::new()], nasty: Vec::new() }
     }
 
     fn behind(server: Result<std::net::SocketAddr, Missing>) -> Result<Self, Missing> {
@@ -172,7 +169,7 @@ fn secure(kit: &Kit, place: &mut Place, relay: &Relay) -> Result<(Way, u16), Mis
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let server = reverse::nginx_with_tls(kit, place, relay.address(), [&certificate, &key])?;
     let mut way = Way::to(format!("https://{server}"));
-    way.trusted = Some(certificate.into());
+    way.options.iter_mut().for_each(|options| options.extend(["--ca".to_owned(), certificate.clone()]));
     Ok((way, server.port()))
 }
 
@@ -193,11 +190,7 @@ fn hold(kit: &Kit, begin: Begin) -> Verdict {
     let robot = |name: &str, options: &[String], more: &[&str]| {
         let camera = ["--camera", "pattern:320x240@15", "--microphone", "chirp", "--patience", "20"];
         let options: Vec<_> = options.iter().map(String::as_str).chain(camera).chain(more.iter().copied()).collect();
-        let mut command = Robot::command_at(&way.relay, &relay, name, &options);
-        if let Some(certificate) = &way.trusted {
-            command.env("SSL_CERT_FILE", certificate);
-        }
-        Robot::run(&relay, name, &mut command)
+        Robot::run(&relay, name, &mut Robot::command_at(&way.relay, &relay, name, &options))
     };
     let ben = robot("Ben", &way.options[1], &["--answer", "--say", "from Ben"]);
     let ana = robot("Ana", &way.options[0], &["--call", "Ben", "--duration", CALL, "--say", "from Ana"]);
