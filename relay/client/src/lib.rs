@@ -21,7 +21,7 @@ pub mod trust;
 
 pub use error::Error;
 pub use events::Update;
-pub use http::{is_in_the_clear, origin};
+pub use self::http::{is_in_the_clear, origin};
 pub use proxy::{ProxyLogin, ProxySettings, ProxySource};
 pub use relay::Relay;
 pub use session::Session;

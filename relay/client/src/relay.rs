@@ -44,7 +44,7 @@ impl Relay {
     /// The same relay, reached as `settings` say; without this, as the environment and the system say.
     ///
     /// # Errors
-    /// [`Error::Setup`] on a computer without certificates.
+    /// As of [`Relay::new`].
     pub fn with_proxy(self, settings: ProxySettings) -> Result<Self, Error> {
         let http = self.http.with_proxy(settings)?;
         Ok(Self { http: Arc::new(http) })

@@ -46,6 +46,7 @@ pub fn squid(kit: &Kit, place: &mut Place, asks: Asks, tunnels: Option<u16>) -> 
             let helper = bring("usr/lib/squid/basic_ncsa_auth", "basic")?;
             let file = place.write("squid/users", &format!("{USER}:{}\n", crypted(PASSWORD)?));
             gate += &format!("auth_param basic program {helper} {}\nauth_param basic realm {REALM}\n", file.display());
+            gate += "auth_param basic casesensitive on\n";
         }
         Asks::Digest | Asks::HastyDigest => {
             let helper = bring("usr/lib/squid/digest_file_auth", "digest")?;
