@@ -3,13 +3,16 @@
 pub mod app;
 pub mod backend;
 pub mod icon;
+pub mod idle;
 pub mod keys;
 pub mod line;
 pub mod net;
 pub mod notice;
 pub mod pacer;
+pub mod picture;
 pub mod preset;
 pub mod pretend;
+pub mod rich;
 pub mod screen;
 pub mod settings;
 pub mod sound;

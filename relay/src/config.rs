@@ -38,7 +38,7 @@ pub struct Config {
     pub plain_http: PlainHttp,
     /// Proxies that are trusted to say whom they speak for.
     pub proxies: TrustedProxies,
-    /// Folder of the database (`relay.db`) and of the ticker's `providers/`; made if there is none.
+    /// Folder of the database (`relay.db`), of `attachments/` and of the ticker's `providers/`; made if there is none.
     pub data: PathBuf,
     /// A database of PostgreSQL's instead of the file in the data folder.
     pub database: Option<DatabaseUrl>,
@@ -56,7 +56,31 @@ pub struct Config {
     pub ticker_interval: Duration,
     /// Who may read the measurements at `/metrics`; nobody when there is none, and then requests aren't counted either.
     pub metrics: Option<MetricsAccess>,
+    /// How much people may upload, and how long it is kept.
+    pub attachments: Attachments,
 }
+
+/// Bounds of the folder of attachments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attachments {
+    /// Largest file, in bytes; 0 takes none.
+    pub max: u64,
+    /// Bytes of all of one person's.
+    pub quota: u64,
+    /// Bytes of all there are, each content counted once.
+    pub total: u64,
+    /// They are gone after this long; for ever without.
+    pub keep: Option<Duration>,
+}
+
+impl Default for Attachments {
+    fn default() -> Self {
+        Self { max: 25 * MB, quota: 1000 * MB, total: 20_000 * MB, keep: None }
+    }
+}
+
+/// Bytes of a megabyte, as files and disks are counted.
+pub(crate) const MB: u64 = 1_000_000;
 
 /// Who may make an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
@@ -149,6 +173,7 @@ impl Config {
             message_age: None,
             ticker_interval: Duration::from_secs(60),
             metrics: None,
+            attachments: Attachments::default(),
         }
     }
 
@@ -211,6 +236,11 @@ impl Config {
             Some(url) => Location::Server(url.clone()),
             None => Location::File(self.data.join(DATABASE)),
         }
+    }
+
+    /// What people have uploaded.
+    pub(crate) fn files(&self) -> PathBuf {
+        self.data.join("attachments")
     }
 
     /// The certificate the relay makes for itself, with its key.

@@ -19,8 +19,10 @@ mod descriptors;
 mod doorman;
 mod error;
 mod extract;
+mod files;
 mod forwarded;
 mod handlers;
+mod html;
 mod hub;
 mod journal;
 mod listen;
@@ -39,7 +41,7 @@ mod tls;
 mod token;
 
 pub use crate::{
-    config::{Admission, Config, DatabaseUrl, FILE, Flags, MetricsAccess, NotADatabase, PORT, PlainHttp},
+    config::{Admission, Attachments, Config, DatabaseUrl, FILE, Flags, MetricsAccess, NotADatabase, PORT, PlainHttp},
     error::Error,
     forwarded::{ForwardedHeader, Network, NotANetwork, TrustedProxies},
     listen::{Listen, NotAnAddress, Socket},

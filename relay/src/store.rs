@@ -1,14 +1,19 @@
-//! What must outlive the process, in one SQLite file or a PostgreSQL database: accounts, sessions, invitation codes, buddies, chat, calls.
+//! What must outlive the process, in one SQLite file or a PostgreSQL database: accounts, sessions, invitation codes, buddies, chat, attachments,
+//! calls.
 //!
 //! Everything that knows SQL is in here, and all of it is understood by both. Writes go through one connection, so they never wait for
 //! each other inside the database and the rows of a table get their ids in the order they are committed. What a write gives back is
 //! read by [`written`].
 
 mod accounts;
+mod attachments;
 mod calls;
 mod chat;
 mod codes;
+mod conversations;
+mod groups;
 mod open;
+mod people;
 mod schema;
 mod sessions;
 #[cfg(test)]
@@ -25,10 +30,14 @@ use sqlx::{
 };
 
 pub(crate) use self::{
+    attachments::{AttachmentRow, NewAttachment},
     calls::{CallRow, CallWrite, MemberRow},
-    chat::{Kept, NewMessage, Page},
+    chat::{Keeping, Kept, NewMessage, Page, Place},
     codes::ByCode,
+    conversations::ConversationRow,
+    groups::{GroupRow, NewGroup, Reached},
     open::{Location, User},
+    people::{BlockRow, MissedRow, PresenceRow},
     sessions::{NewSession, SessionRow},
     upkeep::Told,
 };
@@ -106,6 +115,8 @@ fn steps(kind: Kind) -> Vec<Migration> {
     vec![
         step(1, "start", include_str!("../migrations/0001_start.sql")),
         step(2, "sessions and codes", include_str!("../migrations/0002_sessions_and_codes.sql")),
+        step(3, "people and rights", include_str!("../migrations/0003_people_and_rights.sql")),
+        step(4, "groups, marks, attachments", include_str!("../migrations/0004_groups_marks_attachments.sql")),
     ]
 }
 

@@ -37,7 +37,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("codecs", &["dcv-color-primitives", "fast_image_resize", "openh264", "openh264-sys2", "opus", "turbojpeg"]),
     ("media", &["audioadapter-buffers", "cpal", "hound", "nokhwa", "ringbuf", "rubato", "shiguredo_mp4"]),
     ("relay_client", &["hyper-rustls", "http-body-util", "httparse", "md-5", "rquickjs"]),
-    ("relay", &["ammonia", "argon2", "axum", "rcgen", "sqlx", "toml", "tower-http"]),
+    ("relay", &["ammonia", "argon2", "axum", "html5ever", "rcgen", "sqlx", "toml", "tower-http"]),
     ("app", &["iced", "lucide-icons"]),
 ];
 
@@ -95,7 +95,9 @@ const STATE_MACHINES: &[&str] = &[
     "relay/client/src/proxy/login.rs",
     "relay/src/hub/feed.rs",
     "relay/src/hub/invitation.rs",
+    "relay/src/hub/missed.rs",
     "relay/src/hub/switchboard.rs",
+    "relay/src/hub/switchboard/host.rs",
     "relay/src/media/keyframe.rs",
     "relay/src/media/lane.rs",
     "relay/src/media/polls.rs",

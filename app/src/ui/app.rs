@@ -10,7 +10,7 @@ use iced::{
 use relay_client::{ProxySettings, Session, Trust};
 
 use super::{
-    Options,
+    Options, idle,
     keys::{self, Shortcut},
     line::Line,
     screen::{
@@ -44,11 +44,17 @@ pub enum Screen {
     Desk(Box<Desk>),
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a message lives for a moment, and the largest one, the relay's whole state, comes seldom"
+)]
 #[derive(Debug, Clone)]
 pub enum Message {
     SignIn(sign_in::Message),
     Desk(desk::Message),
     Toast(toast::Message),
+    /// The person does something here after a long while.
+    PersonIsBack,
     Shortcut(Shortcut),
     Opened(window::Id),
     Rescaled(f32),
@@ -122,6 +128,10 @@ impl App {
                 self.toasts.update(message);
                 Task::none()
             }
+            Message::PersonIsBack => match self.screen {
+                Screen::Desk(_) => self.desk(desk::Message::PersonIsBack),
+                Screen::SignIn(_) => Task::none(),
+            },
             Message::Shortcut(Shortcut::NextField) => operation::focus_next(),
             Message::Shortcut(Shortcut::PreviousField) => operation::focus_previous(),
             Message::Shortcut(shortcut) => match self.screen {
@@ -153,7 +163,8 @@ impl App {
             _ => None,
         });
         let toasts = self.toasts.subscription().map(Message::Toast);
-        Subscription::batch([screen, windows, toasts, keys::subscription().map(Message::Shortcut)])
+        let idle = idle::subscription().map(|()| Message::PersonIsBack);
+        Subscription::batch([screen, windows, toasts, idle, keys::subscription().map(Message::Shortcut)])
     }
 
     pub fn view(&self) -> Element<'_, Message> {
@@ -190,6 +201,7 @@ impl App {
     fn enter(&mut self, session: Session) -> Task<Message> {
         self.settings.name = session.name().to_string();
         self.settings.save();
+        session.watch_idle(idle::since_input);
         let mut desk = Desk::new(Line::new(session), self.setup.clone(), std::mem::take(&mut self.wishes));
         desk.set_scale(self.scale);
         self.screen = Screen::Desk(Box::new(desk));

@@ -1,19 +1,29 @@
 //! How requests get to the relay, each as a task that brings the answer.
 
+mod transfer;
+
 use std::{
     future::Future,
+    path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
 };
 
 use iced::{Subscription, Task};
 use proto::{
-    CallId, ErrorCode, InvitationId, Name,
-    api::{History, Joined, PageHistory, Rung, SetMedia},
-    model::Message,
+    CallId, Chat, ErrorCode, GroupId, InvitationId, MessageId, Name, PeerId, SessionId,
+    api::{EditChat, History, Joined, MoveMarks, OwnSession, PageHistory, Rung, SendChat, SetMedia},
+    chat::{Attachment, Group},
+    model::{Message, OwnPresence},
 };
 use relay_client::{ProxySettings, Relay, Session, Trust, Update};
 
-use super::{net, notice::Notice, pretend::Pretend, screen::sign_in::question::Question};
+use super::{
+    net,
+    notice::Notice,
+    picture::Picture,
+    pretend::Pretend,
+    screen::{desk::conversation::files::Step, sign_in::question::Question},
+};
 
 pub type Answer<T> = Task<Result<T, Notice>>;
 
@@ -103,10 +113,86 @@ impl Line {
         }
     }
 
-    pub fn send_chat(&self, to: Name, text: String, client_id: String) -> Answer<Message> {
+    pub fn send(&self, message: SendChat) -> Answer<Message> {
         match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.send_chat(&to, &text, &client_id).await),
-            Self::Pretend(pretend) => Task::done(pretend.send_chat(to, text, client_id)),
+            Self::Relay { session, .. } => ask(session, async move |session| session.send(&message).await),
+            Self::Pretend(pretend) => Task::done(pretend.send(message)),
+        }
+    }
+
+    pub fn edit(&self, message: MessageId, now: EditChat) -> Answer<Message> {
+        match self {
+            Self::Relay { session, .. } => ask(session, async move |session| session.edit_chat(message, &now).await),
+            Self::Pretend(pretend) => Task::done(pretend.edit(message, now)),
+        }
+    }
+
+    pub fn delete(&self, message: MessageId) -> Answer<Message> {
+        match self {
+            Self::Relay { session, .. } => ask(session, async move |session| session.delete_chat(message).await),
+            Self::Pretend(pretend) => Task::done(pretend.delete(message)),
+        }
+    }
+
+    pub fn move_marks(&self, marks: MoveMarks) -> Answer<()> {
+        match self {
+            Self::Relay { session, .. } => ask(session, async move |session| session.move_marks(&marks).await),
+            Self::Pretend(_) => Task::done(Ok(())),
+        }
+    }
+
+    /// Says that the person writes there; whether it is heard matters to nobody.
+    pub fn types(&self, chat: Chat) -> Answer<()> {
+        match self {
+            Self::Relay { session, .. } => ask(session, async move |session| session.types(&chat).await),
+            Self::Pretend(_) => Task::done(Ok(())),
+        }
+    }
+
+    pub fn make_group(&self, title: String, members: Vec<Name>) -> Answer<Group> {
+        match self {
+            Self::Relay { session, .. } => ask(session, async move |session| session.make_group(&title, &members).await),
+            Self::Pretend(pretend) => Task::done(Ok(pretend.make_group(title, members))),
+        }
+    }
+
+    pub fn add_member(&self, group: GroupId, name: Name) -> Answer<Group> {
+        match self {
+            Self::Relay { session, .. } => ask(session, async move |session| session.add_member(&group, &name).await),
+            Self::Pretend(pretend) => Task::done(Ok(pretend.make_group("Sunday lunch".into(), vec![name]))),
+        }
+    }
+
+    pub fn leave_group(&self, group: GroupId) -> Answer<()> {
+        match self {
+            Self::Relay { session, .. } => {
+                ask(session, async move |session| session.remove_member(&group, &session.name().clone()).await)
+            }
+            Self::Pretend(_) => Task::done(Ok(())),
+        }
+    }
+
+    /// Sends a file of this machine, no larger than the relay takes.
+    pub fn upload(&self, file: PathBuf, max: u64) -> Task<Step<Attachment>> {
+        match self {
+            Self::Relay { session, .. } => transfer::upload(session.clone(), file, max),
+            Self::Pretend(pretend) => Task::done(Step::Done(Ok(pretend.upload(&file)))),
+        }
+    }
+
+    /// Fetches a file and puts it where the person finds it.
+    pub fn save(&self, attachment: Attachment) -> Task<Step<PathBuf>> {
+        match self {
+            Self::Relay { session, .. } => transfer::save(session.clone(), attachment),
+            Self::Pretend(_) => Task::done(Step::Done(Ok(PathBuf::from(attachment.name)))),
+        }
+    }
+
+    /// Fetches a picture to be shown.
+    pub fn picture(&self, attachment: Attachment) -> Task<Option<Picture>> {
+        match self {
+            Self::Relay { session, .. } => transfer::picture(session.clone(), attachment),
+            Self::Pretend(_) => Task::done(None),
         }
     }
 
@@ -131,9 +217,94 @@ impl Line {
         }
     }
 
+    pub fn set_presence(&self, presence: OwnPresence) -> Answer<()> {
+        self.done(async move |session| session.set_presence(&presence).await)
+    }
+
+    pub fn block(&self, name: Name) -> Answer<()> {
+        self.done(async move |session| session.block(&name).await)
+    }
+
+    pub fn unblock(&self, name: Name) -> Answer<()> {
+        self.done(async move |session| session.unblock(&name).await)
+    }
+
+    pub fn report(&self, name: Name, text: String) -> Answer<()> {
+        self.done(async move |session| session.report(&name, &text).await)
+    }
+
+    pub fn see_missed(&self, from: Option<Name>, up_to_ms: u64) -> Answer<()> {
+        self.done(async move |session| session.see_missed(from.as_ref(), up_to_ms).await)
+    }
+
+    /// A link into a call, as people hand it on.
+    pub fn call_link(&self, call: CallId) -> Answer<String> {
+        match self {
+            Self::Relay { session, .. } => {
+                ask(session, async move |session| session.call_link(&call).await.map(|link| session.link_text(&link)))
+            }
+            Self::Pretend(pretend) => Task::done(Ok(pretend.link())),
+        }
+    }
+
+    pub fn revoke_link(&self, call: CallId) -> Answer<()> {
+        self.done(async move |session| session.revoke_link(&call).await)
+    }
+
+    /// Into the call with this link.
+    pub fn enter(&self, link: &str) -> Answer<Joined> {
+        match self {
+            Self::Relay { session, .. } => match session.read_link(link) {
+                Ok(link) => ask(session, async move |session| session.join(&link).await),
+                Err(nonsense) => Task::done(Err(Notice::new(nonsense.to_string()))),
+            },
+            Self::Pretend(pretend) => Task::done(Ok(pretend.joined())),
+        }
+    }
+
+    pub fn mute(&self, call: CallId, peer: PeerId) -> Answer<()> {
+        self.done(async move |session| session.mute(&call, peer).await)
+    }
+
+    pub fn remove(&self, call: CallId, peer: PeerId) -> Answer<()> {
+        self.done(async move |session| session.remove(&call, peer).await)
+    }
+
+    pub fn lock(&self, call: CallId, locked: bool) -> Answer<()> {
+        self.done(async move |session| session.lock(&call, locked).await)
+    }
+
+    pub fn sessions(&self) -> Answer<Vec<OwnSession>> {
+        match self {
+            Self::Relay { session, .. } => ask(session, async move |session| session.sessions().await),
+            Self::Pretend(pretend) => Task::done(Ok(pretend.sessions())),
+        }
+    }
+
+    pub fn end_session(&self, id: SessionId) -> Answer<()> {
+        self.done(async move |session| session.end_session(&id).await)
+    }
+
+    pub fn change_password(&self, old: String, new: String) -> Answer<()> {
+        self.done(async move |session| session.change_password(&old, &new).await)
+    }
+
     pub fn sign_out(&self) -> Answer<()> {
         match self {
             Self::Relay { session, .. } => ask(session, Session::sign_out),
+            Self::Pretend(_) => Task::done(Ok(())),
+        }
+    }
+}
+
+impl Line {
+    /// A request with nothing to be told but that it was granted.
+    fn done<F>(&self, request: impl FnOnce(Session) -> F + Send + 'static) -> Answer<()>
+    where
+        F: Future<Output = Result<(), relay_client::Error>> + Send + 'static,
+    {
+        match self {
+            Self::Relay { session, .. } => ask(session, request),
             Self::Pretend(_) => Task::done(Ok(())),
         }
     }
@@ -161,16 +332,33 @@ impl From<relay_client::Error> for Failure {
             relay_client::Error::UnknownCertificate { relay, fingerprint } => {
                 Self::Unknown(Question { relay: relay.to_string(), fingerprint })
             }
+            // Nothing on the screen leads past it: that it is right must come from elsewhere.
+            changed @ relay_client::Error::CertificateChanged { .. } => Self::Told(Notice::new(format!(
+                "{changed} If so, start tvphone once with --relay, --trust and that fingerprint."
+            ))),
             error => Self::Told(error.into()),
         }
     }
 }
 
+/// Whether an account is to be made first, and by which invitation code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Account {
+    Known,
+    New,
+    ByCode(String),
+}
+
 /// Signs in, with a new account first if that is wanted.
-pub fn sign_in(way: Way, name: Name, password: String, new: bool) -> Task<Result<Session, Failure>> {
+pub fn sign_in(way: Way, name: Name, password: String, account: Account) -> Task<Result<Session, Failure>> {
     Task::future(async move {
         let relay = Relay::with(&way.relay, way.trust)?.with_proxy(way.proxy)?;
-        if new && let Err(refused) = relay.sign_up(&name, &password).await {
+        let made = match account {
+            Account::Known => Ok(()),
+            Account::New => relay.sign_up(&name, &password).await,
+            Account::ByCode(code) => relay.sign_up_by_code(&name, &password, &code).await,
+        };
+        if let Err(refused) = made {
             // An earlier try may have made the account and not come further: then the password is this one.
             let own = refused.code() == Some(ErrorCode::NameTaken);
             let session = if own { relay.sign_in(&name, &password, DEVICE).await.ok() } else { None };

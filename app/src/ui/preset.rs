@@ -6,7 +6,7 @@ use media::{CameraSpec, MicrophoneSpec, SpeakerSpec, Trouble};
 use proto::{
     Cursor, Name,
     api::State,
-    model::{Buddy, Presence, Relation, Ticker, TickerItem},
+    model::{Buddy, OwnPresence, Presence, Relation, Ticker, TickerItem},
 };
 
 use super::{
@@ -95,12 +95,13 @@ impl Sample {
         }
         let ben = pretend.other.clone();
         settle(&mut desk, desk::Message::Buddies(desk::buddy_list::Message::Selected(ben.clone())));
-        let page = proto::api::PageHistory { with: ben.clone(), before: None, after: None, limit: None };
+        let chat = proto::Chat::With(ben.clone());
+        let page = proto::api::PageHistory::newest(chat.clone());
         let history = pretend.history(&page);
-        settle(&mut desk, desk::Message::Conversation(ben.clone(), desk::conversation::Message::Paged(page, Ok(history))));
+        settle(&mut desk, desk::Message::Conversation(chat.clone(), desk::conversation::Message::Paged(page, Ok(history))));
         match self {
             Self::Calling | Self::Declined => {
-                settle(&mut desk, desk::Message::Conversation(ben.clone(), desk::conversation::Message::CallPressed));
+                settle(&mut desk, desk::Message::Conversation(chat, desk::conversation::Message::CallPressed));
                 let mut rung = pretend.ring(ben.clone());
                 if self == Self::Declined {
                     rung.invitation.state = proto::model::InvitationState::Declined;
@@ -119,7 +120,7 @@ impl Sample {
         if self == Self::Group {
             for (number, name, audio, video) in [(3, "zoe.king", false, true), (4, "Kim", true, false)] {
                 let peer = proto::PeerId(number);
-                joined.call.peers.push(proto::model::Peer { peer, name: known(name), audio, video });
+                joined.call.peers.push(proto::model::Peer { peer, name: known(name), audio, video, muted: false });
             }
         }
         let happen = |event| desk::Message::Relay(relay_client::Update::Event(event));
@@ -162,8 +163,10 @@ fn pretend() -> Pretend {
     Pretend { me: known("Ana"), other: known("Ben") }
 }
 
-fn state() -> State {
-    let buddy = |name, relation, presence| Buddy { name: known(name), relation, presence };
+/// What the samples' relay says at first.
+pub fn state() -> State {
+    let buddy =
+        |name, relation, presence| Buddy { name: known(name), relation, presence, text: String::new(), last_seen_ms: None };
     let item = |title: &str, body: Option<&str>, link: Option<&str>| TickerItem {
         title: title.into(),
         body: body.map(Into::into),
@@ -176,7 +179,7 @@ fn state() -> State {
         buddies: vec![
             buddy("Ben", Relation::Mutual, Presence::Available),
             buddy("zoe.king", Relation::Mutual, Presence::Busy),
-            buddy("Kim", Relation::Mutual, Presence::Available),
+            Buddy { text: "Up on the roof, fixing the antenna".into(), ..buddy("Kim", Relation::Mutual, Presence::Available) },
             buddy("grandma", Relation::Mutual, Presence::Offline),
             buddy("Omar_D", Relation::Asking, Presence::Offline),
             buddy("lee", Relation::Asked, Presence::Offline),
@@ -187,6 +190,12 @@ fn state() -> State {
             Ticker { provider: "fortune".into(), items: vec![fortune] },
             Ticker { provider: "relay-status".into(), items: vec![status] },
         ],
+        groups: Vec::new(),
+        conversations: Vec::new(),
+        attachment_max: 25_000_000,
+        presence: OwnPresence::default(),
+        blocked: Vec::new(),
+        missed: Vec::new(),
         cursor: Cursor::new("sample"),
     }
 }

@@ -16,7 +16,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode, Uri,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, USER_AGENT as AGENT},
 };
 use http_body_util::{BodyExt, Full, Limited};
@@ -26,13 +26,15 @@ use url::Url;
 
 use self::{
     connector::{NoConnection, Proven},
-    lines::{Flight, Lines},
-    pool::{Pool, Purpose},
+    lines::{Flight, Kind, Lines},
+    pool::{Outgoing, Pool, Purpose},
+    read::Answer,
     scarcity::Failed,
 };
 use crate::{
     backoff::random,
     error::{BadUrl, Error, Found},
+    files::File,
     proxy::{
         Chooser, Proxy, ProxySettings, Route, is_loopback,
         login::{ATTEMPTS, Answered, Refusal},
@@ -55,7 +57,7 @@ const PATIENT: Duration = Duration::from_millis(1500);
 /// How long one attempt at a control request may take: twice the connect timeout.
 pub(crate) const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The relay's address and the two clients for it: held polls and media must not wait for each other's connections.
+/// The relay's address and the clients for it: held polls, media and files must not wait for each other's connections.
 #[derive(Debug)]
 pub(crate) struct Http {
     /// Scheme, host and port, for people.
@@ -68,6 +70,8 @@ pub(crate) struct Http {
     pub(crate) control: Pool,
     /// Polls and uploads of media.
     pub(crate) media: Pool,
+    /// Files on their way in and out.
+    pub(crate) files: Pool,
 }
 
 /// A request before it is sent; it can be sent again.
@@ -76,11 +80,19 @@ pub(crate) struct Ask {
     method: Method,
     url: Url,
     bearer: Option<HeaderValue>,
-    body: Option<(HeaderValue, Bytes)>,
+    headers: HeaderMap,
+    body: Option<(HeaderValue, Content)>,
     timeout: Duration,
     limit: usize,
-    poll: bool,
+    kind: Kind,
     light: bool,
+}
+
+/// What goes along with a request.
+#[derive(Clone, Debug)]
+enum Content {
+    Whole(Bytes),
+    File(File),
 }
 
 impl Ask {
@@ -89,10 +101,11 @@ impl Ask {
             method,
             url,
             bearer: None,
+            headers: HeaderMap::new(),
             body: None,
             timeout: CONTROL_TIMEOUT,
             limit: CONTROL_ANSWER_MAX,
-            poll: false,
+            kind: Kind::Brief,
             light: false,
         }
     }
@@ -102,13 +115,30 @@ impl Ask {
         self
     }
 
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
     pub(crate) fn json(mut self, body: Bytes) -> Self {
-        self.body = Some((HeaderValue::from_static("application/json"), body));
+        self.body = Some((HeaderValue::from_static("application/json"), Content::Whole(body)));
         self
     }
 
     pub(crate) fn octets(mut self, body: Bytes) -> Self {
-        self.body = Some((HeaderValue::from_static("application/octet-stream"), body));
+        self.body = Some((HeaderValue::from_static("application/octet-stream"), Content::Whole(body)));
+        self
+    }
+
+    /// Takes this file along.
+    pub(crate) fn upload(mut self, file: File) -> Self {
+        self.body = Some((HeaderValue::from_static("application/octet-stream"), Content::File(file)));
+        self.file()
+    }
+
+    /// It takes a file along, or fetches one.
+    pub(crate) fn file(mut self) -> Self {
+        self.kind = Kind::File;
         self
     }
 
@@ -126,7 +156,7 @@ impl Ask {
 
     /// It may be held, so it makes room for others where connections are few.
     pub(crate) fn poll(mut self) -> Self {
-        self.poll = true;
+        self.kind = Kind::Poll;
         self.light()
     }
 
@@ -136,14 +166,19 @@ impl Ask {
         self
     }
 
-    fn request(&self) -> Result<Request<Full<Bytes>>, Error> {
+    fn request(&self) -> Result<Request<Outgoing>, Error> {
         let unreadable =
             || Error::BadUrl { url: self.url.to_string(), reason: BadUrl::Syntax(url::ParseError::InvalidDomainCharacter) };
-        let body = self.body.as_ref().map(|(_, body)| body.clone()).unwrap_or_default();
-        let mut request = Request::new(Full::new(body));
+        let body = match &self.body {
+            None => Full::<Bytes>::default().boxed(),
+            Some((_, Content::Whole(bytes))) => Full::new(bytes.clone()).boxed(),
+            Some((_, Content::File(file))) => file.clone().boxed(),
+        };
+        let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = Uri::try_from(self.url.as_str()).map_err(|_| unreadable())?;
         let headers = request.headers_mut();
+        headers.clone_from(&self.headers);
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         headers.insert(AGENT, HeaderValue::from_static(USER_AGENT));
         if let Some(bearer) = &self.bearer {
@@ -171,9 +206,10 @@ impl Http {
         let relay: Arc<str> = base.origin().ascii_serialization().into();
         let tls = trust.clone().config(&base)?;
         let control = Pool::new(Purpose::Control, tls.clone());
-        let media = Pool::new(Purpose::Media, tls);
+        let media = Pool::new(Purpose::Media, tls.clone());
+        let files = Pool::new(Purpose::Files, tls);
         let chooser = Chooser::new(settings, base.clone());
-        Ok(Self { relay, base, chooser, trust, lines: Arc::default(), control, media })
+        Ok(Self { relay, base, chooser, trust, lines: Arc::default(), control, media, files })
     }
 
     /// How the relay is reached.
@@ -199,31 +235,47 @@ impl Http {
     /// next is tried at once.
     pub(crate) async fn send(&self, pool: &Pool, ask: Ask) -> Result<Bytes, Error> {
         let began = Instant::now();
-        let outcome = tokio::time::timeout(ask.timeout, self.exchange(pool, &ask)).await;
+        let outcome = tokio::time::timeout(ask.timeout, self.whole(pool, &ask)).await;
         let outcome = outcome.unwrap_or_else(|_| Err(Error::Timeout { relay: self.relay.clone() }));
         pool.note(&outcome);
-        if ask.poll && matches!(&outcome, Err(error) if error.is_cut()) {
+        if ask.kind == Kind::Poll && matches!(&outcome, Err(error) if error.is_cut()) {
             self.lines.cut(began.elapsed(), Instant::now());
         }
         outcome
     }
 
-    async fn exchange(&self, pool: &Pool, ask: &Ask) -> Result<Bytes, Error> {
+    /// Sends `ask` once and gives the answer before its body is read, if it is no refusal. The timeout counts from when it is its turn
+    /// where connections are few: whoever waits for another file isn't slow.
+    pub(crate) async fn open(&self, pool: &Pool, ask: Ask) -> Result<Answer, Error> {
+        let turn = self.lines.turn(ask.kind).await;
+        let deadline = tokio::time::Instant::now() + ask.timeout;
+        let outcome = tokio::time::timeout_at(deadline, self.exchange(pool, &ask)).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(Error::Timeout { relay: self.relay.clone() }));
+        pool.note(&outcome);
+        Ok(Answer::new(self.relay.clone(), outcome?, deadline, turn))
+    }
+
+    async fn whole(&self, pool: &Pool, ask: &Ask) -> Result<Bytes, Error> {
         let mut changes = self.lines.changes();
-        let _turn = self.lines.turn(ask.poll).await;
+        let _turn = self.lines.turn(ask.kind).await;
+        // What is waited for must not be kept borrowed while the request is given up: that may change the bound again.
+        let few = async { changes.wait_for(Option::is_some).await.is_ok() };
+        let whole = async { self.body(self.exchange(pool, ask).await?, ask.limit).await };
+        tokio::select! {
+            outcome = whole => outcome,
+            // What goes by one of many connections must not keep it when they are found to be few, nor wait for one that is none.
+            true = few, if ask.light && self.lines.limit().is_none() => {
+                let source = Arc::new(std::io::Error::other("it gave its connection up"));
+                Err(Error::Broken { relay: self.relay.clone(), source })
+            }
+        }
+    }
+
+    /// Asks by one route after the other, up to the head of an answer that is no refusal.
+    async fn exchange(&self, pool: &Pool, ask: &Ask) -> Result<Response<Incoming>, Error> {
         loop {
             let route = self.chooser.route(Instant::now()).await?;
-            // What is waited for must not be kept borrowed while the request is given up: that may change the bound again.
-            let few = async { changes.wait_for(Option::is_some).await.is_ok() };
-            let outcome = tokio::select! {
-                outcome = self.ask_by(&route, pool, ask) => outcome,
-                // What goes by one of many connections must not keep it when they are found to be few, nor wait for one that is none.
-                true = few, if ask.light && self.lines.limit().is_none() => {
-                    let source = Arc::new(std::io::Error::other("it gave its connection up"));
-                    return Err(Error::Broken { relay: self.relay.clone(), source });
-                }
-            };
-            match outcome {
+            match self.ask_by(&route, pool, ask).await {
                 Err(error) if error.is_about_the_way() => {
                     if !self.chooser.failed(&route).await {
                         return Err(error);
@@ -238,7 +290,7 @@ impl Http {
         }
     }
 
-    async fn ask_by(&self, route: &Route, pool: &Pool, ask: &Ask) -> Result<Bytes, Error> {
+    async fn ask_by(&self, route: &Route, pool: &Pool, ask: &Ask) -> Result<Response<Incoming>, Error> {
         let client = self.client(route, pool);
         // Through a tunnel the proxy sees nothing of the request; the connector has signed in there.
         let seeing = route.proxy().filter(|_| self.base.scheme() == "http");
@@ -250,7 +302,7 @@ impl Http {
                 None => None,
             };
             let (flight, connection) = (self.lines.begin(Instant::now()), capture_connection(&mut request));
-            let trial = Trial { flight, connection, over: false, held: ask.poll };
+            let trial = Trial { flight, connection, over: false, held: ask.kind != Kind::Brief };
             let response = match client.request(request).await {
                 Ok(response) => {
                     trial.answered();
@@ -261,10 +313,10 @@ impl Http {
                     return Err(self.failure(route, error));
                 }
             };
-            let Some((proxy, answered)) = answered else { return self.read(response, ask.limit).await };
+            let Some((proxy, answered)) = answered else { return self.granted(response).await };
             if response.status() != StatusCode::PROXY_AUTHENTICATION_REQUIRED {
                 proxy.login.passed(answered);
-                return self.read(response, ask.limit).await;
+                return self.granted(response).await;
             }
             self.be_asked(proxy, answered, response).await?;
             if attempt == ATTEMPTS {
@@ -287,11 +339,12 @@ impl Http {
         let (shared, other) =
             if self.base.scheme() == "https" { (&self.control, &self.media) } else { (&self.media, &self.control) };
         other.close();
+        self.files.close();
         shared.client(route, limit)
     }
 
     /// Puts in what the proxy asked for before.
-    fn sign(&self, proxy: &Proxy, request: &mut Request<Full<Bytes>>) -> Result<Answered, Error> {
+    fn sign(&self, proxy: &Proxy, request: &mut Request<Outgoing>) -> Result<Answered, Error> {
         let target = request.uri().to_string();
         let signed = proxy.login.authorization(request.method().as_str(), &target, random(), Instant::now());
         let (header, answered) = signed.map_err(|refusal| self.no_entry(proxy, refusal))?;
@@ -353,7 +406,7 @@ struct Trial<'a> {
     flight: Flight<'a>,
     connection: CaptureConnection,
     over: bool,
-    /// Silence is nothing strange then.
+    /// It is answered only after a while, or once a file is through: silence is nothing strange then.
     held: bool,
 }
 

@@ -12,6 +12,7 @@ mod backoff;
 pub mod crypto;
 pub mod error;
 pub mod events;
+mod files;
 mod http;
 pub mod lanes;
 pub mod proxy;
@@ -19,9 +20,9 @@ pub mod relay;
 pub mod session;
 pub mod trust;
 
+pub use self::http::{is_in_the_clear, origin};
 pub use error::Error;
 pub use events::Update;
-pub use self::http::{is_in_the_clear, origin};
 pub use proxy::{ProxyLogin, ProxySettings, ProxySource};
 pub use relay::Relay;
 pub use session::Session;

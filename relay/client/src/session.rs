@@ -1,8 +1,12 @@
 //! Someone signed in: the control requests, one method each.
 
+mod chat;
+mod host;
+mod people;
+
 use std::{
     fmt,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -12,15 +16,17 @@ use http::{HeaderValue, Method};
 use proto::{
     CallId, InvitationId, Name, SessionId, TrackId,
     api::{
-        AddBuddy, ChangePassword, Done, Events, History, Joined, OwnSession, PageHistory, PollEvents, Ring, Rung, SendChat,
-        Sessions, SetMedia, SignedIn, State, WantKeyframe,
+        AddBuddy, ChangePassword, Done, Events, Joined, OwnSession, PollEvents, Ring, Rung, Sessions, SetMedia, SignedIn, State,
+        WantKeyframe,
     },
-    model::{Call, Message},
+    model::Call,
     version,
 };
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::Notify;
 use url::Url;
 
+pub use self::host::NoLink;
 use crate::{
     backoff::{Backoff, random},
     error::{Error, Found},
@@ -50,6 +56,10 @@ struct Inner {
     http: Arc<Http>,
     signed_in: SignedIn,
     bearer: HeaderValue,
+    /// Says for how long the person has done nothing here.
+    idle: OnceLock<fn() -> Duration>,
+    /// Wakes the event lane when they are back.
+    back: Notify,
 }
 
 impl fmt::Debug for Session {
@@ -66,7 +76,8 @@ impl Session {
         }
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", signed_in.token.reveal())).map_err(|_| nonsense())?;
         bearer.set_sensitive(true);
-        Ok(Self { inner: Arc::new(Inner { http, signed_in, bearer }) })
+        let (idle, back) = (OnceLock::new(), Notify::new());
+        Ok(Self { inner: Arc::new(Inner { http, signed_in, bearer, idle, back }) })
     }
 
     /// Whose session it is, as they write it.
@@ -168,34 +179,6 @@ impl Session {
         self.done(Method::POST, &["calls", call.as_str(), "keyframe"], Some(json(&WantKeyframe { track }))).await
     }
 
-    /// Writes to someone. `client_id` must be new for each message: one id makes one message, however often it is sent.
-    ///
-    /// # Errors
-    /// Refused with `forbidden` (no mutual buddy), `not_found` or `bad_request` (too long).
-    pub async fn send_chat(&self, to: &Name, text: &str, client_id: &str) -> Result<Message, Error> {
-        let body = SendChat { to: to.clone(), text: text.to_owned(), client_id: client_id.to_owned() };
-        self.request(Method::POST, &["chat"], Some(json(&body))).await
-    }
-
-    /// A page of the messages with one person.
-    ///
-    /// # Errors
-    /// Refused with `not_found` or `forbidden`.
-    pub async fn history(&self, page: PageHistory) -> Result<History, Error> {
-        let mut url = self.url(&["chat"]);
-        {
-            let mut query = url.query_pairs_mut();
-            query.append_pair("with", page.with.as_str());
-            let numbers = [("before", page.before), ("after", page.after), ("limit", page.limit.map(u64::from))];
-            for (name, number) in numbers {
-                if let Some(number) = number {
-                    query.append_pair(name, &number.to_string());
-                }
-            }
-        }
-        self.parse(self.repeat(Ask::new(Method::GET, url)).await?)
-    }
-
     /// Asks someone to be buddies, or says yes to someone who asks.
     ///
     /// # Errors
@@ -279,7 +262,13 @@ impl Session {
     pub(crate) async fn events_once(&self, poll: &PollEvents) -> Result<Events, Error> {
         let mut url = self.url(&["events"]);
         let hold = self.inner.http.lines.event_hold(Duration::from_millis(poll.wait_ms));
-        url.query_pairs_mut().append_pair("after", poll.after.as_str()).append_pair("wait_ms", &hold.as_millis().to_string());
+        {
+            let mut query = url.query_pairs_mut();
+            query.append_pair("after", poll.after.as_str()).append_pair("wait_ms", &hold.as_millis().to_string());
+            if let Some(idle_ms) = poll.idle_ms {
+                query.append_pair("idle_ms", &idle_ms.to_string());
+            }
+        }
         let timeout = Duration::from_millis(poll.wait_ms) + POLL_MARGIN;
         self.parse(self.once(Ask::new(Method::GET, url).timeout(timeout).poll()).await?)
     }

@@ -5,8 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::CallId,
-    model::{Buddy, Call, EndReason, Invitation, Message, Presence, Ticker},
+    chat::{Chat, Group, Marks},
+    id::{CallId, GroupId},
+    model::{Buddy, Call, EndReason, Invitation, Message, MissedCall, OwnPresence, Presence, Ticker},
     name::Name,
 };
 
@@ -20,12 +21,33 @@ pub enum Event {
         /// All of it.
         buddies: Vec<Buddy>,
     },
-    /// A buddy came, went or took a call.
+    /// A buddy came, went, took a call, or says something else of themselves.
     Presence {
         /// Who.
         name: Name,
         /// Since now.
         presence: Presence,
+        /// What they say of themselves; empty while they are offline.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+        /// When they were last there, in milliseconds since 1970-01-01 UTC, if they are offline now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last_seen_ms: Option<u64>,
+    },
+    /// This person has chosen how to be seen, on this client or another of theirs.
+    OwnPresence {
+        /// As it is now.
+        presence: OwnPresence,
+    },
+    /// Whom this person has blocked.
+    Blocked {
+        /// All of them.
+        names: Vec<Name>,
+    },
+    /// The calls this person has missed and not seen yet.
+    Missed {
+        /// All of them, the newest first.
+        calls: Vec<MissedCall>,
     },
     /// An invitation from or to this person rings or is over.
     Invitation {
@@ -44,10 +66,42 @@ pub enum Event {
         /// Why.
         reason: EndReason,
     },
-    /// Someone wrote to this person, or this person wrote from another client or this one.
+    /// Someone wrote to this person, or this person wrote from another client or this one; or the message was changed or deleted.
     Chat {
-        /// What.
+        /// What, as it is now.
         message: Message,
+    },
+    /// A group this person is in is new, or has changed.
+    Group {
+        /// As it is now.
+        group: Group,
+    },
+    /// This person is no longer in a group.
+    GroupLeft {
+        /// Which.
+        group: GroupId,
+    },
+    /// Someone has come further in a conversation: another, or this person on another client or this one.
+    Marks {
+        /// In which.
+        #[serde(flatten)]
+        chat: Chat,
+        /// Who, and how far.
+        #[serde(flatten)]
+        marks: Marks,
+        /// How much is unread now, as in [`Conversation`](crate::chat::Conversation), where the marks are this person's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unread: Option<u32>,
+    },
+    /// Someone is writing in a conversation.
+    Typing {
+        /// In which.
+        #[serde(flatten)]
+        chat: Chat,
+        /// Who.
+        name: Name,
+        /// After this many milliseconds without another such event they no longer are; nor are they once they have written.
+        expires_in_ms: u64,
     },
     /// A ticker provider speaks.
     Ticker {

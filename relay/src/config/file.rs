@@ -11,7 +11,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    Admission, Config, MetricsAccess, PlainHttp,
+    Admission, Config, MB, MetricsAccess, PlainHttp,
     database::Said,
     values::{Addresses, AtOnce, Networks, PerSecond, Secret, Whole},
 };
@@ -43,6 +43,10 @@ pub(super) struct File {
     ticker_seconds: Option<Whole<1, 86_400>>,
     metrics: Option<bool>,
     metrics_token: Option<Secret>,
+    attachment_mb: Option<Whole<0, 2000>>,
+    attachments_quota_mb: Option<Whole<1, 1_000_000>>,
+    attachments_total_mb: Option<Whole<1, 100_000_000>>,
+    attachments_days: Option<Whole<0, 36_500>>,
     #[serde(default)]
     rates: Table,
 }
@@ -55,6 +59,7 @@ struct Table {
     sign_in: Option<Row>,
     wrong_password: Option<Row>,
     wrong_password_everywhere: Option<Row>,
+    report: Option<Row>,
     control: Option<Row>,
     uploads: Option<Row>,
     polls: Option<Row>,
@@ -133,6 +138,11 @@ impl File {
             let token = self.metrics_token.and_then(|token| token.0);
             config.metrics = metrics.then(|| token.map_or_else(MetricsAccess::loopback, |token| MetricsAccess::token(&token)));
         }
+        let attachments = &mut config.attachments;
+        set(&mut attachments.max, self.attachment_mb.map(|mb| mb.0 * MB));
+        set(&mut attachments.quota, self.attachments_quota_mb.map(|mb| mb.0 * MB));
+        set(&mut attachments.total, self.attachments_total_mb.map(|mb| mb.0 * MB));
+        set(&mut attachments.keep, self.attachments_days.map(|days| (days.0 > 0).then(|| Duration::from_secs(days.0 * DAY))));
         self.rates.apply(&mut config.rates);
     }
 }
@@ -144,6 +154,7 @@ impl Table {
             (&mut rates.sign_in, self.sign_in),
             (&mut rates.wrong_password, self.wrong_password),
             (&mut rates.wrong_password_everywhere, self.wrong_password_everywhere),
+            (&mut rates.report, self.report),
             (&mut rates.control, self.control),
             (&mut rates.uploads, self.uploads),
             (&mut rates.polls, self.polls),

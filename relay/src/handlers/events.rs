@@ -18,6 +18,7 @@ use proto::{
     limits::WAIT_MAX,
 };
 
+use super::marks;
 use crate::{
     app::App,
     extract::{Caller, Query},
@@ -27,8 +28,11 @@ use crate::{
 
 /// `GET /v1/state`.
 pub(crate) async fn state(State(app): State<App>, Caller(session): Caller) -> Answer<Reply<Everything>> {
-    let state = app.hub.state(&session, Instant::now());
-    state.map(Reply).ok_or_else(signed_out)
+    let mut state = app.hub.state(&session, Instant::now()).ok_or_else(signed_out)?;
+    // Read after the cursor was taken: what happens meanwhile is in an event as well, which changes nothing then.
+    (state.groups, state.conversations) = marks::everything(&app, session.account).await?;
+    state.attachment_max = app.config.attachments.max;
+    Ok(Reply(state))
 }
 
 /// `GET /v1/events`.
@@ -42,6 +46,7 @@ pub(crate) async fn poll(
     let mine = session.newest_poll.fetch_add(1, Ordering::Relaxed) + 1;
     // An older poll that still waits, on a connection the client may have given up, gives way.
     session.wake.notify_waiters();
+    session.set_person_idle(poll.idle_ms.map(Duration::from_millis));
     let _parked = app.metrics.park_events();
     loop {
         let mut woken = pin!(session.wake.notified());

@@ -24,6 +24,20 @@ const MEDIA_HOLD: Duration = Duration::from_millis(60);
 /// for it to end.
 const IDLE_HOLD: Duration = Duration::from_secs(1);
 
+/// For how long a request needs its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It is answered at once.
+    Brief,
+    /// It may be held.
+    Poll,
+    /// As long as a file takes.
+    File,
+}
+
+/// A request's share of the connections, where they are few.
+pub(crate) type Turn = [Option<OwnedSemaphorePermit>; 2];
+
 /// The connections of one client.
 #[derive(Debug)]
 pub(crate) struct Lines {
@@ -50,6 +64,8 @@ struct Permits {
     all: Arc<Semaphore>,
     /// One less, if that leaves any: a poll needs one of these besides.
     polls: Arc<Semaphore>,
+    /// One: a file needs it besides, so that a second one doesn't take what the first has left to all others.
+    files: Arc<Semaphore>,
 }
 
 /// A request in flight; dropped when it is over.
@@ -111,9 +127,13 @@ impl Lines {
     }
 
     /// Waits until a request may be sent; it may be sent as long as what this gives is kept. Without a bound there is no wait.
-    pub(crate) async fn turn(&self, poll: bool) -> [Option<OwnedSemaphorePermit>; 2] {
-        let Some(Permits { all, polls }) = self.state().permits.clone() else { return [None, None] };
-        let first = if poll { polls.acquire_owned().await.ok() } else { None };
+    pub(crate) async fn turn(&self, kind: Kind) -> Turn {
+        let Some(Permits { all, polls, files }) = self.state().permits.clone() else { return [None, None] };
+        let first = match kind {
+            Kind::Brief => None,
+            Kind::Poll => polls.acquire_owned().await.ok(),
+            Kind::File => files.acquire_owned().await.ok(),
+        };
         [first, all.acquire_owned().await.ok()]
     }
 
@@ -135,6 +155,7 @@ impl Lines {
         state.permits = limit.map(|limit| Permits {
             all: Arc::new(Semaphore::new(limit)),
             polls: Arc::new(Semaphore::new(limit.saturating_sub(1).max(1))),
+            files: Arc::new(Semaphore::new(1)),
         });
         self.limit.send_replace(limit);
     }
@@ -189,7 +210,7 @@ mod tests {
         let lines = Arc::new(Lines::default());
         let long = Duration::from_secs(20);
         assert_eq!((lines.media_hold(long), lines.event_hold(long)), (long, long));
-        assert!(matches!(lines.turn(true).await, [None, None]), "there is no wait");
+        assert!(matches!(lines.turn(Kind::Poll).await, [None, None]), "there is no wait");
         let now = Instant::now();
         lines.begin(now).answered(now);
         lines.begin(now).failed(Failed::Silent, now);
@@ -199,15 +220,21 @@ mod tests {
         assert_eq!(lines.event_hold(long), Duration::ZERO);
         drop(call);
         assert_eq!(lines.event_hold(long), IDLE_HOLD);
-        let first = lines.turn(true).await;
-        let mut second = Box::pin(lines.turn(true));
+        let first = lines.turn(Kind::Poll).await;
+        let mut second = Box::pin(lines.turn(Kind::Poll));
         assert!(futures::poll!(&mut second).is_pending(), "one poll at a time");
-        let upload = lines.turn(false).await;
-        let mut another = Box::pin(lines.turn(false));
+        let upload = lines.turn(Kind::Brief).await;
+        let mut another = Box::pin(lines.turn(Kind::Brief));
         assert!(futures::poll!(&mut another).is_pending(), "both connections are in use");
         drop(first);
         assert!(futures::poll!(&mut another).is_ready());
         drop((upload, another));
         assert!(futures::poll!(&mut second).is_ready());
+        let file = lines.turn(Kind::File).await;
+        let mut next = Box::pin(lines.turn(Kind::File));
+        assert!(futures::poll!(&mut next).is_pending(), "one file at a time");
+        assert!(futures::poll!(Box::pin(lines.turn(Kind::Poll))).is_ready(), "the other connection is left to everything else");
+        drop(file);
+        assert!(futures::poll!(&mut next).is_ready());
     }
 }

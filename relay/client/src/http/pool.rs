@@ -2,12 +2,13 @@
 //! way to the relay has become another.
 
 use std::{
+    convert::Infallible,
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::combinators::BoxBody;
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy,
@@ -23,7 +24,10 @@ use crate::{error::Error, proxy::Route};
 const IDLE: Duration = Duration::from_secs(55);
 
 /// What sends requests by one route; a clone shares its connections.
-pub(crate) type Client = legacy::Client<HttpsConnector<Connector>, Full<Bytes>>;
+pub(crate) type Client = legacy::Client<HttpsConnector<Connector>, Outgoing>;
+
+/// What goes along with a request: some bytes, or a file piece by piece.
+pub(crate) type Outgoing = BoxBody<Bytes, Infallible>;
 
 /// What a pool's connections carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub(crate) enum Purpose {
     Control,
     /// HTTP/1.1: with HTTP/2 all polls and uploads would share one connection, and each lost packet would hold all back.
     Media,
+    /// Whole files: an answer may be long in coming, for what it answers is.
+    Files,
 }
 
 /// The client in use, and when to make another.
@@ -48,7 +54,7 @@ pub(crate) struct Pool {
 impl Pool {
     pub(crate) fn new(purpose: Purpose, mut tls: ClientConfig) -> Self {
         tls.alpn_protocols = match purpose {
-            Purpose::Control => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            Purpose::Control | Purpose::Files => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
             Purpose::Media => vec![b"http/1.1".to_vec()],
         };
         Self {
@@ -115,7 +121,7 @@ impl Pool {
 pub(crate) fn build(route: &Route, limit: Option<usize>, purpose: Purpose, tls: Arc<ClientConfig>) -> Client {
     let mut builder = legacy::Client::builder(TokioExecutor::new());
     builder.timer(TokioTimer::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE);
-    if purpose == Purpose::Control {
+    if purpose != Purpose::Media {
         // Silent HTTP/2 connections look alive for ever unless they are asked.
         builder
             .http2_keep_alive_interval(Duration::from_secs(10))

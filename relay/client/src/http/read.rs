@@ -10,8 +10,9 @@ use http::{
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use proto::ErrorBody;
+use tokio::time::{Instant, timeout_at};
 
-use super::Http;
+use super::{Http, lines::Turn};
 use crate::error::{Error, Found};
 
 /// Largest refusal, in bytes: a code and a sentence.
@@ -20,8 +21,48 @@ const REFUSAL_MAX: usize = 64 << 10;
 /// Longest message of a refusal that is shown, in characters.
 const MESSAGE_MAX: usize = 300;
 
+/// A granted answer whose body is still to be read.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    relay: Arc<str>,
+    response: Response<Incoming>,
+    /// When it must be here to its end.
+    deadline: Instant,
+    /// Its share of the connections, where they are few.
+    _turn: Turn,
+}
+
+impl Answer {
+    pub(super) fn new(relay: Arc<str>, response: Response<Incoming>, deadline: Instant, turn: Turn) -> Self {
+        Self { relay, response, deadline, _turn: turn }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    /// The next piece of the body; `None` at its end.
+    pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            let frame = timeout_at(self.deadline, self.response.body_mut().frame()).await;
+            let Some(frame) = frame.map_err(|_| Error::Timeout { relay: self.relay.clone() })? else { return Ok(None) };
+            let frame = frame.map_err(|error| broken(&self.relay, error))?;
+            if let Ok(piece) = frame.into_data() {
+                return Ok(Some(piece));
+            }
+        }
+    }
+
+    /// The whole body, of at most `limit` bytes.
+    pub(crate) async fn whole(self, http: &Http, limit: usize) -> Result<Bytes, Error> {
+        let body = timeout_at(self.deadline, http.body(self.response, limit)).await;
+        body.unwrap_or_else(|_| Err(Error::Timeout { relay: self.relay }))
+    }
+}
+
 impl Http {
-    pub(super) async fn read(&self, response: Response<Incoming>, limit: usize) -> Result<Bytes, Error> {
+    /// The answer, if it is the relay's and no refusal.
+    pub(super) async fn granted(&self, response: Response<Incoming>) -> Result<Response<Incoming>, Error> {
         let status = response.status();
         if status.is_redirection() {
             let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
@@ -29,7 +70,7 @@ impl Http {
         }
         let page = is_web_page(&response);
         if status.is_success() {
-            return if page { Err(self.not_a_relay(Found::WebPage)) } else { self.body(response, limit).await };
+            return if page { Err(self.not_a_relay(Found::WebPage)) } else { Ok(response) };
         }
         let refusal =
             if page { None } else { serde_json::from_slice::<ErrorBody>(&self.body(response, REFUSAL_MAX).await?).ok() };
@@ -46,7 +87,7 @@ impl Http {
         })
     }
 
-    async fn body(&self, response: Response<Incoming>, limit: usize) -> Result<Bytes, Error> {
+    pub(super) async fn body(&self, response: Response<Incoming>, limit: usize) -> Result<Bytes, Error> {
         let oversize = || Error::Oversize { relay: self.relay.clone(), limit };
         let mut body = response.into_body();
         let announced = body.size_hint().exact().unwrap_or(0);
@@ -57,7 +98,7 @@ impl Http {
         let mut first = Bytes::new();
         let mut whole = BytesMut::new();
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| Error::of(&self.relay, Arc::new(error), false, false))?;
+            let frame = frame.map_err(|error| broken(&self.relay, error))?;
             let Ok(piece) = frame.into_data() else { continue };
             if first.len().max(whole.len()) + piece.len() > limit {
                 return Err(oversize());
@@ -74,6 +115,11 @@ impl Http {
         }
         Ok(if whole.is_empty() { first } else { whole.freeze() })
     }
+}
+
+/// The connection was lost within an answer.
+fn broken(relay: &Arc<str>, error: hyper::Error) -> Error {
+    Error::of(relay, Arc::new(error), false, false)
 }
 
 fn is_web_page<B>(response: &Response<B>) -> bool {

@@ -34,6 +34,8 @@ pub(crate) struct Seen {
     /// What stands in the request line, as it stands there.
     pub(crate) target: String,
     pub(crate) proxy_authorization: Option<String>,
+    pub(crate) range: Option<String>,
+    pub(crate) length: Option<u64>,
     pub(crate) body: Bytes,
 }
 
@@ -88,6 +90,8 @@ async fn read(request: Request) -> Seen {
         method: parts.method,
         path: parts.uri.path().to_owned(),
         query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        range: text(header::RANGE),
+        length: text(header::CONTENT_LENGTH).map(|length| length.parse().unwrap()),
         body: axum::body::to_bytes(body, 1 << 20).await.unwrap_or_default(),
     }
 }

@@ -5,7 +5,9 @@
 mod control;
 mod events;
 mod fake;
+mod files;
 mod lanes;
+mod people;
 mod proxies;
 mod strangers;
 mod trust;

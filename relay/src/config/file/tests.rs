@@ -49,6 +49,10 @@ fn the_sample_names_every_key_and_each_has_its_usual_value() {
         ticker_seconds,
         metrics,
         metrics_token,
+        attachment_mb,
+        attachments_quota_mb,
+        attachments_total_mb,
+        attachments_days,
         rates,
     } = file;
     let said = [
@@ -67,10 +71,14 @@ fn the_sample_names_every_key_and_each_has_its_usual_value() {
         ticker_seconds.is_some(),
         metrics.is_some(),
         metrics_token.is_some(),
+        attachment_mb.is_some(),
+        attachments_quota_mb.is_some(),
+        attachments_total_mb.is_some(),
+        attachments_days.is_some(),
     ];
     assert!(said.iter().all(|said| *said), "{said:?}");
-    let Table { sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls } = rates;
-    for row in [sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls] {
+    let Table { sign_up, sign_in, wrong_password, wrong_password_everywhere, report, control, uploads, polls } = rates;
+    for row in [sign_up, sign_in, wrong_password, wrong_password_everywhere, report, control, uploads, polls] {
         assert!(row.is_some());
     }
     assert_eq!(applied(&all_said()), Config::new("/var/lib/tvphone-relay"));
@@ -102,6 +110,10 @@ fn what_the_file_says_counts() {
     assert_eq!(applied("message_days = 90").message_age, Some(Duration::from_secs(90 * 86_400)));
     assert_eq!(applied("message_days = 0").message_age, None);
     assert_eq!(config.rates, Rates { control: Rate { burst: 20.0, per_second: 0.5 }, ..Rates::default() });
+    let attachments =
+        applied("attachment_mb = 0\nattachments_quota_mb = 50\nattachments_total_mb = 70\nattachments_days = 9").attachments;
+    assert_eq!((attachments.max, attachments.quota, attachments.total), (0, 50_000_000, 70_000_000));
+    assert_eq!(attachments.keep, Some(Duration::from_secs(9 * DAY)));
     assert_eq!(applied("listen = \"[::1]:8080\"").listen, [address("[::1]:8080")], "one needs no list");
     assert_eq!(applied("metrics_token = \"0123456789abcdef\"").metrics, None, "a token alone turns nothing on");
     let metrics = applied("metrics = true\nmetrics_token = \"0123456789abcdef\"").metrics;

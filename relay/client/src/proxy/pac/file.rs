@@ -47,7 +47,7 @@ async fn fetch(url: &Url) -> Result<Vec<u8>, BadPac> {
     let unreadable = |error: &dyn std::fmt::Display| BadPac::Unreadable(error.to_string());
     let tls = Trust::system().config(url).map_err(|error| unreadable(&error))?;
     let uri = Uri::try_from(url.as_str()).map_err(|error| unreadable(&error))?;
-    let mut request = Request::new(Full::<Bytes>::default());
+    let mut request = Request::new(Full::<Bytes>::default().boxed());
     *request.uri_mut() = uri;
     let client = pool::build(&Route::Direct, None, Purpose::Media, Arc::new(tls));
     let response = client.request(request).await.map_err(|_| BadPac::Unreadable("its server can't be reached".to_owned()))?;
