@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use media::{CameraSpec, MicrophoneSpec, SpeakerSpec};
 use proto::{Fingerprint, Name};
-use relay_client::Trust;
+use relay_client::{ProxyLogin, ProxySettings, ProxySource, Trust};
 
 use crate::engine::Setup;
 
@@ -60,6 +60,34 @@ impl Devices {
     }
 }
 
+/// The way out of this network.
+#[derive(Debug, Default, Clone, Args)]
+pub struct Proxy {
+    /// URL (http://proxy:3128), pac:URL, none, or system: what the environment and the desktop say
+    #[arg(long, value_name = "URL", env = "TVPHONE_PROXY")]
+    pub proxy: Option<ProxySource>,
+    /// Name at the proxy
+    #[arg(long, value_name = "NAME", requires = "proxy_password_file")]
+    pub proxy_user: Option<String>,
+    /// File whose first line is the password at the proxy
+    #[arg(long, value_name = "FILE", requires = "proxy_user")]
+    pub proxy_password_file: Option<PathBuf>,
+}
+
+impl Proxy {
+    /// Nothing where nothing was said.
+    pub fn settings(&self) -> anyhow::Result<Option<ProxySettings>> {
+        let login = match (&self.proxy_user, &self.proxy_password_file) {
+            (Some(user), Some(file)) => Some(ProxyLogin::new(user, &read_password(file)?)),
+            _ => None,
+        };
+        if self.proxy.is_none() && login.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(ProxySettings { source: self.proxy.clone().unwrap_or_default(), login }))
+    }
+}
+
 /// Which certificates of the relay are good besides those the system trusts.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Certificates {
@@ -102,6 +130,8 @@ pub struct Window {
     /// File whose first line is the password
     #[arg(long, value_name = "FILE", requires = "user")]
     pub password_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub proxy: Proxy,
     #[command(flatten)]
     pub certificates: Certificates,
     #[command(flatten)]
@@ -153,6 +183,8 @@ pub struct Robot {
     /// Wait to be rung, and accept
     #[arg(long)]
     pub answer: bool,
+    #[command(flatten)]
+    pub proxy: Proxy,
     #[command(flatten)]
     pub devices: Devices,
     /// Write what is received, decoded, into this folder as Y4M and WAV
@@ -242,6 +274,22 @@ mod tests {
         assert_eq!(cli.window.setup().camera, CameraSpec::Device(None));
         assert!(parse("tvphone --window 10;20").is_err());
         assert_eq!(parse("tvphone --window 10,-20").unwrap().window.window, Some((10, -20)));
+    }
+
+    #[test]
+    fn a_proxy_is_said_in_one_word_and_its_password_comes_from_a_file() {
+        let proxy = |line: &str| parse(line).unwrap().window.proxy;
+        assert_eq!(proxy("tvphone").settings().unwrap(), None);
+        assert_eq!(proxy("tvphone --proxy none").settings().unwrap(), Some(ProxySettings::direct()));
+        let settings = proxy("tvphone --proxy pac:http://wpad/wpad.dat").settings().unwrap().unwrap();
+        assert_eq!(settings.source.to_string(), "pac:http://wpad/wpad.dat");
+        assert!(parse("tvphone --proxy socks5://proxy:1080").unwrap_err().to_string().contains("neither SOCKS"));
+        assert!(parse("tvphone --proxy system --proxy-user ana").is_err());
+        let file = std::env::temp_dir().join(format!("tvphone-proxy-password-{}", std::process::id()));
+        std::fs::write(&file, "secret\n").unwrap();
+        let line = format!("tvphone --proxy proxy:3128 --proxy-user ana --proxy-password-file {}", file.display());
+        assert_eq!(proxy(&line).settings().unwrap().unwrap().login, Some(ProxyLogin::new("ana", "secret")));
+        std::fs::remove_file(file).unwrap();
     }
 
     #[test]

@@ -64,6 +64,10 @@ type Updates = Pin<Box<dyn Stream<Item = Update> + Send>>;
 /// Makes or takes one call. The exit status is 0 only if the call happened.
 pub async fn run(options: cli::Robot) -> anyhow::Result<ExitCode> {
     let relay = Relay::with(&options.relay, options.certificates.trust()?)?;
+    let relay = match options.proxy.settings()? {
+        Some(settings) => relay.with_proxy(settings)?,
+        None => relay,
+    };
     let session = match relay.sign_in(&options.user, &options.password()?, "robot").await {
         Ok(session) => session,
         Err(error) => {

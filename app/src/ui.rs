@@ -23,7 +23,7 @@ pub mod widget;
 use anyhow::Context as _;
 use iced::{Program, Theme, window};
 use proto::{Fingerprint, Name};
-use relay_client::Trust;
+use relay_client::{ProxySettings, Trust};
 
 pub use self::settings::Settings;
 use self::{
@@ -38,6 +38,8 @@ pub struct Options {
     pub relay: Option<String>,
     pub user: Option<Name>,
     pub password: Option<String>,
+    /// Goes before the one in the settings.
+    pub proxy: Option<ProxySettings>,
     /// Authorities that are good besides those of the system.
     pub trust: Trust,
     /// The certificate of that relay.
@@ -69,6 +71,7 @@ impl TryFrom<cli::Window> for Options {
         });
         Ok(Self {
             password: window.password()?,
+            proxy: window.proxy.settings()?,
             setup: window.setup(),
             preset: preset.transpose()?,
             trust: window.certificates.authorities()?,

@@ -28,7 +28,7 @@ pub(crate) struct Limits {
     /// For the handshake of TLS: a slow network needs some round trips, a lost packet a second or three.
     pub(crate) handshake: Duration,
     /// For a request's head. An idle connection waits for the next head, so this is also when it is closed: later than clients drop theirs
-    /// (reqwest: 60 s here), so that none sends into a closing one.
+    /// (ours: 55 s), so that none sends into a closing one.
     pub(crate) head: Duration,
     /// Without a byte in either direction, and it is closed. A poll is silent for 25 s, a body has 30 s: this is for whoever doesn't read its answer.
     pub(crate) silence: Duration,

@@ -3,6 +3,7 @@
 pub mod display;
 pub mod people;
 pub mod process;
+pub mod proxies;
 pub mod robot;
 pub mod sight;
 pub mod video;

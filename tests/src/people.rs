@@ -1,7 +1,7 @@
 //! A relay process with people on it.
 
 use std::{
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Command, Output},
     time::Duration,
@@ -82,6 +82,10 @@ impl Relay {
         let output = self.admin(&["fingerprint"]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("plain text").trim().to_owned()
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.listen.parse().expect("it listens at an address")
     }
 
     pub fn data(&self) -> PathBuf {

@@ -21,15 +21,24 @@ pub struct Outcome {
 impl Robot {
     /// Starts a robot as `name`; `options` are those of `tvphone robot` but for relay, user, password and report.
     pub fn start(relay: &Relay, name: &str, options: &[&str]) -> Self {
+        Self::run(relay, name, &mut Self::command(relay, name, options))
+    }
+
+    /// Starts a robot's command.
+    pub fn run(relay: &Relay, name: &str, command: &mut Command) -> Self {
         let report = relay.folder().join(format!("{name}.json"));
-        let mut command = Self::command(relay, name, options);
         Self { process: Process::start(command.arg("--report").arg(&report)), report }
     }
 
     /// The same, not yet started, with the report on standard output.
     pub fn command(relay: &Relay, name: &str, options: &[&str]) -> Command {
+        Self::command_at(&relay.url(), relay, name, options)
+    }
+
+    /// The same, with the relay reached at another address.
+    pub fn command_at(url: &str, relay: &Relay, name: &str, options: &[&str]) -> Command {
         let mut command = Command::new(program("tvphone"));
-        command.args(["robot", "--relay", &relay.url(), "--user", name, "--password-file"]).arg(relay.password_file(name));
+        command.args(["robot", "--relay", url, "--user", name, "--password-file"]).arg(relay.password_file(name));
         command.args(options);
         command
     }

@@ -7,7 +7,7 @@ use iced::{
     widget::{operation, stack},
     window,
 };
-use relay_client::{Session, Trust};
+use relay_client::{ProxySettings, Session, Trust};
 
 use super::{
     Options, idle,
@@ -30,6 +30,8 @@ pub struct App {
     screen: Screen,
     settings: Settings,
     setup: Setup,
+    /// Said for this run: by the command line, or with a password in the dialog.
+    proxy: Option<ProxySettings>,
     wishes: Wishes,
     trust: Trust,
     toasts: Toasts,
@@ -71,7 +73,7 @@ impl App {
         if let (Some(fingerprint), Ok(relay)) = (options.pin, relay_client::origin(&relay)) {
             settings.trusted.insert(relay, fingerprint);
         }
-        let mut sign_in = SignIn::new(&settings).trusting(options.trust.clone());
+        let mut sign_in = SignIn::new(&settings).by(options.proxy.clone()).trusting(options.trust.clone());
         let task = match (options.user, options.password) {
             (Some(name), Some(password)) => sign_in.at_once(&name, password),
             (Some(name), None) => sign_in.prefill(&name),
@@ -79,13 +81,13 @@ impl App {
         };
         let wishes = Wishes { call: options.call, answer: options.answer };
         let at = Self::at(Screen::SignIn(Box::new(sign_in)), settings, options.setup, wishes);
-        let app = Self { system_is_dark: options.system_is_dark, trust: options.trust, ..at };
+        let app = Self { system_is_dark: options.system_is_dark, proxy: options.proxy, trust: options.trust, ..at };
         (app, task.map(Message::SignIn))
     }
 
     pub fn at(screen: Screen, settings: Settings, setup: Setup, wishes: Wishes) -> Self {
         let trust = Trust::system();
-        Self { screen, settings, setup, wishes, trust, toasts: Toasts::default(), scale: 1.0, system_is_dark: false }
+        Self { screen, settings, setup, proxy: None, wishes, trust, toasts: Toasts::default(), scale: 1.0, system_is_dark: false }
     }
 
     pub fn screen(&self) -> &Screen {
@@ -180,6 +182,8 @@ impl App {
             sign_in::Action::Run(task) => task.map(Message::SignIn),
             sign_in::Action::SignedIn(session) => {
                 self.settings.relay = sign_in.relay().to_owned();
+                self.settings.connection = sign_in.connection().clone();
+                self.proxy = sign_in.proxy().cloned();
                 self.enter(session)
             }
             sign_in::Action::Pin(question, task) => {
@@ -188,6 +192,10 @@ impl App {
                 task.map(Message::SignIn)
             }
         }
+    }
+
+    fn sign_in_again(&self) -> SignIn {
+        SignIn::new(&self.settings).by(self.proxy.clone()).trusting(self.trust.clone())
     }
 
     fn enter(&mut self, session: Session) -> Task<Message> {
@@ -216,13 +224,13 @@ impl App {
             }
             desk::Action::SignOut => {
                 let goodbye = desk.say_goodbye().map(Message::Desk);
-                self.screen = Screen::SignIn(Box::new(SignIn::new(&self.settings).trusting(self.trust.clone())));
+                self.screen = Screen::SignIn(Box::new(self.sign_in_again()));
                 goodbye
             }
             desk::Action::SignedOut(reason) => {
                 let goodbye = desk.hang_up().map(Message::Desk);
                 self.toasts.push(Kind::Trouble, reason.clone(), Instant::now());
-                self.screen = Screen::SignIn(Box::new(SignIn::new(&self.settings).trusting(self.trust.clone()).because(reason)));
+                self.screen = Screen::SignIn(Box::new(self.sign_in_again().because(reason)));
                 goodbye
             }
         }

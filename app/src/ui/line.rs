@@ -15,7 +15,7 @@ use proto::{
     chat::{Attachment, Group},
     model::{Message, OwnPresence},
 };
-use relay_client::{Relay, Session, Trust, Update};
+use relay_client::{ProxySettings, Relay, Session, Trust, Update};
 
 use super::{
     net,
@@ -310,6 +310,14 @@ impl Line {
     }
 }
 
+/// Which relay is meant, how it is reached, and by what it is known.
+#[derive(Debug, Clone)]
+pub struct Way {
+    pub relay: String,
+    pub proxy: ProxySettings,
+    pub trust: Trust,
+}
+
 /// Why someone isn't signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
@@ -342,9 +350,9 @@ pub enum Account {
 }
 
 /// Signs in, with a new account first if that is wanted.
-pub fn sign_in(relay: String, name: Name, password: String, account: Account, trust: Trust) -> Task<Result<Session, Failure>> {
+pub fn sign_in(way: Way, name: Name, password: String, account: Account) -> Task<Result<Session, Failure>> {
     Task::future(async move {
-        let relay = Relay::with(&relay, trust)?;
+        let relay = Relay::with(&way.relay, way.trust)?.with_proxy(way.proxy)?;
         let made = match account {
             Account::Known => Ok(()),
             Account::New => relay.sign_up(&name, &password).await,

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fs, io, path::PathBuf};
 
 use proto::Fingerprint;
+use relay_client::{ProxyLogin, ProxySettings, ProxySource, proxy::ManualProxy};
 use serde::{Deserialize, Serialize};
 
 use super::theme::Appearance;
@@ -15,11 +16,70 @@ pub struct Settings {
     /// Name signed in with last.
     pub name: String,
     pub appearance: Appearance,
+    pub connection: Connection,
     /// Certificates of relays that nobody else vouches for, by the relays' addresses without a path.
     pub trusted: BTreeMap<String, Fingerprint>,
     /// Where they are kept; nowhere in tests.
     #[serde(skip)]
     file: Option<PathBuf>,
+}
+
+/// How the relay is reached. What belongs to another way than the chosen one is kept for when it is chosen again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Connection {
+    pub way: Way,
+    /// Address of a proxy.
+    pub proxy: String,
+    /// Hosts that are reached without it.
+    pub exceptions: String,
+    /// Address of a PAC file.
+    pub pac: String,
+    /// Name at the proxy.
+    pub user: String,
+}
+
+/// Which proxy is meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    #[default]
+    System,
+    Direct,
+    Proxy,
+    Pac,
+}
+
+impl Way {
+    pub const ALL: [Self; 4] = [Self::System, Self::Direct, Self::Proxy, Self::Pac];
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::System => "As the system says",
+            Self::Direct => "No proxy",
+            Self::Proxy => "This proxy",
+            Self::Pac => "By a configuration file (PAC)",
+        }
+    }
+}
+
+impl Connection {
+    /// In the client's words; what is wrong in the person's.
+    pub fn proxy_settings(&self, password: &str) -> Result<ProxySettings, String> {
+        let source = match self.way {
+            Way::System => ProxySource::System,
+            Way::Direct => return Ok(ProxySettings::direct()),
+            Way::Proxy if self.proxy.contains('@') => return Err("Name and password have fields of their own.".into()),
+            Way::Proxy => {
+                let manual = ManualProxy::new(&self.proxy, &self.exceptions);
+                ProxySource::Manual(manual.map_err(|error| format!("That can\u{2019}t be a proxy: {error}."))?)
+            }
+            Way::Pac if self.pac.trim().is_empty() => return Err("Where is the file? Its address is missing.".into()),
+            Way::Pac => ProxySource::Pac(self.pac.trim().to_owned()),
+        };
+        let login = (!self.user.is_empty()).then(|| ProxyLogin::new(&self.user, password));
+        Ok(ProxySettings { source, login })
+    }
 }
 
 impl Settings {
@@ -67,6 +127,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn settings_from_before_there_were_proxies_are_read() {
+        let old: Settings = serde_json::from_str(r#"{"relay": "http://h", "name": "Ana", "appearance": "dark"}"#).unwrap();
+        assert_eq!(old.connection, Connection::default());
+    }
+
+    #[test]
+    fn no_password_gets_into_the_file_by_the_address() {
+        let connection = Connection { way: Way::Proxy, proxy: "http://ana:secret@proxy:3128".into(), ..Connection::default() };
+        assert!(connection.proxy_settings("").unwrap_err().contains("fields of their own"));
+    }
+
+    #[test]
     fn what_is_saved_is_read_again_and_a_broken_file_is_not_fatal() {
         let folder = std::env::temp_dir().join(format!("tvphone-settings-{}", std::process::id()));
         let file = folder.join("deep/settings.json");
@@ -75,6 +147,7 @@ mod tests {
         settings.relay = "https://relay.example.org".into();
         settings.name = "Ana".into();
         settings.appearance = Appearance::Dark;
+        settings.connection = Connection { way: Way::Proxy, proxy: "proxy:3128".into(), ..Connection::default() };
         settings.trusted.insert("https://relay.example.org".into(), Fingerprint::new([7; 32]));
         settings.save();
         assert_eq!(Settings::load_from(file.clone()), settings);

@@ -6,6 +6,9 @@ use proto::{ErrorCode, Fingerprint};
 
 use crate::trust::Distrust;
 
+/// What underlies an error, for the log.
+pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
+
 /// Why a request failed. `Display` is a sentence for a person that says what to do. Cloning is cheap.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -26,7 +29,7 @@ pub enum Error {
         /// Its address without a path.
         relay: Arc<str>,
         /// What the system said.
-        source: Arc<reqwest::Error>,
+        source: Cause,
     },
     /// The connection was lost before the whole answer was here.
     #[error("The connection to the relay {relay} broke. Try again.")]
@@ -34,7 +37,7 @@ pub enum Error {
         /// Its address without a path.
         relay: Arc<str>,
         /// What the system said.
-        source: Arc<reqwest::Error>,
+        source: Cause,
     },
     /// No answer came in time.
     #[error("The relay {relay} doesn't answer in time. Check the network and try again.")]
@@ -99,9 +102,39 @@ pub enum Error {
         /// Why.
         source: rustls::Error,
     },
-    /// The network's proxy lets nobody through without a password.
-    #[error("This network's proxy wants a password. Put it into the proxy's address in the system's proxy settings.")]
-    ProxyAuthentication,
+    /// The network's proxy lets nobody through without a password, or not with this one.
+    #[error("{}", no_entry(.proxy, .offered, *.spoken, *.had_password))]
+    ProxyAuthentication {
+        /// The proxy's address.
+        proxy: Arc<str>,
+        /// The ways of signing in that it offers, such as `Basic, Negotiate`, in its own words.
+        offered: String,
+        /// Whether one of them is spoken here: Basic and Digest are.
+        spoken: bool,
+        /// Whether there were name and password to be sent.
+        had_password: bool,
+    },
+    /// No connection to the proxy could be made; nothing is known about the relay.
+    #[error("This network's proxy {proxy} can't be reached. Check the network and the proxy settings.")]
+    ProxyUnreachable {
+        /// The proxy's address.
+        proxy: Arc<str>,
+        /// What the system said.
+        source: Cause,
+    },
+    /// The proxy makes no connection to the relay.
+    #[error("{}", not_through(.proxy, .relay, *.status))]
+    ProxyRefused {
+        /// The proxy's address.
+        proxy: Arc<str>,
+        /// The relay's address without a path.
+        relay: Arc<str>,
+        /// The HTTP status it gives.
+        status: u16,
+    },
+    /// The proxy settings lead nowhere.
+    #[error(transparent)]
+    NoRoute(#[from] NoRoute),
     /// A server in front of the relay answers in its place.
     #[error("The relay {relay} is down: a server in front of it answers with status {status}. Try again in a moment.")]
     Gateway {
@@ -141,7 +174,7 @@ pub enum Error {
     #[error("This computer can't make HTTP connections: {source}.")]
     Setup {
         /// What is missing.
-        source: Arc<reqwest::Error>,
+        source: Cause,
     },
 }
 
@@ -172,6 +205,47 @@ impl fmt::Display for Found {
             Self::Nonsense => f.write_str("something unreadable"),
         }
     }
+}
+
+/// Why the proxy settings lead nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoRoute {
+    /// All proxies they name are of a kind that isn't spoken to.
+    #[error(
+        "The proxy settings of this network lead only to {entries}, and only http proxies are spoken to here, neither SOCKS nor \
+         proxies behind TLS. Ask the network's administrator for an http proxy."
+    )]
+    Unspoken {
+        /// As they name them.
+        entries: String,
+    },
+    /// The PAC file gives no answer.
+    #[error("The proxy settings come from {file}, which gives no answer: {reason}. Check that address, or choose another proxy.")]
+    Pac {
+        /// Its address.
+        file: String,
+        /// What is wrong with it.
+        reason: BadPac,
+    },
+}
+
+/// What is wrong with a PAC file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadPac {
+    /// It can't be fetched or read.
+    #[error("it can't be fetched ({0})")]
+    Unreadable(String),
+    /// It is larger than any such file has reason to be.
+    #[error("it is larger than {0} bytes")]
+    TooLarge(usize),
+    /// Its script fails.
+    #[error("its script fails ({0})")]
+    Script(String),
+    /// Its script ran for too long.
+    #[error("its script doesn't come to an end")]
+    Endless,
 }
 
 /// What is wrong with a file of certificates.
@@ -215,7 +289,14 @@ impl Error {
             Self::Refused { code, .. } => {
                 matches!(code, ErrorCode::RateLimited | ErrorCode::ShuttingDown | ErrorCode::Internal)
             }
-            Self::Unreachable { .. } | Self::Broken { .. } | Self::Timeout { .. } | Self::Gateway { .. } => true,
+            Self::Unreachable { .. }
+            | Self::ProxyUnreachable { .. }
+            | Self::Broken { .. }
+            | Self::Timeout { .. }
+            | Self::Gateway { .. } => true,
+            // 5xx: the proxy doesn't get through to the relay just now.
+            Self::ProxyRefused { status, .. } => *status >= 500,
+            Self::NoRoute(NoRoute::Pac { reason: BadPac::Unreadable(_), .. }) => true,
             _ => false,
         }
     }
@@ -240,29 +321,82 @@ impl Error {
 
     /// Whether the request certainly never arrived, so that even one that must not be repeated may be.
     pub(crate) fn is_unsent(&self) -> bool {
-        matches!(self, Self::Unreachable { .. })
+        matches!(self, Self::Unreachable { .. } | Self::ProxyUnreachable { .. } | Self::ProxyRefused { .. })
     }
 
-    /// Sorts what reqwest says.
-    pub(crate) fn from_reqwest(relay: &Arc<str>, error: reqwest::Error) -> Self {
+    /// Whether something in between may have cut the request, which such things do at will.
+    pub(crate) fn is_cut(&self) -> bool {
+        matches!(self, Self::Broken { .. } | Self::Gateway { status: 504, .. })
+    }
+
+    /// Whether it is a route to the relay that leads nowhere, so that another one may do.
+    pub(crate) fn is_about_the_way(&self) -> bool {
+        self.is_unsent() || matches!(self, Self::ProxyAuthentication { .. })
+    }
+
+    /// Sorts what the HTTP library says. `connecting`: it came no further than that; `too_long`: and that took its time.
+    pub(crate) fn of(relay: &Arc<str>, error: Cause, connecting: bool, too_long: bool) -> Self {
         let relay = relay.clone();
-        // The path holds ids of calls; the address alone is enough for anyone who reads the log.
-        let error = error.without_url();
-        if let Some(source) = tls_trouble(&error) {
+        if let Some(source) = tls_trouble(&*error) {
             match Distrust::of(&source) {
                 Some(Distrust::SelfSigned(fingerprint)) => Self::UnknownCertificate { relay, fingerprint },
                 Some(Distrust::Changed { pinned, found }) => Self::CertificateChanged { relay, pinned, found },
                 Some(Distrust::NoSystem(source)) => Self::NoSystemCertificates { relay, source },
                 None => Self::Tls { relay, source },
             }
-        } else if error.is_timeout() {
+        } else if too_long || timed_out(&*error) {
             Self::Timeout { relay }
-        } else if error.is_connect() {
-            Self::Unreachable { relay, source: Arc::new(error) }
+        } else if connecting {
+            Self::Unreachable { relay, source: error }
         } else {
-            Self::Broken { relay, source: Arc::new(error) }
+            Self::Broken { relay, source: error }
         }
     }
+}
+
+fn no_entry(proxy: &str, offered: &str, spoken: bool, had_password: bool) -> String {
+    match (spoken, had_password) {
+        (true, false) => {
+            format!("This network's proxy {proxy} wants a name and a password ({offered}). Put them into the proxy settings.")
+        }
+        (true, true) => {
+            format!(
+                "This network's proxy {proxy} doesn't take this name and password ({offered}). Correct them in the proxy settings."
+            )
+        }
+        (false, _) if offered.is_empty() => {
+            format!(
+                "This network's proxy {proxy} lets nobody through and doesn't say how to sign in. Ask the network's administrator."
+            )
+        }
+        (false, _) => format!(
+            "This network's proxy {proxy} wants people to sign in by {offered}, which isn't spoken here: Basic and Digest are. \
+             Ask the network's administrator for one of these, or for letting the relay's address pass."
+        ),
+    }
+}
+
+fn not_through(proxy: &str, relay: &str, status: u16) -> String {
+    if status >= 500 {
+        format!("This network's proxy {proxy} gets no connection to the relay {relay} (status {status}). Try again in a moment.")
+    } else {
+        format!(
+            "This network's proxy {proxy} lets nobody through to {relay} (status {status}). Ask the network's administrator to \
+             allow that address."
+        )
+    }
+}
+
+/// Whether the system gave up waiting.
+fn timed_out(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::TimedOut) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// An `io::Error` doesn't give the error it wraps as its source, so both must be looked into.

@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    fmt::Write as _,
+    fmt::{self, Write as _},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -10,19 +10,19 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http_body::{Body, Frame, SizeHint};
-use proto::chat::Attachment;
-use reqwest::{
-    Method, Request, StatusCode,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, IF_RANGE, RANGE},
+use http::{
+    HeaderValue, Method, StatusCode,
+    header::{IF_RANGE, RANGE},
 };
+use hyper::body::{Body, Frame, SizeHint};
+use proto::chat::Attachment;
 use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::{
     backoff::{Backoff, random},
     error::{Error, Found},
-    http::Http,
+    http::{Ask, Http},
 };
 
 /// How often a file is begun or gone on with at most without a single byte more.
@@ -51,15 +51,12 @@ pub(crate) async fn upload(
     let mut backoff = Backoff::new(random());
     let mut attempt = 1;
     loop {
-        let mut request = Request::new(Method::POST, url.clone());
-        *request.timeout_mut() = Some(SILENCE + Duration::from_secs(bytes.len() as u64 / SLOWEST));
-        request.headers_mut().insert(AUTHORIZATION, bearer.clone());
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
         let file = File { left: bytes.clone(), sent: 0, progress: Arc::clone(&progress) };
-        *request.body_mut() = Some(reqwest::Body::wrap(file));
+        let timeout = SILENCE + Duration::from_secs(bytes.len() as u64 / SLOWEST);
+        let ask = Ask::new(Method::POST, url.clone()).bearer(bearer).upload(file).timeout(timeout);
         let outcome = async {
-            let answer = http.open(&http.files, request).await?;
-            http.body(answer, 64 << 10).await
+            let answer = http.open(&http.files, ask).await?;
+            answer.whole(http, 64 << 10).await
         };
         let error = match outcome.await {
             Ok(body) => return http.parse(&body),
@@ -118,24 +115,21 @@ async fn go_on(
     file: &mut BytesMut,
     progress: &Progress,
 ) -> Result<(), Error> {
-    let mut request = Request::new(Method::GET, url.clone());
-    *request.timeout_mut() = Some(SILENCE + Duration::from_secs(attachment.size / SLOWEST));
-    request.headers_mut().insert(AUTHORIZATION, bearer.clone());
+    let timeout = SILENCE + Duration::from_secs(attachment.size / SLOWEST);
+    let mut ask = Ask::new(Method::GET, url.clone()).bearer(bearer).file().timeout(timeout);
     if !file.is_empty()
         && let Some(hash) = &attachment.sha256
         && let (Ok(range), Ok(tag)) =
             (HeaderValue::try_from(format!("bytes={}-", file.len())), HeaderValue::try_from(format!("\"{hash}\"")))
     {
-        request.headers_mut().insert(RANGE, range);
-        request.headers_mut().insert(IF_RANGE, tag);
+        ask = ask.header(RANGE, range).header(IF_RANGE, tag);
     }
-    let mut answer = http.open(&http.files, request).await?;
+    let mut answer = http.open(&http.files, ask).await?;
     if answer.status() != StatusCode::PARTIAL_CONTENT {
         file.clear();
     }
-    let broken = |error| Error::from_reqwest(&http.relay, error);
     let silent = |_| Error::Timeout { relay: http.relay.clone() };
-    while let Some(piece) = tokio::time::timeout(SILENCE, answer.chunk()).await.map_err(silent)?.map_err(broken)? {
+    while let Some(piece) = tokio::time::timeout(SILENCE, answer.piece()).await.map_err(silent)?? {
         if (file.len() + piece.len()) as u64 > attachment.size {
             let limit = usize::try_from(attachment.size).unwrap_or(usize::MAX);
             return Err(Error::Oversize { relay: http.relay.clone(), limit });
@@ -157,11 +151,18 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// A file on its way out.
-struct File {
+/// A file on its way out. A clone starts where this one is.
+#[derive(Clone)]
+pub(crate) struct File {
     left: Bytes,
     sent: u64,
     progress: Arc<Progress>,
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("File").field("left", &self.left.len()).field("sent", &self.sent).finish_non_exhaustive()
+    }
 }
 
 impl Body for File {

@@ -1,32 +1,58 @@
-//! One request, one answer: the clients underneath, bounded reading, and telling a relay from whatever else may answer.
+//! One request, one answer: the clients underneath, the way through proxies, bounded reading, and telling a relay from whatever
+//! else may answer.
 
+mod connector;
+mod cuts;
+pub(crate) mod lines;
 pub(crate) mod patience;
 pub(crate) mod pool;
+mod read;
+mod scarcity;
 
-use std::{sync::Arc, time::Duration};
-
-use bytes::{Bytes, BytesMut};
-use proto::ErrorBody;
-use reqwest::{
-    Method, Request, Response, StatusCode,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION},
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
 };
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, USER_AGENT as AGENT},
+};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use url::Url;
 
-use self::pool::{Pool, Purpose};
+use self::{
+    connector::{NoConnection, Proven},
+    lines::{Flight, Kind, Lines},
+    pool::{Outgoing, Pool, Purpose},
+    read::Answer,
+    scarcity::Failed,
+};
 use crate::{
+    backoff::random,
     error::{BadUrl, Error, Found},
+    files::File,
+    proxy::{
+        Chooser, Proxy, ProxySettings, Route, is_loopback,
+        login::{ATTEMPTS, Answered, Refusal},
+    },
     trust::Trust,
 };
+
+/// What this client calls itself.
+pub(crate) const USER_AGENT: &str = concat!("tvphone/", env!("CARGO_PKG_VERSION"));
 
 /// Largest answer to a control request, in bytes: 200 messages of 4000 characters, each of four bytes, are a fifth of it.
 const CONTROL_ANSWER_MAX: usize = 16 << 20;
 
-/// Largest refusal, in bytes: a code and a sentence.
-const REFUSAL_MAX: usize = 64 << 10;
+/// Largest page of a proxy that asks for a password which is read to its end, in bytes; past that the connection is given up.
+const ASKING_MAX: usize = 64 << 10;
 
-/// Longest message of a refusal that is shown, in characters.
-const MESSAGE_MAX: usize = 300;
+/// A request that is given up after this long was worth an answer, and one that fails before was refused one.
+const PATIENT: Duration = Duration::from_millis(1500);
 
 /// How long one attempt at a control request may take: twice the connect timeout.
 pub(crate) const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,6 +63,9 @@ pub(crate) struct Http {
     /// Scheme, host and port, for people.
     pub(crate) relay: Arc<str>,
     base: Url,
+    chooser: Chooser,
+    trust: Trust,
+    pub(crate) lines: Arc<Lines>,
     /// Control requests and the event lane.
     pub(crate) control: Pool,
     /// Polls and uploads of media.
@@ -51,14 +80,34 @@ pub(crate) struct Ask {
     method: Method,
     url: Url,
     bearer: Option<HeaderValue>,
-    body: Option<(HeaderValue, Bytes)>,
+    headers: HeaderMap,
+    body: Option<(HeaderValue, Content)>,
     timeout: Duration,
     limit: usize,
+    kind: Kind,
+    light: bool,
+}
+
+/// What goes along with a request.
+#[derive(Clone, Debug)]
+enum Content {
+    Whole(Bytes),
+    File(File),
 }
 
 impl Ask {
     pub(crate) fn new(method: Method, url: Url) -> Self {
-        Self { method, url, bearer: None, body: None, timeout: CONTROL_TIMEOUT, limit: CONTROL_ANSWER_MAX }
+        Self {
+            method,
+            url,
+            bearer: None,
+            headers: HeaderMap::new(),
+            body: None,
+            timeout: CONTROL_TIMEOUT,
+            limit: CONTROL_ANSWER_MAX,
+            kind: Kind::Brief,
+            light: false,
+        }
     }
 
     pub(crate) fn bearer(mut self, bearer: &HeaderValue) -> Self {
@@ -66,13 +115,30 @@ impl Ask {
         self
     }
 
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
     pub(crate) fn json(mut self, body: Bytes) -> Self {
-        self.body = Some((HeaderValue::from_static("application/json"), body));
+        self.body = Some((HeaderValue::from_static("application/json"), Content::Whole(body)));
         self
     }
 
     pub(crate) fn octets(mut self, body: Bytes) -> Self {
-        self.body = Some((HeaderValue::from_static("application/octet-stream"), body));
+        self.body = Some((HeaderValue::from_static("application/octet-stream"), Content::Whole(body)));
+        self
+    }
+
+    /// Takes this file along.
+    pub(crate) fn upload(mut self, file: File) -> Self {
+        self.body = Some((HeaderValue::from_static("application/octet-stream"), Content::File(file)));
+        self.file()
+    }
+
+    /// It takes a file along, or fetches one.
+    pub(crate) fn file(mut self) -> Self {
+        self.kind = Kind::File;
         self
     }
 
@@ -88,29 +154,67 @@ impl Ask {
         self
     }
 
-    fn into_request(self) -> Request {
-        let mut request = Request::new(self.method, self.url);
-        *request.timeout_mut() = Some(self.timeout);
-        if let Some(bearer) = self.bearer {
-            request.headers_mut().insert(AUTHORIZATION, bearer);
+    /// It may be held, so it makes room for others where connections are few.
+    pub(crate) fn poll(mut self) -> Self {
+        self.kind = Kind::Poll;
+        self.light()
+    }
+
+    /// It does no harm to give it up halfway and to send it again: it is, when connections are found to be few.
+    pub(crate) fn light(mut self) -> Self {
+        self.light = true;
+        self
+    }
+
+    fn request(&self) -> Result<Request<Outgoing>, Error> {
+        let unreadable =
+            || Error::BadUrl { url: self.url.to_string(), reason: BadUrl::Syntax(url::ParseError::InvalidDomainCharacter) };
+        let body = match &self.body {
+            None => Full::<Bytes>::default().boxed(),
+            Some((_, Content::Whole(bytes))) => Full::new(bytes.clone()).boxed(),
+            Some((_, Content::File(file))) => file.clone().boxed(),
+        };
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = Uri::try_from(self.url.as_str()).map_err(|_| unreadable())?;
+        let headers = request.headers_mut();
+        headers.clone_from(&self.headers);
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(AGENT, HeaderValue::from_static(USER_AGENT));
+        if let Some(bearer) = &self.bearer {
+            headers.insert(AUTHORIZATION, bearer.clone());
         }
-        if let Some((kind, body)) = self.body {
-            request.headers_mut().insert(CONTENT_TYPE, kind);
-            *request.body_mut() = Some(body.into());
+        if let Some((kind, _)) = &self.body {
+            headers.insert(CONTENT_TYPE, kind.clone());
         }
-        request
+        Ok(request)
     }
 }
 
 impl Http {
     pub(crate) fn new(text: &str, trust: Trust) -> Result<Self, Error> {
         let base = check(text).map_err(|reason| Error::BadUrl { url: text.to_owned(), reason })?;
+        Self::to(base, ProxySettings::default(), trust)
+    }
+
+    /// The same relay, reached as `settings` say, by connections of its own.
+    pub(crate) fn with_proxy(&self, settings: ProxySettings) -> Result<Self, Error> {
+        Self::to(self.base.clone(), settings, self.trust.clone())
+    }
+
+    fn to(base: Url, settings: ProxySettings, trust: Trust) -> Result<Self, Error> {
         let relay: Arc<str> = base.origin().ascii_serialization().into();
-        let tls = trust.config(&base)?;
-        let control = Pool::new(&base, Purpose::Control, tls.clone())?;
-        let media = Pool::new(&base, Purpose::Media, tls.clone())?;
-        let files = Pool::new(&base, Purpose::Files, tls)?;
-        Ok(Self { relay, base, control, media, files })
+        let tls = trust.clone().config(&base)?;
+        let control = Pool::new(Purpose::Control, tls.clone());
+        let media = Pool::new(Purpose::Media, tls.clone());
+        let files = Pool::new(Purpose::Files, tls);
+        let chooser = Chooser::new(settings, base.clone());
+        Ok(Self { relay, base, chooser, trust, lines: Arc::default(), control, media, files })
+    }
+
+    /// How the relay is reached.
+    pub(crate) fn proxy(&self) -> &ProxySettings {
+        self.chooser.settings()
     }
 
     /// The address under the base with these path segments, each escaped.
@@ -127,28 +231,171 @@ impl Http {
         &self.base
     }
 
-    /// Sends `ask` once and reads the answer to its end.
+    /// Sends `ask` once and reads the answer to its end. Where the way to the relay has several routes and one leads nowhere, the
+    /// next is tried at once.
     pub(crate) async fn send(&self, pool: &Pool, ask: Ask) -> Result<Bytes, Error> {
-        let limit = ask.limit;
-        let client = pool.client();
-        let outcome = async {
-            let response = client.execute(ask.into_request()).await.map_err(|error| Error::from_reqwest(&self.relay, error))?;
-            self.read(response, limit).await
-        };
-        let outcome = outcome.await;
-        pool.note(&outcome);
+        let began = Instant::now();
+        let outcome = tokio::time::timeout(ask.timeout, self.whole(pool, &ask)).await;
+        let outcome = outcome.unwrap_or_else(|_| {
+            pool.timed_out(began);
+            Err(Error::Timeout { relay: self.relay.clone() })
+        });
+        if ask.kind == Kind::Poll && matches!(&outcome, Err(error) if error.is_cut()) {
+            self.lines.cut(began.elapsed(), Instant::now());
+        }
         outcome
     }
 
-    /// Sends a request once and gives the answer before its body is read, if it is no refusal.
-    pub(crate) async fn open(&self, pool: &Pool, request: Request) -> Result<Response, Error> {
-        let outcome = pool.client().execute(request).await.map_err(|error| Error::from_reqwest(&self.relay, error));
-        let outcome = match outcome {
-            Ok(response) => self.granted(response).await,
-            Err(error) => Err(error),
-        };
-        pool.note(&outcome);
-        outcome
+    /// Sends `ask` once and gives the answer before its body is read, if it is no refusal. The timeout counts from when it is its turn
+    /// where connections are few: whoever waits for another file isn't slow.
+    pub(crate) async fn open(&self, pool: &Pool, ask: Ask) -> Result<Answer, Error> {
+        let turn = self.lines.turn(ask.kind).await;
+        let began = tokio::time::Instant::now();
+        let deadline = began + ask.timeout;
+        let outcome = tokio::time::timeout_at(deadline, self.exchange(pool, &ask)).await;
+        let outcome = outcome.unwrap_or_else(|_| {
+            pool.timed_out(began.into_std());
+            Err(Error::Timeout { relay: self.relay.clone() })
+        });
+        Ok(Answer::new(self.relay.clone(), outcome?, deadline, turn))
+    }
+
+    async fn whole(&self, pool: &Pool, ask: &Ask) -> Result<Bytes, Error> {
+        let mut changes = self.lines.changes();
+        let _turn = self.lines.turn(ask.kind).await;
+        // What is waited for must not be kept borrowed while the request is given up: that may change the bound again.
+        let few = async { changes.wait_for(Option::is_some).await.is_ok() };
+        let whole = async { self.body(self.exchange(pool, ask).await?, ask.limit).await };
+        tokio::select! {
+            outcome = whole => outcome,
+            // What goes by one of many connections must not keep it when they are found to be few, nor wait for one that is none.
+            true = few, if ask.light && self.lines.limit().is_none() => {
+                let source = Arc::new(std::io::Error::other("it gave its connection up"));
+                Err(Error::Broken { relay: self.relay.clone(), source })
+            }
+        }
+    }
+
+    /// Asks by one route after the other, up to the head of an answer that is no refusal.
+    async fn exchange(&self, pool: &Pool, ask: &Ask) -> Result<Response<Incoming>, Error> {
+        loop {
+            let route = self.chooser.route(Instant::now()).await?;
+            match self.ask_by(&route, pool, ask).await {
+                Err(error) if error.is_about_the_way() => {
+                    if !self.chooser.failed(&route).await {
+                        return Err(error);
+                    }
+                    tracing::info!(%route, %error, "this way leads nowhere; the next one is tried");
+                }
+                outcome => {
+                    self.chooser.works(&route).await;
+                    return outcome;
+                }
+            }
+        }
+    }
+
+    async fn ask_by(&self, route: &Route, pool: &Pool, ask: &Ask) -> Result<Response<Incoming>, Error> {
+        let client = self.client(route, pool);
+        // Through a tunnel the proxy sees nothing of the request; the connector has signed in there.
+        let seeing = route.proxy().filter(|_| self.base.scheme() == "http");
+        let mut attempt = 1;
+        loop {
+            let mut request = ask.request()?;
+            let answered = match seeing {
+                Some(proxy) => Some((proxy, self.sign(proxy, &mut request)?)),
+                None => None,
+            };
+            let (flight, connection) = (self.lines.begin(Instant::now()), capture_connection(&mut request));
+            let trial = Trial { flight, connection, over: false, held: ask.kind != Kind::Brief };
+            let response = match client.request(request).await {
+                Ok(response) => {
+                    if let Some(made) = trial.answered() {
+                        pool.answered(made);
+                    }
+                    response
+                }
+                Err(error) => {
+                    trial.failed(&error);
+                    return Err(self.failure(route, error));
+                }
+            };
+            let Some((proxy, answered)) = answered else { return self.granted(response).await };
+            if response.status() != StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+                proxy.login.passed(answered);
+                return self.granted(response).await;
+            }
+            self.be_asked(proxy, answered, response).await?;
+            if attempt == ATTEMPTS {
+                return Err(Error::ProxyRefused {
+                    proxy: proxy.address.to_string().into(),
+                    relay: self.relay.clone(),
+                    status: 407,
+                });
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Where connections are few, all requests share those of one pool: of the one with HTTP/2, where that may be had.
+    fn client(&self, route: &Route, pool: &Pool) -> pool::Client {
+        let limit = self.lines.limit();
+        if limit.is_none() {
+            return pool.client(route, None);
+        }
+        let (shared, other) =
+            if self.base.scheme() == "https" { (&self.control, &self.media) } else { (&self.media, &self.control) };
+        other.close();
+        self.files.close();
+        shared.client(route, limit)
+    }
+
+    /// Puts in what the proxy asked for before.
+    fn sign(&self, proxy: &Proxy, request: &mut Request<Outgoing>) -> Result<Answered, Error> {
+        let target = request.uri().to_string();
+        let signed = proxy.login.authorization(request.method().as_str(), &target, random(), Instant::now());
+        let (header, answered) = signed.map_err(|refusal| self.no_entry(proxy, refusal))?;
+        if let Some(header) = header {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, header);
+        }
+        Ok(answered)
+    }
+
+    /// A proxy wants to know who is there. Fails where it can't be told.
+    async fn be_asked(&self, proxy: &Proxy, answered: Answered, response: Response<Incoming>) -> Result<(), Error> {
+        let (parts, body) = response.into_parts();
+        let lines = parts.headers.get_all(PROXY_AUTHENTICATE).iter().filter_map(|line| line.to_str().ok());
+        let asked = proxy.login.challenged(answered, lines, Instant::now());
+        asked.map_err(|refusal| self.no_entry(proxy, refusal))?;
+        // Read to its end the connection can be used again.
+        let _ = Limited::new(body, ASKING_MAX).collect().await;
+        Ok(())
+    }
+
+    fn no_entry(&self, proxy: &Proxy, refusal: Refusal) -> Error {
+        let Refusal { offered, spoken, had_password } = refusal;
+        Error::ProxyAuthentication { proxy: proxy.address.to_string().into(), offered, spoken, had_password }
+    }
+
+    /// Sorts what the HTTP library says.
+    fn failure(&self, route: &Route, error: hyper_util::client::legacy::Error) -> Error {
+        let relay = self.relay.clone();
+        if let Some(proxy) = route.proxy() {
+            let at: Arc<str> = proxy.address.to_string().into();
+            match connector::reason(&error) {
+                Some(NoConnection::Refused(status)) => return Error::ProxyRefused { proxy: at, relay, status: *status },
+                Some(NoConnection::WhoAreYou(refusal)) => return self.no_entry(proxy, refusal.clone()),
+                Some(NoConnection::Proxy(_)) => return Error::ProxyUnreachable { proxy: at, source: Arc::new(error) },
+                // Without a tunnel there was nothing to do but to reach the proxy.
+                Some(NoConnection::TooLong) if self.base.scheme() == "http" => {
+                    return Error::ProxyUnreachable { proxy: at, source: Arc::new(error) };
+                }
+                _ => {}
+            }
+        }
+        let too_long = matches!(connector::reason(&error), Some(NoConnection::TooLong));
+        let connecting = error.is_connect();
+        Error::of(&relay, Arc::new(error), connecting, too_long)
     }
 
     /// Reads JSON out of an answer.
@@ -159,65 +406,56 @@ impl Http {
     pub(crate) fn not_a_relay(&self, found: Found) -> Error {
         Error::NotARelay { relay: self.relay.clone(), found }
     }
+}
 
-    async fn read(&self, response: Response, limit: usize) -> Result<Bytes, Error> {
-        self.body(self.granted(response).await?, limit).await
+/// A request in flight, and the connection it goes by once there is one.
+struct Trial<'a> {
+    flight: Flight<'a>,
+    connection: CaptureConnection,
+    over: bool,
+    /// It is answered only after a while, or once a file is through: silence is nothing strange then.
+    held: bool,
+}
+
+impl Trial<'_> {
+    /// Gives when its connection was made.
+    fn answered(mut self) -> Option<Instant> {
+        self.over = true;
+        let proven = self.proven()?;
+        // The first answer on a connection says nothing about the others.
+        if proven.prove() {
+            self.flight.answered(Instant::now());
+        }
+        Some(proven.made())
     }
 
-    /// The answer, if it is the relay's and no refusal.
-    async fn granted(&self, response: Response) -> Result<Response, Error> {
-        let status = response.status();
-        if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-            return Err(Error::ProxyAuthentication);
+    fn failed(mut self, error: &hyper_util::client::legacy::Error) {
+        self.over = true;
+        let refused = match self.proven() {
+            Some(proven) => !proven.get(),
+            None => connector::is_refusal(error),
+        };
+        // One that breaks later was let in.
+        if refused && !self.flight.lasted(PATIENT) {
+            self.flight.failed(Failed::Refused, Instant::now());
         }
-        if status.is_redirection() {
-            let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
-            return Err(self.not_a_relay(Found::Redirect { to: plain(to) }));
-        }
-        let page = is_web_page(&response);
-        if status.is_success() {
-            return if page { Err(self.not_a_relay(Found::WebPage)) } else { Ok(response) };
-        }
-        let refusal =
-            if page { None } else { serde_json::from_slice::<ErrorBody>(&self.body(response, REFUSAL_MAX).await?).ok() };
-        Err(match refusal {
-            Some(ErrorBody { error }) => Error::Refused {
-                code: error.code,
-                message: plain(&error.message),
-                retry_after: error.retry_after_ms.map(Duration::from_millis),
-            },
-            // 511 is a captive portal that says so (RFC 6585).
-            None if status == StatusCode::NETWORK_AUTHENTICATION_REQUIRED => self.not_a_relay(Found::WebPage),
-            None if status.is_server_error() => Error::Gateway { relay: self.relay.clone(), status: status.as_u16() },
-            None => self.not_a_relay(Found::Status(status.as_u16())),
-        })
     }
 
-    pub(crate) async fn body(&self, mut response: Response, limit: usize) -> Result<Bytes, Error> {
-        let oversize = || Error::Oversize { relay: self.relay.clone(), limit };
-        let announced = response.content_length().unwrap_or(0);
-        if announced > limit as u64 {
-            return Err(oversize());
+    fn proven(&self) -> Option<Proven> {
+        let mut extras = http::Extensions::new();
+        self.connection.connection_metadata().as_ref()?.get_extras(&mut extras);
+        extras.get::<Proven>().cloned()
+    }
+}
+
+/// Nobody waits for it any longer.
+impl Drop for Trial<'_> {
+    fn drop(&mut self) {
+        // An older one may have been let in, and died since.
+        let silent = || self.proven().is_some_and(|proven| !proven.get() && proven.made() >= self.flight.began());
+        if !self.over && !self.held && self.flight.lasted(PATIENT) && silent() {
+            self.flight.failed(Failed::Silent, Instant::now());
         }
-        let broken = |error| Error::from_reqwest(&self.relay, error);
-        let Some(first) = response.chunk().await.map_err(broken)? else { return Ok(Bytes::new()) };
-        if first.len() > limit {
-            return Err(oversize());
-        }
-        // Nearly all answers arrive in one piece and needn't be copied.
-        let mut whole: Option<BytesMut> = None;
-        while let Some(piece) = response.chunk().await.map_err(broken)? {
-            let whole = whole.get_or_insert_with(|| {
-                let mut whole = BytesMut::with_capacity((announced as usize).max(first.len() + piece.len()).min(limit));
-                whole.extend_from_slice(&first);
-                whole
-            });
-            if whole.len() + piece.len() > limit {
-                return Err(oversize());
-            }
-            whole.extend_from_slice(&piece);
-        }
-        Ok(whole.map_or(first, BytesMut::freeze))
     }
 }
 
@@ -225,7 +463,7 @@ impl Http {
 /// address that can't be one is no danger.
 #[must_use]
 pub fn is_in_the_clear(address: &str) -> bool {
-    check(address).is_ok_and(|base| base.scheme() == "http" && !pool::is_loopback(&base))
+    check(address).is_ok_and(|base| base.scheme() == "http" && !is_loopback(&base))
 }
 
 /// Scheme, host and port of a relay's address, as in [`Relay::origin`](crate::Relay::origin).
@@ -251,17 +489,6 @@ fn check(text: &str) -> Result<Url, BadUrl> {
         return Err(BadUrl::Query);
     }
     Ok(url)
-}
-
-fn is_web_page(response: &Response) -> bool {
-    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("text/html") || kind.eq_ignore_ascii_case("application/xhtml+xml")
-}
-
-/// A stranger's text, fit to be shown on one line.
-fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MESSAGE_MAX).collect()
 }
 
 #[cfg(test)]
@@ -304,11 +531,5 @@ mod tests {
         assert_eq!(at("http://h", &["health"]), "http://h/v1/health");
         assert_eq!(at("http://h/phone/", &["calls", "a/../b", "leave"]), "http://h/phone/v1/calls/a%2F..%2Fb/leave");
         assert_eq!(at("http://h/phone", &["buddies", "Zoë"]), "http://h/phone/v1/buddies/Zo%C3%AB");
-    }
-
-    #[test]
-    fn a_message_of_a_stranger_is_tamed() {
-        assert_eq!(plain("Go\u{1b}[2J\naway"), "Go[2Jaway");
-        assert_eq!(plain(&"x".repeat(1000)).len(), MESSAGE_MAX);
     }
 }

@@ -32,7 +32,7 @@ use self::{
     stats::Counters,
     uploads::Uploads,
 };
-use crate::{backoff::random, error::Error, session::Session};
+use crate::{backoff::random, error::Error, http::lines::InCall, session::Session};
 
 /// How often the overlap is looked at anew.
 const EVALUATION: Duration = Duration::from_secs(1);
@@ -110,6 +110,7 @@ impl Lanes {
             round_trips: Mutex::default(),
             counters: Counters::default(),
             over: watch::Sender::new(false),
+            _in_call: session.http().lines.call(),
             back: watch::Sender::new(()),
         });
         let mut workers = vec![shared.spawn(evaluate(shared.clone()))];
@@ -166,6 +167,7 @@ struct Shared {
     round_trips: Mutex<RoundTrips>,
     counters: Counters,
     over: watch::Sender<bool>,
+    _in_call: InCall,
     /// Sent when a worker gets through that didn't, so that the others needn't wait to try.
     back: watch::Sender<()>,
 }
@@ -278,7 +280,9 @@ async fn evaluate(shared: Arc<Shared>) {
         tick.tick().await;
         let round_trip = lock(&shared.round_trips).shortest(Instant::now());
         for lane in &shared.lanes {
-            let depth = overlap::depth(round_trip, overlap::period(lane.kind));
+            // Where connections are few, what is measured is how long requests wait for one.
+            let few = shared.session.http().lines.limit().is_some();
+            let depth = if few { LEAST } else { overlap::depth(round_trip, overlap::period(lane.kind)) };
             let changed = lane.depth.send_if_modified(|now| std::mem::replace(now, depth) != depth);
             if changed {
                 tracing::debug!(kind = %lane.kind, depth, round_trip_us = round_trip.map(|r| r.as_micros() as u64), "overlap changes");

@@ -15,13 +15,15 @@ pub mod events;
 mod files;
 mod http;
 pub mod lanes;
+pub mod proxy;
 pub mod relay;
 pub mod session;
 pub mod trust;
 
+pub use self::http::{is_in_the_clear, origin};
 pub use error::Error;
 pub use events::Update;
-pub use http::{is_in_the_clear, origin};
+pub use proxy::{ProxyLogin, ProxySettings, ProxySource};
 pub use relay::Relay;
 pub use session::Session;
 pub use trust::Trust;

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use http::Method;
 use proto::{
     Name,
     api::{Done, Health, SignIn, SignUp, SignedIn},
     version,
 };
-use reqwest::Method;
 
 use crate::{
     error::Error,
     http::{Ask, Http},
+    proxy::ProxySettings,
     session::{Session, json, repeat},
     trust::Trust,
 };
@@ -38,6 +39,21 @@ impl Relay {
     /// As of [`Relay::new`].
     pub fn with(url: &str, trust: Trust) -> Result<Self, Error> {
         Http::new(url, trust).map(|http| Self { http: Arc::new(http) })
+    }
+
+    /// The same relay, reached as `settings` say; without this, as the environment and the system say.
+    ///
+    /// # Errors
+    /// As of [`Relay::new`].
+    pub fn with_proxy(self, settings: ProxySettings) -> Result<Self, Error> {
+        let http = self.http.with_proxy(settings)?;
+        Ok(Self { http: Arc::new(http) })
+    }
+
+    /// How it is reached.
+    #[must_use]
+    pub fn proxy(&self) -> &ProxySettings {
+        self.http.proxy()
     }
 
     /// The address as it was understood.

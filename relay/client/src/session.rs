@@ -12,6 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::Stream;
+use http::{HeaderValue, Method};
 use proto::{
     CallId, InvitationId, Name, SessionId, TrackId,
     api::{
@@ -21,7 +22,6 @@ use proto::{
     model::Call,
     version,
 };
-use reqwest::{Method, header::HeaderValue};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::Notify;
 use url::Url;
@@ -261,15 +261,16 @@ impl Session {
     /// One attempt, held up to `poll.wait_ms`.
     pub(crate) async fn events_once(&self, poll: &PollEvents) -> Result<Events, Error> {
         let mut url = self.url(&["events"]);
+        let hold = self.inner.http.lines.event_hold(Duration::from_millis(poll.wait_ms));
         {
             let mut query = url.query_pairs_mut();
-            query.append_pair("after", poll.after.as_str()).append_pair("wait_ms", &poll.wait_ms.to_string());
+            query.append_pair("after", poll.after.as_str()).append_pair("wait_ms", &hold.as_millis().to_string());
             if let Some(idle_ms) = poll.idle_ms {
                 query.append_pair("idle_ms", &idle_ms.to_string());
             }
         }
         let timeout = Duration::from_millis(poll.wait_ms) + POLL_MARGIN;
-        self.parse(self.once(Ask::new(Method::GET, url).timeout(timeout)).await?)
+        self.parse(self.once(Ask::new(Method::GET, url).timeout(timeout).poll()).await?)
     }
 
     fn url(&self, segments: &[&str]) -> Url {

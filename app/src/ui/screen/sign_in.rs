@@ -1,22 +1,23 @@
 //! Signing in, or making an account first: one form.
 
+pub mod connection;
 pub mod question;
 
 use std::collections::BTreeMap;
 
 use iced::{
     Center, Element, Fill, Task,
-    widget::{button, center, column, container, mouse_area, operation, row, scrollable, space, text_input},
+    widget::{button, center, column, container, mouse_area, operation, row, scrollable, space, stack, text_input},
 };
 use proto::{ErrorCode, Fingerprint, Name, limits::PASSWORD_MIN};
-use relay_client::{Session, Trust};
+use relay_client::{ProxySettings, Session, Trust};
 
 use self::question::Question;
 
 use crate::ui::{
     icon::{self, Icon, icon},
     line::{self, Account, Failure},
-    settings::Settings,
+    settings::{Connection, Settings},
     theme::{self, spacing, text},
 };
 
@@ -31,6 +32,11 @@ pub struct SignIn {
     code: Option<String>,
     busy: bool,
     error: Option<String>,
+    /// As remembered, or as just chosen.
+    connection: Connection,
+    /// Said for this run; goes before what is remembered.
+    proxy: Option<ProxySettings>,
+    dialog: Option<connection::Dialog>,
     /// The authorities that are good besides those of the system.
     trust: Trust,
     /// The certificates that are pinned, by their relays.
@@ -41,6 +47,8 @@ pub struct SignIn {
 
 #[derive(Debug, Clone)]
 pub enum Message {
+    ConnectionPressed,
+    Connection(connection::Message),
     RelayChanged(String),
     NameChanged(String),
     PasswordChanged(String),
@@ -74,8 +82,13 @@ pub const IN_THE_CLEAR: &str = "Without encryption: whoever runs the network can
 
 impl SignIn {
     pub fn new(settings: &Settings) -> Self {
-        let pinned = settings.trusted.clone();
-        Self { relay: settings.relay.clone(), name: settings.name.clone(), pinned, ..Self::default() }
+        let (connection, pinned) = (settings.connection.clone(), settings.trusted.clone());
+        Self { relay: settings.relay.clone(), name: settings.name.clone(), connection, pinned, ..Self::default() }
+    }
+
+    /// Reaches the relay this way, if one is given, whatever is remembered.
+    pub fn by(self, proxy: Option<ProxySettings>) -> Self {
+        Self { proxy, ..self }
     }
 
     /// What else is good besides the system's authorities.
@@ -106,6 +119,15 @@ impl SignIn {
         &self.relay
     }
 
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// What was said for this run.
+    pub fn proxy(&self) -> Option<&ProxySettings> {
+        self.proxy.as_ref()
+    }
+
     /// The first field that needs something.
     pub fn focus(&self) -> Task<Message> {
         if self.name.is_empty() { operation::focus(NAME) } else { operation::focus(PASSWORD) }
@@ -113,6 +135,19 @@ impl SignIn {
 
     pub fn update(&mut self, message: Message) -> Action {
         match message {
+            Message::ConnectionPressed => self.dialog = Some(connection::Dialog::new(&self.connection)),
+            Message::Connection(message) => {
+                let Some(dialog) = &mut self.dialog else { return Action::None };
+                match dialog.update(message) {
+                    connection::Action::None => return Action::None,
+                    connection::Action::Close => {}
+                    connection::Action::Use(connection, proxy) => {
+                        self.connection = *connection;
+                        self.proxy = Some(proxy);
+                    }
+                }
+                self.dialog = None;
+            }
             Message::RelayChanged(relay) => self.relay = relay,
             Message::NameChanged(name) => self.name = name,
             Message::PasswordChanged(password) => self.password = password,
@@ -154,8 +189,9 @@ impl SignIn {
 
     fn submit(&mut self) -> Task<Message> {
         let checked = check(&self.relay, &self.name, &self.password, self.new);
-        match checked {
-            Ok((relay, name)) => {
+        let proxy = self.proxy.clone().map_or_else(|| self.connection.proxy_settings(""), Ok);
+        match checked.and_then(|checked| Ok((checked, proxy?))) {
+            Ok(((relay, name), proxy)) => {
                 self.busy = true;
                 self.error = None;
                 let account = match &self.code {
@@ -163,8 +199,8 @@ impl SignIn {
                     Some(code) if !code.trim().is_empty() => Account::ByCode(code.clone()),
                     _ => Account::New,
                 };
-                let trust = self.trust_in(&relay);
-                line::sign_in(relay, name, self.password.clone(), account, trust).map(Message::Finished)
+                let way = line::Way { trust: self.trust_in(&relay), relay, proxy };
+                line::sign_in(way, name, self.password.clone(), account).map(Message::Finished)
             }
             Err(error) => {
                 self.error = Some(error);
@@ -189,7 +225,8 @@ impl SignIn {
         let form = self.question.as_deref().map_or_else(|| self.form(), Question::view);
         let card = container(form).padding(spacing::XL).width(spacing::FORM).style(theme::container::card);
         let page = column![heading, card].spacing(spacing::XL).align_x(Center).padding(spacing::XL);
-        center(scrollable(page).style(theme::input::scroll)).style(theme::container::background).into()
+        let page = center(scrollable(page).style(theme::input::scroll)).style(theme::container::background);
+        stack![page].push(self.dialog.as_ref().map(|dialog| dialog.view().map(Message::Connection))).into()
     }
 
     fn form(&self) -> Element<'_, Message> {
@@ -212,7 +249,8 @@ impl SignIn {
             .push(relay_client::is_in_the_clear(&self.relay).then(in_the_clear))
             .push(self.error.as_deref().map(problem))
             .push(submit.on_press_maybe((!self.busy).then_some(Message::Submitted)))
-            .push(container(button(text::body(toggle)).style(theme::button::link).on_press(Message::Toggled)).center_x(Fill))
+            .push(link(toggle, Message::Toggled))
+            .push(link("Connection and proxy", Message::ConnectionPressed))
             .spacing(spacing::L)
             .into()
     }
@@ -226,6 +264,10 @@ impl SignIn {
         let field = text_input(placeholder, value).padding(spacing::M).size(text::BODY).style(theme::input::field);
         if self.busy { field } else { field.on_input(on_input).on_submit(Message::Submitted) }
     }
+}
+
+fn link(label: &str, message: Message) -> Element<'_, Message> {
+    container(button(text::body(label)).style(theme::button::link).on_press(message)).center_x(Fill).into()
 }
 
 fn labelled<'a>(id: &'static str, label: &'a str, field: text_input::TextInput<'a, Message>) -> Element<'a, Message> {

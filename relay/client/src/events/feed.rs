@@ -169,7 +169,7 @@ impl Feed {
             self.updates.push_back(Update::SignedOut { reason: Arc::new(error) });
             return;
         }
-        if matches!(error, Error::Broken { .. }) && self.cursor.is_some() && self.spell.is_none() && self.blip.is_none() {
+        if error.is_cut() && self.cursor.is_some() && self.spell.is_none() && self.blip.is_none() {
             self.blip = Some(now);
             return;
         }

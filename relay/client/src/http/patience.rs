@@ -13,25 +13,35 @@ const BETWEEN: Duration = Duration::from_secs(6);
 #[derive(Debug, Default)]
 pub(crate) struct Patience {
     timeouts: u32,
+    /// When the first of what timed out began.
+    since: Option<Instant>,
     renewed: Option<Instant>,
 }
 
 impl Patience {
-    /// Something came back, be it a refusal.
-    pub(crate) fn answered(&mut self) {
-        self.timeouts = 0;
+    /// Something came back, be it a refusal, by a connection made at `made`. True when it is time for new connections: where only a
+    /// younger one than what timed out is answered, the older ones are dead.
+    pub(crate) fn answered(&mut self, made: Instant, now: Instant) -> bool {
+        if self.since.is_some_and(|since| made >= since) {
+            return self.renew(now);
+        }
+        (self.timeouts, self.since) = (0, None);
+        false
     }
 
-    /// Nothing came back. True when it is time for new connections.
-    pub(crate) fn timed_out(&mut self, now: Instant) -> bool {
+    /// Nothing came back of what began at `began`. True when it is time for new connections.
+    pub(crate) fn timed_out(&mut self, began: Instant, now: Instant) -> bool {
         self.timeouts += 1;
+        self.since.get_or_insert(began);
+        self.timeouts >= TIMEOUTS && self.renew(now)
+    }
+
+    fn renew(&mut self, now: Instant) -> bool {
         let rested = self.renewed.is_none_or(|at| now.saturating_duration_since(at) >= BETWEEN);
-        if self.timeouts < TIMEOUTS || !rested {
-            return false;
+        if rested {
+            *self = Self { renewed: Some(now), ..Self::default() };
         }
-        self.timeouts = 0;
-        self.renewed = Some(now);
-        true
+        rested
     }
 }
 
@@ -39,17 +49,31 @@ impl Patience {
 mod tests {
     use super::*;
 
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
     #[test]
     fn two_timeouts_in_a_row_are_too_many_but_not_at_once_again() {
         let start = Instant::now();
         let mut patience = Patience::default();
-        assert!(!patience.timed_out(start));
-        patience.answered();
-        assert!(!patience.timed_out(start));
-        assert!(patience.timed_out(start));
+        assert!(!patience.timed_out(start, start));
+        assert!(!patience.answered(start - ms(1), start));
+        assert!(!patience.timed_out(start, start));
+        assert!(patience.timed_out(start, start));
         for _ in 0..10 {
-            assert!(!patience.timed_out(start + Duration::from_secs(5)));
+            assert!(!patience.timed_out(start, start + ms(5000)));
         }
-        assert!(patience.timed_out(start + Duration::from_secs(6)));
+        assert!(patience.timed_out(start, start + ms(6000)));
+    }
+
+    #[test]
+    fn one_timeout_is_too_many_where_only_new_connections_are_answered() {
+        let start = Instant::now();
+        let mut patience = Patience::default();
+        assert!(!patience.answered(start, start), "nothing is wrong yet");
+        assert!(!patience.timed_out(start + ms(10), start + ms(1010)));
+        assert!(patience.answered(start + ms(30), start + ms(1020)));
+        assert!(!patience.answered(start + ms(30), start + ms(1030)), "that was seen to");
     }
 }

@@ -1,34 +1,33 @@
-//! A reqwest client that can be replaced by a fresh one while requests are under way.
+//! A client that can be replaced by a fresh one while requests are under way: when its connections have gone silent, and when the
+//! way to the relay has become another.
 
 use std::{
-    net::IpAddr,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    convert::Infallible,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
-use reqwest::{Client, redirect::Policy};
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use hyper_rustls::HttpsConnector;
+use hyper_util::{
+    client::legacy,
+    rt::{TokioExecutor, TokioTimer},
+};
 use rustls::ClientConfig;
 use tokio::sync::watch;
-use url::{Host, Url};
 
-use super::patience::Patience;
-use crate::error::Error;
-
-/// How long a connection may take: a slow network needs three round trips, a lost packet costs one or three seconds.
-const CONNECT: Duration = Duration::from_secs(5);
-
-/// Silence within an answer after which it is lost: longer than a poll is held.
-const READ: Duration = Duration::from_secs(35);
+use super::{connector::Connector, patience::Patience};
+use crate::proxy::Route;
 
 /// Unused connections are kept this long; many proxies close them after a minute.
 const IDLE: Duration = Duration::from_secs(55);
 
-/// A parked poll is silent, so the kernel asks now and then whether the other end is still there.
-const KEEPALIVE: Duration = Duration::from_secs(5);
+/// What sends requests by one route; a clone shares its connections.
+pub(crate) type Client = legacy::Client<HttpsConnector<Connector>, Outgoing>;
 
-/// Data unacknowledged for this long means a dead connection; Linux alone would try for a quarter of an hour.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const UNACKNOWLEDGED: Duration = Duration::from_secs(8);
+/// What goes along with a request: some bytes, or a file piece by piece.
+pub(crate) type Outgoing = BoxBody<Bytes, Infallible>;
 
 /// What a pool's connections carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,33 +44,49 @@ pub(crate) enum Purpose {
 #[derive(Debug)]
 pub(crate) struct Pool {
     purpose: Purpose,
-    base: Url,
-    tls: ClientConfig,
-    client: RwLock<Client>,
+    tls: Arc<ClientConfig>,
+    /// With the route and the bound it was made for.
+    current: RwLock<Option<(Route, Option<usize>, Client)>>,
     patience: Mutex<Patience>,
     renewals: watch::Sender<u64>,
 }
 
 impl Pool {
-    pub(crate) fn new(base: &Url, purpose: Purpose, mut tls: ClientConfig) -> Result<Self, Error> {
+    pub(crate) fn new(purpose: Purpose, mut tls: ClientConfig) -> Self {
         tls.alpn_protocols = match purpose {
             Purpose::Control | Purpose::Files => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
             Purpose::Media => vec![b"http/1.1".to_vec()],
         };
-        let client = build(base, purpose, tls.clone()).map_err(|source| Error::Setup { source: Arc::new(source) })?;
-        Ok(Self {
+        Self {
             purpose,
-            base: base.clone(),
-            tls,
-            client: RwLock::new(client),
+            tls: Arc::new(tls),
+            current: RwLock::default(),
             patience: Mutex::default(),
             renewals: watch::Sender::new(0),
+        }
+    }
+
+    /// The client for the next request by this route, with at most `limit` connections at a time.
+    pub(crate) fn client(&self, route: &Route, limit: Option<usize>) -> Client {
+        let same = |current: &Option<(Route, Option<usize>, Client)>| {
+            let (known, bound, client) = current.as_ref()?;
+            (known.is(route) && *bound == limit).then(|| client.clone())
+        };
+        if let Some(client) = same(&self.current.read().unwrap_or_else(PoisonError::into_inner)) {
+            return client;
+        }
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        // Another request may have been quicker.
+        same(&current).unwrap_or_else(|| {
+            let client = build(route, limit, self.purpose, self.tls.clone());
+            *current = Some((route.clone(), limit, client.clone()));
+            client
         })
     }
 
-    /// The client for the next request; a clone shares its connections.
-    pub(crate) fn client(&self) -> Client {
-        self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Lets go of all connections that carry nothing now.
+    pub(crate) fn close(&self) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Changes when the client was replaced: whatever waits on the old one's connections waits in vain.
@@ -79,73 +94,41 @@ impl Pool {
         self.renewals.subscribe()
     }
 
-    /// Takes note of how an exchange ended.
-    pub(crate) fn note<T>(&self, outcome: &Result<T, Error>) {
-        let mut patience = self.patience.lock().unwrap_or_else(PoisonError::into_inner);
-        match outcome {
-            Err(Error::Timeout { .. }) => {
-                if patience.timed_out(Instant::now()) {
-                    drop(patience);
-                    self.renew();
-                }
-            }
-            // No connection, or one that broke by itself, says nothing about the others.
-            Err(Error::Unreachable { .. } | Error::Broken { .. }) => {}
-            _ => patience.answered(),
+    /// An answer came by a connection made at `made`.
+    pub(crate) fn answered(&self, made: Instant) {
+        if self.patience().answered(made, Instant::now()) {
+            self.renew();
         }
+    }
+
+    /// What began at `began` got no answer in time.
+    pub(crate) fn timed_out(&self, began: Instant) {
+        if self.patience().timed_out(began, Instant::now()) {
+            self.renew();
+        }
+    }
+
+    fn patience(&self) -> MutexGuard<'_, Patience> {
+        self.patience.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn renew(&self) {
-        match build(&self.base, self.purpose, self.tls.clone()) {
-            Ok(client) => {
-                *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
-                self.renewals.send_modify(|count| *count += 1);
-                tracing::info!(purpose = ?self.purpose, "the relay has gone silent: new connections are made");
-            }
-            Err(error) => tracing::warn!(%error, "no new HTTP client, the old one stays"),
-        }
+        // The next request makes a new one.
+        self.close();
+        self.renewals.send_modify(|count| *count += 1);
+        tracing::info!(purpose = ?self.purpose, "the relay has gone silent: new connections are made");
     }
 }
 
-fn build(base: &Url, purpose: Purpose, tls: ClientConfig) -> Result<Client, reqwest::Error> {
-    let mut builder = Client::builder()
-        .tls_backend_preconfigured(tls)
-        .user_agent(concat!("tvphone/", env!("CARGO_PKG_VERSION")))
-        .redirect(Policy::none())
-        .connect_timeout(CONNECT)
-        .pool_idle_timeout(IDLE)
-        .tcp_nodelay(true)
-        .tcp_keepalive(KEEPALIVE)
-        .tcp_keepalive_interval(Duration::from_secs(3))
-        .tcp_keepalive_retries(3);
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    {
-        builder = builder.tcp_user_timeout(UNACKNOWLEDGED);
-    }
-    if purpose != Purpose::Files {
-        builder = builder.read_timeout(READ);
-    }
-    if is_loopback(base) {
-        // No proxy can reach this machine's own relay.
-        builder = builder.no_proxy();
-    }
-    builder = match purpose {
+pub(crate) fn build(route: &Route, limit: Option<usize>, purpose: Purpose, tls: Arc<ClientConfig>) -> Client {
+    let mut builder = legacy::Client::builder(TokioExecutor::new());
+    builder.timer(TokioTimer::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE);
+    if purpose != Purpose::Media {
         // Silent HTTP/2 connections look alive for ever unless they are asked.
-        Purpose::Control | Purpose::Files => builder
+        builder
             .http2_keep_alive_interval(Duration::from_secs(10))
             .http2_keep_alive_timeout(Duration::from_secs(5))
-            .http2_keep_alive_while_idle(true),
-        Purpose::Media => builder.http1_only(),
-    };
-    builder.build()
-}
-
-/// Whether the address is this machine's own.
-pub(crate) fn is_loopback(base: &Url) -> bool {
-    match base.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
-        None => false,
+            .http2_keep_alive_while_idle(true);
     }
+    builder.build(HttpsConnector::from((Connector::new(route.clone(), limit), tls)))
 }

@@ -12,7 +12,7 @@ const LATER_MAX: Duration = Duration::from_secs(5);
 /// How to go on after a failed exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The connection broke, which proxies do at will: again at once, the first time.
+    /// The connection broke or was cut, which proxies do at will: again at once, the first time.
     Blip,
     /// The relay is out of reach.
     Lasting,
@@ -22,10 +22,10 @@ pub(super) enum Failure {
 
 impl Failure {
     pub(super) fn of(error: &Error) -> Self {
-        match (error, error.retry_after()) {
-            (Error::Broken { .. }, _) => Self::Blip,
-            (_, Some(wait)) => Self::Later(wait.min(LATER_MAX)),
-            _ => Self::Lasting,
+        match error.retry_after() {
+            _ if error.is_cut() => Self::Blip,
+            Some(wait) => Self::Later(wait.min(LATER_MAX)),
+            None => Self::Lasting,
         }
     }
 }

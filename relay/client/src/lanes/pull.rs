@@ -6,12 +6,12 @@ use std::{
 };
 
 use futures::{StreamExt, stream::FuturesUnordered};
+use http::Method;
 use proto::{
     Chunk, Kind,
     chunk::HEADER_LEN,
     limits::{PAYLOAD_MAX, POLL_SOFT_MAX},
 };
-use reqwest::Method;
 use url::Url;
 
 use super::{
@@ -81,8 +81,9 @@ pub(super) async fn run(shared: Arc<Shared>, kind: Kind) {
 async fn ask(shared: &Shared, url: &Url, poll: Poll) -> Answer {
     let http = shared.session.http();
     let mut url = url.clone();
-    url.set_query(Some(&format!("reader={}&poll={}&wait_ms={}", poll.reader, poll.number, poll.hold.as_millis())));
-    let ask = Ask::new(Method::GET, url).bearer(shared.session.bearer()).timeout(poll.hold + MARGIN).limit(ANSWER_MAX);
+    let hold = http.lines.media_hold(poll.hold);
+    url.set_query(Some(&format!("reader={}&poll={}&wait_ms={}", poll.reader, poll.number, hold.as_millis())));
+    let ask = Ask::new(Method::GET, url).bearer(shared.session.bearer()).timeout(poll.hold + MARGIN).limit(ANSWER_MAX).poll();
     let start = Instant::now();
     let body = http.send(&http.media, ask).await;
     let took = start.elapsed();

@@ -6,8 +6,8 @@ use std::{
 };
 
 use futures::{StreamExt, stream::FuturesUnordered};
+use http::Method;
 use proto::{Kind, api::Feedback};
-use reqwest::Method;
 use url::Url;
 
 use super::{
@@ -104,7 +104,7 @@ async fn send(shared: &Shared, url: &Url, kind: Kind, post: Post) -> Answer {
         Kind::Audio => AUDIO_TIMEOUT,
         Kind::Video => VIDEO_TIMEOUT,
     };
-    let ask = Ask::new(Method::POST, url.clone()).bearer(shared.session.bearer()).octets(post.body.clone());
+    let ask = Ask::new(Method::POST, url.clone()).bearer(shared.session.bearer()).octets(post.body.clone()).light();
     let start = Instant::now();
     let body = http.send(&http.media, ask.timeout(timeout).limit(ANSWER_MAX)).await;
     let took = start.elapsed();

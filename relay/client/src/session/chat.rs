@@ -1,13 +1,13 @@
 //! What people write to each other: messages, how far they were read, groups.
 
 use bytes::Bytes;
+use http::Method;
 use proto::{
     Chat, GroupId, MessageId, Name,
     api::{AddMember, EditChat, History, MakeGroup, MoveMarks, PageHistory, RenameGroup, SendChat, Types},
     chat::Group,
     model::Message,
 };
-use reqwest::Method;
 
 use super::{Session, json};
 use crate::{backoff::random, error::Error, http::Ask};

@@ -1,10 +1,10 @@
 //! Links into calls, and what the owner of a call may do.
 
+use http::Method;
 use proto::{
     CallId, CallLink, ErrorCode, PeerId,
     api::{JoinByLink, Joined, Linked, OnePeer, SetLock},
 };
-use reqwest::Method;
 
 use super::{Session, json};
 use crate::error::Error;

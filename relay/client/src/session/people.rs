@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use http::Method;
 use proto::{
     Name,
     api::{Block, Done, Report, SeenMissed},
     model::OwnPresence,
 };
-use reqwest::Method;
 
 use super::{Session, json, repeat};
 use crate::{error::Error, http::Ask};

@@ -15,7 +15,7 @@ use rustls::{
 use sha2::{Digest, Sha256};
 use url::{Host, Url};
 
-/// Why a certificate isn't good, where rustls has no word for it. It travels inside the errors of rustls and reqwest.
+/// Why a certificate isn't good, where rustls has no word for it. It travels inside the errors of rustls and the HTTP library.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Distrust {
     /// The relay has made it itself.

@@ -33,6 +33,9 @@ pub(crate) struct Seen {
     pub(crate) path: String,
     pub(crate) query: HashMap<String, String>,
     pub(crate) authorization: Option<String>,
+    /// What stands in the request line, as it stands there.
+    pub(crate) target: String,
+    pub(crate) proxy_authorization: Option<String>,
     pub(crate) range: Option<String>,
     pub(crate) length: Option<u64>,
     pub(crate) body: Bytes,
@@ -81,12 +84,14 @@ impl Fake {
 async fn read(request: Request) -> Seen {
     let (parts, body) = request.into_parts();
     let query = parts.uri.query().unwrap_or_default();
-    let text = |name| parts.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    let text = |name| parts.headers.get(name).map(|value: &header::HeaderValue| value.to_str().unwrap().to_owned());
     Seen {
+        target: parts.uri.to_string(),
+        authorization: text(header::AUTHORIZATION),
+        proxy_authorization: text(header::PROXY_AUTHORIZATION),
         method: parts.method,
         path: parts.uri.path().to_owned(),
         query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
-        authorization: text(header::AUTHORIZATION),
         range: text(header::RANGE),
         length: text(header::CONTENT_LENGTH).map(|length| length.parse().unwrap()),
         body: axum::body::to_bytes(body, 1 << 20).await.unwrap_or_default(),

@@ -8,6 +8,7 @@ mod fake;
 mod files;
 mod lanes;
 mod people;
+mod proxies;
 mod strangers;
 mod trust;
 

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axum::http::Method;
 use proto::{Chunk, ErrorCode, Kind, api::Feedback};
 use relay_client::lanes::{GaveUp, LaneState};
 use tokio::sync::{mpsc, watch};
@@ -135,7 +136,7 @@ async fn when_the_network_falls_silent_new_connections_are_made_for_polls_too() 
     let fake = Fake::serve(move |seen| {
         let sender = sender.clone();
         async move {
-            if seen.method == axum::http::Method::POST {
+            if seen.method == Method::POST {
                 return json(&FEEDBACK);
             }
             if seen.number("wait_ms") == 0 {

@@ -1,0 +1,285 @@
+//! Finds the routes to one relay, and keeps to the first that works.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::Uri;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::{
+    Address, Exceptions, Proxy, ProxyLogin, ProxySettings, ProxySource, Route,
+    desktop::{self, Desktop},
+    is_loopback,
+    login::Login,
+    pac,
+};
+use crate::error::{BadPac, Error, NoRoute};
+
+/// After this long the routes are found anew: laptops move, and settings change.
+const FRESH: Duration = Duration::from_secs(300);
+
+/// When none of them worked they're found anew at once, but not more often than this: a PAC file may have to be fetched.
+const BETWEEN: Duration = Duration::from_secs(5);
+
+/// Most routes that are kept of a PAC file's answer.
+const ROUTES_MAX: usize = 16;
+
+/// The variables that name proxies.
+const VARIABLES: [&str; 6] = ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"];
+
+/// The routes to one relay.
+#[derive(Debug)]
+pub(crate) struct Chooser {
+    settings: ProxySettings,
+    relay: Url,
+    found: Mutex<Found>,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    /// Never empty once there is a time.
+    routes: Vec<Route>,
+    /// Which of them is in use.
+    at: usize,
+    when: Option<Instant>,
+    /// All of them have failed since.
+    used_up: bool,
+}
+
+impl Chooser {
+    pub(crate) fn new(settings: ProxySettings, relay: Url) -> Self {
+        Self { settings, relay, found: Mutex::default() }
+    }
+
+    pub(crate) fn settings(&self) -> &ProxySettings {
+        &self.settings
+    }
+
+    /// The route to take now.
+    ///
+    /// # Errors
+    /// When the settings lead nowhere.
+    pub(crate) async fn route(&self, now: Instant) -> Result<Route, Error> {
+        let mut found = self.found.lock().await;
+        if found.is_due(now) {
+            match self.find().await {
+                Ok(routes) => found.replace(routes, now),
+                // Settings that can't be read just now don't take away what worked.
+                Err(error) if found.routes.is_empty() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "the way to the relay can't be found anew; the old one stays");
+                    found.when = Some(now);
+                    found.used_up = false;
+                }
+            }
+            tracing::debug!(routes = %shown(&found.routes), "how the relay is reached");
+        }
+        Ok(found.routes.get(found.at).cloned().unwrap_or(Route::Direct))
+    }
+
+    /// No connection came about by this route. True when another one is left to be tried at once.
+    pub(crate) async fn failed(&self, route: &Route) -> bool {
+        let mut found = self.found.lock().await;
+        if !found.routes.get(found.at).is_some_and(|now| now.is(route)) {
+            // Someone else has moved on already.
+            return !found.used_up;
+        }
+        found.at += 1;
+        if found.at >= found.routes.len() {
+            found.at = 0;
+            found.used_up = true;
+        }
+        !found.used_up
+    }
+
+    /// A connection came about.
+    pub(crate) async fn works(&self, route: &Route) {
+        if let Ok(mut found) = self.found.try_lock()
+            && found.used_up
+            && found.routes.get(found.at).is_some_and(|now| now.is(route))
+        {
+            found.used_up = false;
+        }
+    }
+
+    async fn find(&self) -> Result<Vec<Route>, Error> {
+        match &self.settings.source {
+            ProxySource::Direct => Ok(vec![Route::Direct]),
+            ProxySource::Manual(manual) if manual.exceptions.hold(&self.relay) => Ok(vec![Route::Direct]),
+            ProxySource::Manual(manual) => Ok(vec![self.via(manual.address.clone())]),
+            ProxySource::Pac(file) => self.ask_pac(file).await,
+            ProxySource::System if is_loopback(&self.relay) => Ok(vec![Route::Direct]),
+            ProxySource::System => self.ask_system().await,
+        }
+    }
+
+    async fn ask_system(&self) -> Result<Vec<Route>, Error> {
+        let Ok(uri) = Uri::try_from(self.relay.as_str()) else { return Ok(vec![Route::Direct]) };
+        if let Some(intercept) = Matcher::from_system().intercept(&uri) {
+            return Ok(vec![self.via(intercepted(&intercept)?)]);
+        }
+        if VARIABLES.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty())) {
+            // They speak of proxies, only not for this relay.
+            return Ok(vec![Route::Direct]);
+        }
+        match tokio::task::spawn_blocking(desktop::settings).await.unwrap_or_default() {
+            Desktop::Nothing => Ok(vec![Route::Direct]),
+            Desktop::Pac(file) => match self.ask_pac(&file).await {
+                // A laptop that's away from the network whose file this is has no proxy, browsers say.
+                Err(Error::NoRoute(NoRoute::Pac { reason: BadPac::Unreadable(why), .. })) => {
+                    tracing::warn!(file, why, "the system's proxy file can't be fetched; the relay is reached directly");
+                    Ok(vec![Route::Direct])
+                }
+                answer => answer,
+            },
+            Desktop::Manual { exceptions, .. } if Exceptions(exceptions.clone()).hold(&self.relay) => Ok(vec![Route::Direct]),
+            Desktop::Manual { http, https, login, .. } => {
+                let text = if self.relay.scheme() == "https" { https } else { http };
+                if text.is_empty() {
+                    return Ok(vec![Route::Direct]);
+                }
+                let mut address: Address = text.parse().map_err(|_| NoRoute::Unspoken { entries: text })?;
+                address.login = address.login.or(login);
+                Ok(vec![self.via(address)])
+            }
+        }
+    }
+
+    async fn ask_pac(&self, file: &str) -> Result<Vec<Route>, Error> {
+        let answer = pac::ask(file, &self.relay).await.map_err(|reason| NoRoute::Pac { file: file.to_owned(), reason })?;
+        let mut routes = Vec::new();
+        for entry in pac::entries(&answer).take(ROUTES_MAX) {
+            match entry {
+                pac::Entry::Direct => routes.push(Route::Direct),
+                pac::Entry::Proxy(address) => routes.push(self.via(address)),
+                pac::Entry::Unspoken(entry) => tracing::debug!(entry, "passed over: such a proxy isn't spoken to here"),
+            }
+        }
+        if routes.is_empty() {
+            return Err(NoRoute::Unspoken { entries: answer }.into());
+        }
+        Ok(routes)
+    }
+
+    fn via(&self, address: Address) -> Route {
+        let login = self.settings.login.clone().or_else(|| address.login.clone());
+        Route::Via(Arc::new(Proxy { address, login: Login::new(login) }))
+    }
+}
+
+impl Found {
+    fn is_due(&self, now: Instant) -> bool {
+        let rest = if self.used_up { BETWEEN } else { FRESH };
+        self.when.is_none_or(|when| now.saturating_duration_since(when) >= rest)
+    }
+
+    // A proxy that is named again keeps its connections, and what is known about signing in there.
+    fn replace(&mut self, routes: Vec<Route>, now: Instant) {
+        let known = |route: Route| {
+            let same = |old: &&Route| match (old, &route) {
+                (Route::Via(old), Route::Via(new)) => old.address == new.address,
+                _ => false,
+            };
+            self.routes.iter().find(same).cloned().unwrap_or(route)
+        };
+        self.routes = routes.into_iter().map(known).collect();
+        *self = Self { routes: std::mem::take(&mut self.routes), at: 0, when: Some(now), used_up: false };
+    }
+}
+
+impl Exceptions {
+    /// Whether the relay is one of them.
+    fn hold(&self, relay: &Url) -> bool {
+        let Ok(uri) = Uri::try_from(relay.as_str()) else { return false };
+        Matcher::builder().all("http://proxy").no(self.0.as_str()).build().intercept(&uri).is_none()
+    }
+}
+
+fn intercepted(intercept: &Intercept) -> Result<Address, NoRoute> {
+    let unspoken = || NoRoute::Unspoken { entries: intercept.uri().to_string() };
+    let mut address: Address = intercept.uri().to_string().parse().map_err(|_| unspoken())?;
+    address.login = intercept.basic_auth().and_then(|header| {
+        let pair = BASE64_STANDARD.decode(header.as_bytes().strip_prefix(b"Basic ")?).ok()?;
+        let pair = String::from_utf8(pair).ok()?;
+        pair.split_once(':').map(|(user, password)| ProxyLogin::new(user, password))
+    });
+    Ok(address)
+}
+
+fn shown(routes: &[Route]) -> String {
+    routes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chooser(source: &str, relay: &str) -> Chooser {
+        Chooser::new(source.parse::<ProxySource>().unwrap().into(), relay.parse().unwrap())
+    }
+
+    async fn route(chooser: &Chooser, now: Instant) -> String {
+        chooser.route(now).await.unwrap().to_string()
+    }
+
+    #[tokio::test]
+    async fn what_the_person_said_goes_before_everything() {
+        let now = Instant::now();
+        assert_eq!(route(&chooser("none", "http://example.org"), now).await, "no proxy");
+        assert_eq!(route(&chooser("system", "http://127.0.0.1:1"), now).await, "no proxy");
+        assert_eq!(route(&chooser("proxy:3128", "http://127.0.0.1:1"), now).await, "http://proxy:3128");
+    }
+
+    #[tokio::test]
+    async fn exceptions_are_reached_directly() {
+        for (relay, direct) in [
+            ("http://phone.example.org", true),
+            ("https://10.1.2.3:8443", true),
+            ("http://example.net", false),
+            ("http://notexample.org", false),
+        ] {
+            let manual = super::super::ManualProxy::new("proxy:3128", "example.org, 10.0.0.0/8").unwrap();
+            let chooser = Chooser::new(ProxySource::Manual(manual).into(), relay.parse().unwrap());
+            assert_eq!(route(&chooser, Instant::now()).await == "no proxy", direct, "{relay}");
+        }
+    }
+
+    #[test]
+    fn a_name_and_a_password_in_the_environment_are_understood() {
+        let matcher = Matcher::builder().http("http://an%40a:p%3Aw@proxy:3128").build();
+        let address = intercepted(&matcher.intercept(&Uri::from_static("http://example.org/")).unwrap()).unwrap();
+        assert_eq!(address.to_string(), "http://proxy:3128");
+        assert_eq!(address.login, Some(ProxyLogin::new("an@a", "p:w")));
+        let socks = Matcher::builder().all("socks5://proxy:1080").build();
+        assert!(intercepted(&socks.intercept(&Uri::from_static("http://example.org/")).unwrap()).is_err());
+    }
+
+    #[tokio::test]
+    async fn one_that_fails_is_left_for_the_next_and_after_the_last_all_are_found_anew() {
+        let folder = std::env::temp_dir().join(format!("tvphone-chooser-{}", std::process::id()));
+        std::fs::write(&folder, "function FindProxyForURL() { return 'PROXY a:1; SOCKS s:2; PROXY b:3; DIRECT' }").unwrap();
+        let chooser = chooser(&format!("pac:{}", folder.display()), "http://example.org");
+        let now = Instant::now();
+        let first = chooser.route(now).await.unwrap();
+        assert_eq!(first.to_string(), "http://a:1");
+        assert!(chooser.failed(&first).await);
+        assert!(chooser.failed(&first).await, "a second request that failed by it");
+        let second = chooser.route(now).await.unwrap();
+        assert_eq!(second.to_string(), "http://b:3");
+        assert!(chooser.failed(&second).await);
+        let third = chooser.route(now).await.unwrap();
+        assert_eq!(third.to_string(), "no proxy");
+        assert!(!chooser.failed(&third).await, "nothing is left");
+        assert_eq!(route(&chooser, now).await, "http://a:1");
+        std::fs::write(&folder, "function FindProxyForURL() { return 'PROXY a:1' }").unwrap();
+        let again = chooser.route(now + BETWEEN).await.unwrap();
+        assert!(again.is(&first), "the same proxy keeps what is known of it");
+        assert!(!chooser.failed(&again).await);
+        std::fs::remove_file(folder).unwrap();
+    }
+}

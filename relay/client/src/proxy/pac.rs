@@ -1,0 +1,86 @@
+//! Proxy auto-configuration: a script of the network's administrator that names the proxies for an address.
+
+mod file;
+mod script;
+
+use std::time::{Duration, SystemTime};
+
+use url::Url;
+
+use super::Address;
+use crate::error::BadPac;
+
+/// Fetching the file and running its script may take this long together; it asks name servers, and those may be slow.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// One of the ways that a script names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    Direct,
+    Proxy(Address),
+    /// SOCKS, a proxy behind TLS, or nothing that can be understood.
+    Unspoken(String),
+}
+
+/// What the script of the PAC file at this URL or path says about `relay`, such as `PROXY a:1; DIRECT`.
+pub(super) async fn ask(file: &str, relay: &Url) -> Result<String, BadPac> {
+    let asking = async {
+        let text = file::read(file).await?;
+        let (url, host) = (shown(relay), relay.host_str().unwrap_or_default().to_owned());
+        // The script may wait for name servers, so it runs where waiting is allowed.
+        let answer = tokio::task::spawn_blocking(move || script::run(&text, &url, &host, SystemTime::now()));
+        answer.await.unwrap_or_else(|_| Err(BadPac::Script("it ended in a fault of ours".to_owned())))
+    };
+    tokio::time::timeout(PATIENCE, asking).await.unwrap_or(Err(BadPac::Endless))
+}
+
+/// The ways that an answer names, best first. An empty answer means a direct one.
+pub(super) fn entries(answer: &str) -> impl Iterator<Item = Entry> {
+    let direct = answer.trim().is_empty().then_some(Entry::Direct);
+    direct.into_iter().chain(answer.split(';').map(str::trim).filter(|entry| !entry.is_empty()).map(entry))
+}
+
+fn entry(text: &str) -> Entry {
+    let (kind, address) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    if kind.eq_ignore_ascii_case("DIRECT") {
+        return Entry::Direct;
+    }
+    let spoken = kind.eq_ignore_ascii_case("PROXY") || kind.eq_ignore_ascii_case("HTTP");
+    let address = address.trim();
+    // Name and password have no place in such a file, and no browser takes them from there.
+    let address = if spoken && !address.contains('@') { address.parse().ok() } else { None };
+    address.map_or_else(|| Entry::Unspoken(text.chars().filter(|c| !c.is_control()).take(100).collect()), Entry::Proxy)
+}
+
+/// As browsers do, the script is told all of a plain address and no path of one behind TLS.
+fn shown(relay: &Url) -> String {
+    let mut shown = relay.clone();
+    if relay.scheme() == "https" {
+        shown.set_path("/");
+    }
+    shown.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_names_ways_in_their_order() {
+        let proxy = |text: &str| Entry::Proxy(text.parse().unwrap());
+        let found: Vec<_> = entries("PROXY a.example:3128;  http b:8080 ; SOCKS5 c:1080; HTTPS d:443;DIRECT;").collect();
+        let unspoken = |text: &str| Entry::Unspoken(text.to_owned());
+        let expected =
+            [proxy("a.example:3128"), proxy("b:8080"), unspoken("SOCKS5 c:1080"), unspoken("HTTPS d:443"), Entry::Direct];
+        assert_eq!(found, expected);
+        assert_eq!(entries(" ").collect::<Vec<_>>(), [Entry::Direct]);
+        assert_eq!(entries("PROXY").collect::<Vec<_>>(), [unspoken("PROXY")]);
+        assert_eq!(entries("PROXY ana:secret@a:1").collect::<Vec<_>>(), [unspoken("PROXY ana:secret@a:1")]);
+    }
+
+    #[test]
+    fn what_lies_behind_tls_is_not_shown_to_a_script() {
+        assert_eq!(shown(&"https://h:8443/phone".parse().unwrap()), "https://h:8443/");
+        assert_eq!(shown(&"http://h/phone".parse().unwrap()), "http://h/phone");
+    }
+}
