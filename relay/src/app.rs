@@ -13,6 +13,7 @@ use crate::{
     doorman::Doorman,
     hub::{Hub, session::Session},
     metrics::Metrics,
+    oidc::Oidc,
     password::Hasher,
     refusal::{Answer, Refusal},
     slots::Slots,
@@ -39,6 +40,8 @@ pub(crate) struct Parts {
     pub(crate) doorman: Doorman,
     pub(crate) slots: Slots,
     pub(crate) metrics: Metrics,
+    /// The organisation's provider, where there is one.
+    pub(crate) oidc: Option<Oidc>,
     pub(crate) started: Instant,
     /// Held while a message is kept and told, so that it is told in the order it is kept.
     pub(crate) chat_order: tokio::sync::Mutex<()>,
@@ -64,6 +67,7 @@ impl App {
         let hasher = Hasher::new()?;
         let doorman = Doorman::new(&config.rates);
         let slots = Slots::new(config.connections);
+        let oidc = config.oidc.as_ref().map(Oidc::open).transpose()?;
         let app = Self(Arc::new(Parts {
             config,
             store,
@@ -72,6 +76,7 @@ impl App {
             doorman,
             slots,
             metrics: Metrics::default(),
+            oidc,
             started: now,
             chat_order: tokio::sync::Mutex::new(()),
             buddy_order: tokio::sync::Mutex::new(()),

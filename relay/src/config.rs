@@ -1,6 +1,7 @@
 //! How a relay is to be run: its own values, a file over them, the command line over both.
 
 mod file;
+mod oidc;
 mod values;
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
 };
 
 use self::file::File;
+pub use self::oidc::OidcConfig;
 use crate::{error::Error, rate::Rates, token::TokenHash};
 
 /// Port the relay listens on unless told otherwise.
@@ -38,6 +40,8 @@ pub struct Config {
     pub ticker_interval: Duration,
     /// Who may read the measurements at `/metrics`; nobody when there is none, and then requests aren't counted either.
     pub metrics: Option<MetricsAccess>,
+    /// How people sign in at an organisation's OpenID provider; where there is none they sign in by password alone.
+    pub oidc: Option<OidcConfig>,
 }
 
 /// Who may make an account.
@@ -108,6 +112,7 @@ impl Config {
             session_unused: Duration::from_secs(30 * 24 * 3600),
             ticker_interval: Duration::from_secs(60),
             metrics: None,
+            oidc: None,
         }
     }
 

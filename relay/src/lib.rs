@@ -24,6 +24,7 @@ mod hub;
 mod journal;
 mod media;
 mod metrics;
+mod oidc;
 mod password;
 mod rate;
 mod refusal;
@@ -36,7 +37,7 @@ mod ticker;
 mod token;
 
 pub use crate::{
-    config::{Admission, Config, FILE, Flags, MetricsAccess, PORT},
+    config::{Admission, Config, FILE, Flags, MetricsAccess, OidcConfig, PORT},
     error::Error,
     rate::{Rate, Rates},
     relay::Relay,

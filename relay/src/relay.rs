@@ -58,6 +58,9 @@ impl Relay {
         let relay = Self { app, handle: Handle::new(), tasks: Arc::default(), lock: Arc::new(Mutex::new(Some(lock))) };
         relay.keep(writing.abort_handle());
         relay.keep(tokio::spawn(tick(relay.app.clone(), seen)).abort_handle());
+        if relay.app.oidc.is_some() {
+            relay.keep(tokio::spawn(find_provider(relay.app.clone())).abort_handle());
+        }
         Ok(relay)
     }
 
@@ -116,6 +119,9 @@ impl Relay {
     pub async fn stop(&self) {
         self.app.stop();
         self.app.hub.say_goodbye(BACK_IN);
+        if let Some(oidc) = &self.app.oidc {
+            oidc.pending().wake_all();
+        }
         self.handle.graceful_shutdown(Some(GRACE));
         self.app.hub.flush().await;
         let deadline = Instant::now() + GRACE;
@@ -150,6 +156,13 @@ impl Relay {
     }
 }
 
+/// So that whoever runs the relay reads in its log whether the OpenID provider can be found.
+async fn find_provider(app: App) {
+    if let Some(oidc) = &app.oidc {
+        oidc.find_provider().await;
+    }
+}
+
 async fn tick(app: App, mut seen: i64) {
     let mut ticks = tokio::time::interval(TICK);
     let mut tidied = Instant::now();
@@ -164,6 +177,9 @@ async fn tick(app: App, mut seen: i64) {
         if now.saturating_duration_since(tidied) >= TIDY {
             tidied = now;
             app.doorman.tidy(now);
+            if let Some(oidc) = &app.oidc {
+                oidc.pending().tidy(now);
+            }
             if let Err(error) = app.store.expire_codes(wall_clock_ms()).await {
                 tracing::warn!(%error, "invitation codes past their day could not be removed");
             }

@@ -8,6 +8,7 @@ mod accounts;
 mod calls;
 mod chat;
 mod codes;
+mod oidc;
 mod sessions;
 
 use std::{
@@ -22,9 +23,11 @@ use sqlx::{
 };
 
 pub(crate) use self::{
+    accounts::AccountRow,
     calls::{CallRow, CallWrite, MemberRow},
     chat::{Kept, NewMessage, Page},
     codes::ByCode,
+    oidc::ForSubject,
     sessions::{NewSession, SessionRow},
 };
 
@@ -97,6 +100,7 @@ fn steps() -> Vec<Migration> {
     vec![
         step(1, "start", include_str!("../migrations/0001_start.sql")),
         step(2, "sessions and codes", include_str!("../migrations/0002_sessions_and_codes.sql")),
+        step(6, "oidc", include_str!("../migrations/0006_oidc.sql")),
     ]
 }
 

@@ -23,9 +23,17 @@ pub struct Relay {
 impl Relay {
     /// Starts a relay with nobody on it.
     pub fn start() -> Self {
+        Self::configured(|_| String::new())
+    }
+
+    /// Starts a relay with a configuration file, which may name the relay's address.
+    pub fn configured(configuration: impl FnOnce(&str) -> String) -> Self {
         // A port that was free a moment ago, and known beforehand: a restarted relay must come back on the same one.
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("there is a free port");
         let mut relay = Self { process: None, listen: free.to_string(), folder: TempDir::new().expect("a folder of its own") };
+        std::fs::create_dir_all(relay.data()).expect("its data folder can be made");
+        let text = configuration(&relay.url());
+        std::fs::write(relay.data().join("tvphone-relay.toml"), text).expect("its configuration can be written");
         relay.restart();
         relay
     }

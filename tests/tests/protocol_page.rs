@@ -40,6 +40,7 @@ fn every_json_example_is_what_the_programs_say() {
     for (name, text) in examples("json") {
         let outcome = match name.as_str() {
             "AddBuddy" => same::<api::AddBuddy>(&text),
+            "BeginOidc" => same::<api::BeginOidc>(&text),
             "ChangePassword" => same::<api::ChangePassword>(&text),
             "Done" => same::<api::Done>(&text),
             "ErrorBody" => same::<ErrorBody>(&text),
@@ -50,6 +51,8 @@ fn every_json_example_is_what_the_programs_say() {
             "History" => same::<api::History>(&text),
             "Joined" => same::<api::Joined>(&text),
             "Message" => same::<model::Message>(&text),
+            "OidcAnswer" => same::<api::OidcAnswer>(&text),
+            "OidcBegun" => same::<api::OidcBegun>(&text),
             "Ring" => same::<api::Ring>(&text),
             "Rung" => same::<api::Rung>(&text),
             "SendChat" => same::<api::SendChat>(&text),
@@ -68,7 +71,7 @@ fn every_json_example_is_what_the_programs_say() {
         kinds.insert(name);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(kinds.len(), 21, "each type has an example: {kinds:?}");
+    assert_eq!(kinds.len(), 24, "each type has an example: {kinds:?}");
 }
 
 #[test]

@@ -63,8 +63,8 @@ impl App {
         let mut sign_in = SignIn::new(&settings);
         let task = match (options.user, options.password) {
             (Some(name), Some(password)) => sign_in.at_once(&name, password),
-            (Some(name), None) => sign_in.prefill(&name),
-            _ => sign_in.focus(),
+            (Some(name), None) => Task::batch([sign_in.prefill(&name), sign_in.look()]),
+            _ => Task::batch([sign_in.focus(), sign_in.look()]),
         };
         let wishes = Wishes { call: options.call, answer: options.answer };
         let at = Self::at(Screen::SignIn(sign_in), settings, options.setup, wishes);
@@ -193,16 +193,20 @@ impl App {
             }
             desk::Action::SignOut => {
                 let goodbye = desk.say_goodbye().map(Message::Desk);
-                self.screen = Screen::SignIn(SignIn::new(&self.settings));
-                goodbye
+                Task::batch([goodbye, self.sign_in_again(SignIn::new(&self.settings))])
             }
             desk::Action::SignedOut(reason) => {
                 let goodbye = desk.hang_up().map(Message::Desk);
                 self.toasts.push(Kind::Trouble, reason.clone(), Instant::now());
-                self.screen = Screen::SignIn(SignIn::new(&self.settings).because(reason));
-                goodbye
+                Task::batch([goodbye, self.sign_in_again(SignIn::new(&self.settings).because(reason))])
             }
         }
+    }
+
+    fn sign_in_again(&mut self, mut sign_in: SignIn) -> Task<Message> {
+        let look = sign_in.look().map(Message::SignIn);
+        self.screen = Screen::SignIn(sign_in);
+        look
     }
 
     /// Hangs up and signs out before the window goes, but doesn't wait for a relay that is out of reach.

@@ -11,7 +11,7 @@ use proto::{
     api::{History, Joined, PageHistory, Rung, SetMedia},
     model::Message,
 };
-use relay_client::{Relay, Session, Update};
+use relay_client::{BrowserSignIn, Relay, Session, Update};
 
 use super::{net, notice::Notice, pretend::Pretend};
 
@@ -147,6 +147,22 @@ pub fn sign_in(relay: String, name: Name, password: String, new: bool) -> Answer
         Ok(relay.sign_in(&name, &password, DEVICE).await?)
     })
 }
+
+/// Whom else one can sign in with at a relay, as they are called.
+pub fn offer(relay: String) -> Answer<Option<String>> {
+    Task::future(async move {
+        let offer = Relay::new(&relay)?.health().await?.oidc;
+        Ok(offer.map(|offer| offer.name.chars().filter(|c| !c.is_control()).take(OFFER_MAX).collect()))
+    })
+}
+
+/// Begins to sign in by the browser.
+pub fn begin_by_browser(relay: String) -> Answer<BrowserSignIn> {
+    Task::future(async move { Ok(Relay::new(&relay)?.sign_in_by_browser(DEVICE).await?) })
+}
+
+/// Longest name of whom to sign in with, in characters: it stands on a button.
+const OFFER_MAX: usize = 40;
 
 /// What the person's list of sessions calls this one.
 const DEVICE: &str = concat!("tvphone ", env!("CARGO_PKG_VERSION"), " on ", "desktop");

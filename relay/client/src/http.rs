@@ -214,6 +214,11 @@ fn check(text: &str) -> Result<Url, BadUrl> {
     Ok(url)
 }
 
+/// Whether a browser shows what is at this address as a page.
+pub(crate) fn is_web(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+}
+
 fn is_web_page(response: &Response) -> bool {
     let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();

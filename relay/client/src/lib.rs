@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 mod backoff;
+pub mod browser;
 pub mod crypto;
 pub mod error;
 pub mod events;
@@ -17,6 +18,7 @@ pub mod lanes;
 pub mod relay;
 pub mod session;
 
+pub use browser::BrowserSignIn;
 pub use error::Error;
 pub use events::Update;
 pub use relay::Relay;

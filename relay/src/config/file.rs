@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::{
     Admission, Config, MetricsAccess,
+    oidc::Section,
     values::{Addresses, AtOnce, PerSecond, Secret, Whole},
 };
 use crate::{
@@ -34,6 +35,8 @@ pub(super) struct File {
     ticker_seconds: Option<Whole<1, 86_400>>,
     metrics: Option<bool>,
     metrics_token: Option<Secret>,
+    #[serde(default)]
+    oidc: Section,
     #[serde(default)]
     rates: Table,
 }
@@ -67,6 +70,9 @@ impl File {
         // A folder is named as seen from the file, wherever the relay is started.
         if let (Some(data), Some(folder)) = (&mut file.data, path.parent()) {
             *data = folder.join(&*data);
+        }
+        if let Some(folder) = path.parent() {
+            file.oidc.seen_from(folder);
         }
         Ok(file)
     }
@@ -104,6 +110,9 @@ impl File {
         if let Some(metrics) = self.metrics {
             let token = self.metrics_token.and_then(|token| token.0);
             config.metrics = metrics.then(|| token.map_or_else(MetricsAccess::loopback, |token| MetricsAccess::token(&token)));
+        }
+        if self.oidc.0.is_some() {
+            config.oidc = self.oidc.0;
         }
         self.rates.apply(&mut config.rates);
     }

@@ -12,6 +12,7 @@ mod command_line;
 mod configured;
 mod events;
 mod lanes;
+mod oidc;
 mod refusals;
 mod restart;
 mod sessions;

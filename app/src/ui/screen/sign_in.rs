@@ -1,11 +1,15 @@
 //! Signing in, or making an account first: one form.
 
+pub mod browser;
+
 use iced::{
     Center, Element, Fill, Task,
     widget::{button, center, column, container, mouse_area, operation, row, scrollable, space, text_input},
 };
 use proto::{Name, limits::PASSWORD_MIN};
 use relay_client::Session;
+
+use self::browser::Browser;
 
 use crate::ui::{
     icon::{self, Icon, icon},
@@ -24,6 +28,7 @@ pub struct SignIn {
     new: bool,
     busy: bool,
     error: Option<String>,
+    browser: Browser,
 }
 
 #[derive(Debug, Clone)]
@@ -35,6 +40,7 @@ pub enum Message {
     Toggled,
     Submitted,
     Finished(Result<Session, Notice>),
+    Browser(browser::Message),
 }
 
 pub enum Action {
@@ -72,6 +78,11 @@ impl SignIn {
         self.focus()
     }
 
+    /// Asks the relay who else may say who someone is.
+    pub fn look(&mut self) -> Task<Message> {
+        self.browser.look(&self.relay).map(Message::Browser)
+    }
+
     pub fn relay(&self) -> &str {
         &self.relay
     }
@@ -83,12 +94,17 @@ impl SignIn {
 
     pub fn update(&mut self, message: Message) -> Action {
         match message {
-            Message::RelayChanged(relay) => self.relay = relay,
+            Message::RelayChanged(relay) => {
+                self.relay = relay;
+                self.error = None;
+                return Action::Run(self.browser.relay_changed(&self.relay).map(Message::Browser));
+            }
             Message::NameChanged(name) => self.name = name,
             Message::PasswordChanged(password) => self.password = password,
             Message::LabelPressed(field) => return Action::Run(operation::focus(field)),
             Message::Toggled => self.new = !self.new,
-            Message::Submitted if self.busy => return Action::None,
+            Message::Browser(message) => return self.browser(message),
+            Message::Submitted if self.busy || self.browser.is_busy() => return Action::None,
             Message::Submitted => return Action::Run(self.submit()),
             Message::Finished(Ok(session)) => {
                 self.busy = false;
@@ -103,6 +119,24 @@ impl SignIn {
         }
         self.error = None;
         Action::None
+    }
+
+    fn browser(&mut self, message: browser::Message) -> Action {
+        if matches!(message, browser::Message::Pressed) {
+            self.error = None;
+        }
+        match self.browser.update(message) {
+            browser::Action::None => Action::None,
+            browser::Action::Run(task) => Action::Run(task.map(Message::Browser)),
+            browser::Action::SignedIn(session) => {
+                self.password.clear();
+                Action::SignedIn(session)
+            }
+            browser::Action::Failed(error) => {
+                self.error = Some(error);
+                Action::None
+            }
+        }
     }
 
     fn submit(&mut self) -> Task<Message> {
@@ -140,9 +174,11 @@ impl SignIn {
         .spacing(spacing::M);
         let form = column![form]
             .push(self.error.as_deref().map(problem))
-            .push(submit.on_press_maybe((!self.busy).then_some(Message::Submitted)))
+            .push(submit.on_press_maybe((!self.busy && !self.browser.is_busy()).then_some(Message::Submitted)))
+            .push(self.browser.button().map(|button| button.map(Message::Browser)))
             .push(container(button(text::body(toggle)).style(theme::button::link).on_press(Message::Toggled)).center_x(Fill))
             .spacing(spacing::L);
+        let form = self.browser.view().map_or_else(|| form.into(), |code| code.map(Message::Browser));
         let card = container(form).padding(spacing::XL).width(spacing::FORM).style(theme::container::card);
         let page = column![heading, card].spacing(spacing::XL).align_x(Center).padding(spacing::XL);
         center(scrollable(page).style(theme::input::scroll)).style(theme::container::background).into()
@@ -155,7 +191,7 @@ impl SignIn {
         on_input: fn(String) -> Message,
     ) -> text_input::TextInput<'a, Message> {
         let field = text_input(placeholder, value).padding(spacing::M).size(text::BODY).style(theme::input::field);
-        if self.busy { field } else { field.on_input(on_input).on_submit(Message::Submitted) }
+        if self.busy || self.browser.is_busy() { field } else { field.on_input(on_input).on_submit(Message::Submitted) }
     }
 }
 
@@ -169,14 +205,19 @@ fn problem(error: &str) -> Element<'_, Message> {
     container(line.spacing(spacing::S).align_y(Center)).padding(spacing::M).style(theme::container::danger).into()
 }
 
+/// People type addresses without the scheme; the safe one is meant.
+pub fn address(relay: &str) -> String {
+    let relay = relay.trim();
+    if relay.contains("://") { relay.to_owned() } else { format!("https://{relay}") }
+}
+
 /// What can be said without asking the relay.
 fn check(relay: &str, name: &str, password: &str, new: bool) -> Result<(String, Name), String> {
     let relay = relay.trim();
     if relay.is_empty() {
         return Err("Which relay? Ask whoever runs it for its address.".into());
     }
-    // People type addresses without the scheme; the safe one is meant.
-    let relay = if relay.contains("://") { relay.to_owned() } else { format!("https://{relay}") };
+    let relay = address(relay);
     let name = name.trim().parse::<Name>().map_err(|error| format!("That can't be a name: {error}."))?;
     if password.is_empty() {
         return Err("The password is missing.".into());

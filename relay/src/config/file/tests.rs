@@ -33,9 +33,11 @@ fn applied(text: &str) -> Config {
 fn the_sample_names_every_key_and_each_has_its_usual_value() {
     let file = File::parse(&all_said()).unwrap();
     // Taken apart whole: a new key that the sample doesn't name stops this from compiling or from passing.
-    let File { listen, data, sign_up, connections, session_days, ticker_seconds, metrics, metrics_token, rates } = file;
+    let File { listen, data, sign_up, connections, session_days, ticker_seconds, metrics, metrics_token, oidc, rates } = file;
     assert!(listen.is_some() && data.is_some() && sign_up.is_some() && connections.is_some() && session_days.is_some());
     assert!(ticker_seconds.is_some() && metrics.is_some() && metrics_token.is_some());
+    // Its keys are looked at beside it; to say nothing by them is usual.
+    assert!(oidc.0.is_none() && all_said().contains("\nissuer = \"\"\n"));
     let Table { sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls } = rates;
     for row in [sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls] {
         assert!(row.is_some());
@@ -86,6 +88,8 @@ fn what_can_not_be_is_refused_with_its_line_and_what_may_stand_there() {
         ("[rates]\nsign_in = { at_once = 5, per_second = nan }", 2, &["a number from 0.001 to 1000000"]),
         ("[rates]\nsign_in = { at_once = 5 }", 2, &["missing field `per_second`"]),
         ("data = \"x\"\nsign_up open", 2, &["expected"]),
+        ("\n[oidc]\nissuer = \"\"\nsecret = \"x\"", 4, &["unknown field `secret`", "`client_secret_file`"]),
+        ("\n[oidc]\nissuer = \"https://id.example.org\"", 2, &["needs client_id too"]),
     ] {
         let (at, message) = File::parse(text).unwrap_err();
         assert_eq!(at, line, "{text}: {message}");
