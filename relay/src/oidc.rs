@@ -23,7 +23,11 @@ use proto::{Name, Token};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use self::{claims::Claims, pending::Proofs, provider::Provider};
+use self::{
+    claims::Claims,
+    pending::Proofs,
+    provider::{Code, Provider},
+};
 pub(crate) use self::{
     fetch::is_safe,
     pending::{Asker, Failure, Pending, Polled, TIME, Unfit},
@@ -56,7 +60,6 @@ impl fmt::Debug for Oidc {
 }
 
 /// What a browser brings back from the provider.
-#[derive(Debug)]
 pub(crate) struct Brought<'a> {
     pub(crate) state: &'a str,
     pub(crate) browser: Option<TokenHash>,
@@ -152,10 +155,9 @@ impl Oidc {
             tracing::warn!("an answer that is not of the OpenID provider was refused");
             return Err(Failure::Provider);
         }
-        let redirect_uri = self.address(CALLBACK);
-        let when = (now, wall_clock_ms() as f64 / 1000.0);
-        let wanted = self.wanted();
-        let redeemed = self.provider.redeem(code, &proofs.verifier, &proofs.nonce, redirect_uri.as_str(), when, &wanted).await;
+        let (redirect_uri, wanted) = (self.address(CALLBACK), self.wanted());
+        let code = Code { code, proofs, redirect_uri: redirect_uri.as_str(), wanted: &wanted };
+        let redeemed = self.provider.redeem(code, now, wall_clock_ms() as f64 / 1000.0).await;
         let claims = redeemed.map_err(|error| {
             tracing::warn!(%error, "the OpenID provider sent somebody, and it isn't known whom");
             Failure::Provider

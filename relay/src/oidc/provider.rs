@@ -13,6 +13,7 @@ use super::{
     claims::{BadClaims, Claims, Expected},
     fetch::{Fetch, FetchFailed, is_safe},
     jws::{BadSignature, Keys},
+    pending::Proofs,
 };
 use crate::config::OidcConfig;
 
@@ -62,6 +63,16 @@ pub(crate) struct Metadata {
     /// It names itself when it sends a browser back (RFC 9207).
     #[serde(default)]
     pub(crate) authorization_response_iss_parameter_supported: bool,
+}
+
+/// What a browser has brought from it, and what to check the answer by.
+#[derive(Clone, Copy)]
+pub(crate) struct Code<'a> {
+    pub(crate) code: &'a str,
+    pub(crate) proofs: &'a Proofs,
+    pub(crate) redirect_uri: &'a str,
+    /// Asked for beyond the token where it lacks one of these claims.
+    pub(crate) wanted: &'a [&'a str],
 }
 
 /// What it gives for a code.
@@ -131,23 +142,16 @@ impl Provider {
     }
 
     /// Who it is that the provider has sent with this code.
-    pub(crate) async fn redeem(
-        &self,
-        code: &str,
-        verifier: &str,
-        nonce: &str,
-        redirect_uri: &str,
-        (now, now_s): (Instant, f64),
-        wanted: &[&str],
-    ) -> Result<Claims, ProviderFailed> {
+    pub(crate) async fn redeem(&self, code: Code<'_>, now: Instant, now_s: f64) -> Result<Claims, ProviderFailed> {
         let metadata = self.metadata(now).await?;
-        let tokens = self.exchange(&metadata, code, verifier, redirect_uri).await?;
+        let tokens = self.exchange(&metadata, code).await?;
         let payload = self.verify(&metadata, &tokens.id_token.ok_or(ProviderFailed::NoIdToken)?, now).await?;
+        let nonce = &code.proofs.nonce;
         let expected = Expected { issuer: &self.issuer, client_id: &self.client_id, nonce, now_s };
         let mut claims = Claims::check(&payload, expected)?;
         // Some say there what the person is called, and not in the token.
         if let (Some(url), Some(token)) = (&metadata.userinfo_endpoint, &tokens.access_token)
-            && wanted.iter().any(|claim| !claims.has(claim))
+            && code.wanted.iter().any(|claim| !claims.has(claim))
         {
             match self.fetch.get(url, Some(token)).await {
                 Ok(body) => claims.add(Claims::read(&body).unwrap_or_default()),
@@ -180,13 +184,7 @@ impl Provider {
         Ok(metadata)
     }
 
-    async fn exchange(
-        &self,
-        metadata: &Metadata,
-        code: &str,
-        verifier: &str,
-        redirect_uri: &str,
-    ) -> Result<Tokens, ProviderFailed> {
+    async fn exchange(&self, metadata: &Metadata, code: Code<'_>) -> Result<Tokens, ProviderFailed> {
         let methods = &metadata.token_endpoint_auth_methods_supported;
         let takes = |method: &str| methods.iter().any(|other| other == method);
         let (id, secret) = (encoded(&self.client_id), encoded(&self.secret));
@@ -196,9 +194,9 @@ impl Provider {
         let basic = !takes("client_secret_post") || (takes("client_secret_basic") && !ambiguous);
         let mut fields = vec![
             ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", redirect_uri),
-            ("code_verifier", verifier),
+            ("code", code.code),
+            ("redirect_uri", code.redirect_uri),
+            ("code_verifier", &code.proofs.verifier),
         ];
         if !basic {
             fields.extend([("client_id", self.client_id.as_str()), ("client_secret", &self.secret)]);

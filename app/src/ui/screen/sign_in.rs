@@ -28,7 +28,7 @@ pub struct SignIn {
     new: bool,
     busy: bool,
     error: Option<String>,
-    browser: Browser,
+    browser: Box<Browser>,
 }
 
 #[derive(Debug, Clone)]

@@ -1,7 +1,9 @@
 //! The provider as it should be, and as it shouldn't.
 
 use axum::http::StatusCode;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{
     super::testing::{
@@ -21,11 +23,7 @@ fn provider(fake: &Fake) -> Provider {
 
 /// What comes back to the relay, as a browser brings it.
 fn code(fake: &Fake) -> String {
-    let challenge = {
-        use base64::Engine;
-        use sha2::Digest;
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(VERIFIER))
-    };
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
     let mut there = Url::parse(&format!("{}/auth", fake.issuer)).unwrap();
     for (name, value) in [
         ("response_type", "code"),
@@ -45,7 +43,9 @@ fn code(fake: &Fake) -> String {
 
 async fn redeemed_at(provider: &Provider, fake: &Fake, now: Instant) -> Result<Claims, ProviderFailed> {
     let code = code(fake);
-    provider.redeem(&code, VERIFIER, "nonce", BACK, (now, now_s() as f64), &["preferred_username"]).await
+    let proofs = Proofs { nonce: "nonce".to_owned(), verifier: VERIFIER.to_owned() };
+    let code = Code { code: &code, proofs: &proofs, redirect_uri: BACK, wanted: &["preferred_username"] };
+    provider.redeem(code, now, now_s() as f64).await
 }
 
 async fn redeemed(provider: &Provider, fake: &Fake) -> Result<Claims, ProviderFailed> {

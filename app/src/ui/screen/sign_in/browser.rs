@@ -31,9 +31,10 @@ pub struct Browser {
 enum Stage {
     #[default]
     Idle,
-    Beginning(Handle),
+    /// The task ends when this does, and so below.
+    Beginning { _task: Handle },
     /// The page is open; the task waits for what comes of it.
-    Open(BrowserSignIn, Handle),
+    Open { sign_in: BrowserSignIn, _task: Handle },
 }
 
 #[derive(Debug, Clone)]
@@ -87,21 +88,21 @@ impl Browser {
             Message::Settled(_) | Message::Offered(..) => {}
             Message::Pressed if self.offer.is_some() && !self.is_busy() => {
                 let (task, handle) = line::begin_by_browser(address(&self.relay)).map(Message::Begun).abortable();
-                self.stage = Stage::Beginning(handle.abort_on_drop());
+                self.stage = Stage::Beginning { _task: handle.abort_on_drop() };
                 return Action::Run(task);
             }
             Message::Pressed => {}
-            Message::Begun(Ok(sign_in)) if matches!(self.stage, Stage::Beginning(_)) => {
+            Message::Begun(Ok(sign_in)) if matches!(self.stage, Stage::Beginning { .. }) => {
                 let waits = sign_in.clone();
                 let wait = Task::future(async move { waits.wait().await.map_err(Notice::from) });
                 let (task, handle) = wait.map(Message::Finished).abortable();
                 let open = open(sign_in.clone());
-                self.stage = Stage::Open(sign_in, handle.abort_on_drop());
+                self.stage = Stage::Open { sign_in, _task: handle.abort_on_drop() };
                 return Action::Run(Task::batch([open, task]));
             }
             Message::Begun(Ok(_)) => {}
             Message::OpenedAgain => {
-                if let Stage::Open(sign_in, _) = &self.stage {
+                if let Stage::Open { sign_in, .. } = &self.stage {
                     return Action::Run(open(sign_in.clone()));
                 }
             }
@@ -118,7 +119,7 @@ impl Browser {
                 return Action::Failed(notice.text);
             }
             Message::Cancelled => {
-                if let Stage::Open(sign_in, _) = std::mem::take(&mut self.stage) {
+                if let Stage::Open { sign_in, .. } = std::mem::take(&mut self.stage) {
                     // The relay forgets by itself what isn't cancelled.
                     return Action::Run(Task::future(async move { drop(sign_in.cancel().await) }).discard());
                 }
@@ -141,7 +142,7 @@ impl Browser {
 
     /// What stands in the form's place while the page is open.
     pub fn view(&self) -> Option<Element<'_, Message>> {
-        let Stage::Open(sign_in, _) = &self.stage else { return None };
+        let Stage::Open { sign_in, .. } = &self.stage else { return None };
         Some(code_card(self.offer.as_deref().unwrap_or_default(), sign_in.code()))
     }
 }
