@@ -1,5 +1,6 @@
 //! How a relay is to be run: its own values, a file over them, the command line over both.
 
+mod database;
 mod file;
 mod oidc;
 mod values;
@@ -12,14 +13,20 @@ use std::{
 };
 
 use self::file::File;
-pub use self::oidc::OidcConfig;
-use crate::{error::Error, rate::Rates, token::TokenHash};
+pub use self::{
+    database::{DatabaseUrl, NotADatabase},
+    oidc::OidcConfig,
+};
+use crate::{error::Error, rate::Rates, store::Location, token::TokenHash};
 
 /// Port the relay listens on unless told otherwise.
 pub const PORT: u16 = 7480;
 
 /// Name of the configuration file that is looked for in the data folder.
 pub const FILE: &str = "tvphone-relay.toml";
+
+/// Name of the database in the data folder.
+pub(crate) const DATABASE: &str = "relay.db";
 
 /// How a relay is to be run. [`Config::new`] has sensible values for all but the data folder.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +35,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Folder of the database (`relay.db`) and of the ticker's `providers/`; made if there is none.
     pub data: PathBuf,
+    /// A database of PostgreSQL's instead of the file in the data folder.
+    pub database: Option<DatabaseUrl>,
     /// Who may make an account; the admin command always may.
     pub sign_up: Admission,
     /// How fast requests may come.
@@ -36,6 +45,8 @@ pub struct Config {
     pub connections: usize,
     /// Sessions that ask nothing for this long end.
     pub session_unused: Duration,
+    /// Chat messages older than this are removed; kept for good when there is none.
+    pub message_age: Option<Duration>,
     /// How often each ticker provider is run.
     pub ticker_interval: Duration,
     /// Who may read the measurements at `/metrics`; nobody when there is none, and then requests aren't counted either.
@@ -93,6 +104,8 @@ pub struct Flags {
     pub file: Option<PathBuf>,
     /// The data folder.
     pub data: Option<PathBuf>,
+    /// The URL of a database instead of the file in the data folder; empty says nothing.
+    pub database: Option<String>,
     /// Where to listen; empty where nothing was said of it.
     pub listen: Vec<SocketAddr>,
     /// Who may make an account.
@@ -106,10 +119,12 @@ impl Config {
         Self {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))],
             data: data.into(),
+            database: None,
             sign_up: Admission::Open,
             rates: Rates::default(),
             connections: 4096,
             session_unused: Duration::from_secs(30 * 24 * 3600),
+            message_age: None,
             ticker_interval: Duration::from_secs(60),
             metrics: None,
             oidc: None,
@@ -136,6 +151,9 @@ impl Config {
             config.listen = flags.listen;
         }
         config.sign_up = flags.sign_up.unwrap_or(config.sign_up);
+        if let Some(url) = flags.database.filter(|url| !url.is_empty()) {
+            config.database = Some(url.parse().map_err(Error::DatabaseUrl)?);
+        }
         Ok(config)
     }
 
@@ -157,9 +175,12 @@ impl Config {
         folder.recursive(true).create(&self.data)
     }
 
-    /// The database.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.data.join("relay.db")
+    /// Where the database is.
+    pub(crate) fn location(&self) -> Location {
+        match &self.database {
+            Some(url) => Location::Server(url.clone()),
+            None => Location::File(self.data.join(DATABASE)),
+        }
     }
 
     /// The ticker's programs.

@@ -37,7 +37,7 @@ mod ticker;
 mod token;
 
 pub use crate::{
-    config::{Admission, Config, FILE, Flags, MetricsAccess, OidcConfig, PORT},
+    config::{Admission, Config, DatabaseUrl, FILE, Flags, MetricsAccess, NotADatabase, OidcConfig, PORT},
     error::Error,
     rate::{Rate, Rates},
     relay::Relay,

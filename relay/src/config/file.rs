@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::{
     Admission, Config, MetricsAccess,
+    database::Said,
     oidc::Section,
     values::{Addresses, AtOnce, PerSecond, Secret, Whole},
 };
@@ -29,9 +30,11 @@ const DAY: u64 = 24 * 3600;
 pub(super) struct File {
     listen: Option<Addresses>,
     data: Option<PathBuf>,
+    database: Option<Said>,
     sign_up: Option<Admission>,
     connections: Option<Whole<1, 1_000_000>>,
     session_days: Option<Whole<1, 3650>>,
+    message_days: Option<Whole<0, 36_500>>,
     ticker_seconds: Option<Whole<1, 86_400>>,
     metrics: Option<bool>,
     metrics_token: Option<Secret>,
@@ -103,9 +106,14 @@ impl File {
     /// Puts what it says in the place of what `config` has; but for the data folder, which was needed before.
     pub(super) fn apply(self, config: &mut Config) {
         set(&mut config.listen, self.listen.map(|listen| listen.0));
+        set(&mut config.database, self.database.map(|database| database.0));
         set(&mut config.sign_up, self.sign_up);
         set(&mut config.connections, self.connections.map(|most| usize::try_from(most.0).unwrap_or(usize::MAX)));
         set(&mut config.session_unused, self.session_days.map(|days| Duration::from_secs(days.0 * DAY)));
+        set(
+            &mut config.message_age,
+            self.message_days.map(|days| Some(days.0).filter(|days| *days > 0).map(|days| Duration::from_secs(days * DAY))),
+        );
         set(&mut config.ticker_interval, self.ticker_seconds.map(|seconds| Duration::from_secs(seconds.0)));
         if let Some(metrics) = self.metrics {
             let token = self.metrics_token.and_then(|token| token.0);

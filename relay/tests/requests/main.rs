@@ -10,13 +10,17 @@ mod chat;
 mod codes;
 mod command_line;
 mod configured;
+mod database;
 mod events;
 mod lanes;
+mod logs;
 mod oidc;
+mod postgres;
 mod refusals;
 mod restart;
 mod sessions;
 mod sockets;
 #[cfg(unix)]
 mod ticker;
+mod upkeep;
 mod watch;

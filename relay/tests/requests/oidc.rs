@@ -15,11 +15,11 @@ use proto::{
     ErrorCode,
     api::{Health, OidcAnswer, OidcBegun, Sessions, SignedIn, State},
 };
-use relay::{Config, OidcConfig, Relay};
+use relay::{OidcConfig, Relay};
 use serde_json::{Value, json};
 
 use self::testing::fake::{CLIENT_ID, Fake, SECRET};
-use crate::bench::{Bench, PASSWORD, Reply};
+use crate::bench::{Bench, PASSWORD, Reply, config};
 
 /// The relay as browsers know it: behind a web server that has it under a path.
 const PUBLIC: &str = "http://127.0.0.1:7480/phone";
@@ -428,7 +428,7 @@ async fn one_address_begins_only_so_many() {
 async fn a_relay_does_not_start_without_the_clients_secret() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("secret");
-    let mut config = Config::new(folder.path());
+    let mut config = config(folder.path());
     config.oidc = Some(OidcConfig::new("https://id.example.org", CLIENT_ID, &file, PUBLIC).unwrap());
     for text in [None, Some(" \n")] {
         if let Some(text) = text {
