@@ -97,7 +97,7 @@ pub(crate) struct Provider {
 struct Known {
     metadata: Option<(Arc<Metadata>, Instant)>,
     failed: Option<Instant>,
-    keys: Option<(Arc<Keys>, Instant)>,
+    keys: Option<(Keys, Instant)>,
 }
 
 impl Provider {
@@ -208,18 +208,19 @@ impl Provider {
 
     async fn verify(&self, metadata: &Metadata, token: &str, now: Instant) -> Result<Vec<u8>, ProviderFailed> {
         let mut known = self.known.lock().await;
-        if let Some((keys, at)) = &known.keys {
+        let kept = known.keys.as_ref().map(|(keys, at)| (keys, now.saturating_duration_since(*at)));
+        // One that the provider doesn't publish any more counts a day longer at most.
+        if let Some((keys, age)) = kept.filter(|(_, age)| *age < FRESH) {
             match keys.verify(token) {
-                Err(BadSignature::UnknownKey) if now.saturating_duration_since(*at) >= KEYS_AGAIN => {}
+                Err(BadSignature::UnknownKey) if age >= KEYS_AGAIN => {}
                 outcome => return Ok(outcome?),
             }
         }
         let keys = self.fetch.json::<Keys>(&metadata.jwks_uri).await;
         let keys = keys.map_err(|source| ProviderFailed::Fetch { what: "its keys can't be fetched", source })?;
-        let keys = Arc::new(keys);
-        known.keys = Some((keys.clone(), now));
-        drop(known);
-        Ok(keys.verify(token)?)
+        let outcome = keys.verify(token);
+        known.keys = Some((keys, now));
+        Ok(outcome?)
     }
 }
 

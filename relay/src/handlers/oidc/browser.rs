@@ -39,15 +39,13 @@ pub(crate) async fn start(State(app): State<App>, RawQuery(query): RawQuery, hea
     let hash = TokenHash::of(&handle);
     let code = oidc.pending().code(&hash, std::time::Instant::now()).map(str::to_owned);
     let Some(code) = code else { return unfit(Unfit::Unknown) };
-    let (browser, new) = match cookie(oidc, &headers) {
-        Some(browser) => (browser, false),
-        None => match token::token() {
-            Ok(browser) => (browser.reveal().to_owned(), true),
-            Err(error) => return failed(&error),
-        },
+    // The one it has, or two pages open at once would shut each other out.
+    let browser = match cookie(oidc, &headers).map_or_else(|| token::token().map(|new| new.reveal().to_owned()), Ok) {
+        Ok(browser) => browser,
+        Err(error) => return failed(&error),
     };
     let mut response = page::confirm(oidc.name(), &code, &handle, &mark(&browser));
-    if new && let Some(cookie) = set_cookie(oidc, &browser) {
+    if let Some(cookie) = set_cookie(oidc, &browser) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     response

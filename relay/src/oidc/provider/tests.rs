@@ -125,6 +125,13 @@ async fn a_new_key_is_fetched_but_not_all_the_time() {
     assert_eq!(fake.asked_for("keys"), 1);
     redeemed_at(&provider, &fake, start + KEYS_AGAIN).await.unwrap();
     assert_eq!(fake.asked_for("keys"), 2);
+    // One that is withdrawn counts no longer than a day.
+    let second = fake.book().signers.pop();
+    fake.book().secretly = second;
+    fake.book().signers = vec![Signer::es256("third")];
+    redeemed_at(&provider, &fake, start + KEYS_AGAIN + FRESH / 2).await.unwrap();
+    let late = redeemed_at(&provider, &fake, start + KEYS_AGAIN + FRESH).await;
+    assert!(matches!(late, Err(ProviderFailed::Signature(BadSignature::UnknownKey))), "{late:?}");
 }
 
 #[tokio::test]
