@@ -17,7 +17,10 @@ pub use self::{
     database::{DatabaseUrl, NotADatabase},
     oidc::OidcConfig,
 };
-use crate::{error::Error, rate::Rates, store::Location, token::TokenHash};
+use crate::{
+    error::Error, forwarded::TrustedProxies, listen::Listen, rate::Rates, store::Location, tls::CertificateFiles,
+    token::TokenHash,
+};
 
 /// Port the relay listens on unless told otherwise.
 pub const PORT: u16 = 7480;
@@ -32,7 +35,13 @@ pub(crate) const DATABASE: &str = "relay.db";
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Where to listen, at least one address. Behind a reverse proxy that speaks TLS this stays on the loopback.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Listen>,
+    /// The certificate for the addresses with TLS. Where there is none a self-signed one is made and kept in the data folder.
+    pub certificate: Option<CertificateFiles>,
+    /// Who may come to the other addresses.
+    pub plain_http: PlainHttp,
+    /// Proxies that are trusted to say whom they speak for.
+    pub proxies: TrustedProxies,
     /// Folder of the database (`relay.db`) and of the ticker's `providers/`; made if there is none.
     pub data: PathBuf,
     /// A database of PostgreSQL's instead of the file in the data folder.
@@ -65,6 +74,16 @@ pub enum Admission {
     Code,
     /// Nobody; the admin command makes them.
     Closed,
+}
+
+/// Who may come without TLS. Whoever may not is told so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum PlainHttp {
+    /// Whoever comes to an address for it.
+    Everyone,
+    /// This machine, and trusted proxies.
+    Loopback,
 }
 
 /// Who may read the measurements.
@@ -107,7 +126,13 @@ pub struct Flags {
     /// The URL of a database instead of the file in the data folder; empty says nothing.
     pub database: Option<String>,
     /// Where to listen; empty where nothing was said of it.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Listen>,
+    /// The certificate's file.
+    pub certificate: Option<PathBuf>,
+    /// The file of its key.
+    pub key: Option<PathBuf>,
+    /// Who may come without TLS.
+    pub plain_http: Option<PlainHttp>,
     /// Who may make an account.
     pub sign_up: Option<Admission>,
 }
@@ -117,7 +142,10 @@ impl Config {
     #[must_use]
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
-            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))],
+            listen: vec![Listen::plain(SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)))],
+            certificate: None,
+            plain_http: PlainHttp::Everyone,
+            proxies: TrustedProxies::default(),
             data: data.into(),
             database: None,
             sign_up: Admission::Open,
@@ -146,10 +174,19 @@ impl Config {
         // The ticker's programs run in a folder of their own, from where a relative path would lead elsewhere.
         let data = std::path::absolute(&data).map_err(|source| Error::Data { path: data, source })?;
         let mut config = Self::new(data);
+        // A certificate that is said on the command line comes with its own key or holds it.
+        let certificate =
+            if flags.certificate.is_some() || flags.key.is_some() { (flags.certificate, flags.key) } else { file.certificate() };
+        config.certificate = match certificate {
+            (Some(certificate), key) => Some(CertificateFiles { key: key.unwrap_or_else(|| certificate.clone()), certificate }),
+            (None, Some(key)) => return Err(Error::KeyAlone { key }),
+            (None, None) => None,
+        };
         file.apply(&mut config);
         if !flags.listen.is_empty() {
             config.listen = flags.listen;
         }
+        config.plain_http = flags.plain_http.unwrap_or(config.plain_http);
         config.sign_up = flags.sign_up.unwrap_or(config.sign_up);
         if let Some(url) = flags.database.filter(|url| !url.is_empty()) {
             config.database = Some(url.parse().map_err(Error::DatabaseUrl)?);
@@ -181,6 +218,11 @@ impl Config {
             Some(url) => Location::Server(url.clone()),
             None => Location::File(self.data.join(DATABASE)),
         }
+    }
+
+    /// The certificate the relay makes for itself, with its key.
+    pub(crate) fn self_signed(&self) -> PathBuf {
+        self.data.join("self-signed.pem")
     }
 
     /// The ticker's programs.

@@ -8,7 +8,10 @@ use std::{
 
 use proto::Name;
 
-use crate::rate::{Buckets, Rates};
+use crate::{
+    rate::{Buckets, Rates},
+    store::AccountId,
+};
 
 /// Where someone comes from, as far as it can be told apart: an IPv4 address, or the /64 that is the least any IPv6 connection gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,13 +20,16 @@ pub(crate) struct Origin(IpAddr);
 impl Origin {
     /// `None` for the loopback: it is whoever runs this, or a proxy in front for everyone.
     pub(crate) fn of(address: IpAddr) -> Option<Self> {
+        (!address.to_canonical().is_loopback()).then(|| Self::at(address))
+    }
+
+    /// The same, even if it is the loopback.
+    pub(crate) fn at(address: IpAddr) -> Self {
         // An IPv4 client on an IPv6 socket is still an IPv4 client.
-        let origin = match address.to_canonical() {
-            address if address.is_loopback() => return None,
+        Self(match address.to_canonical() {
             IpAddr::V4(address) => IpAddr::V4(address),
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
-        };
-        Some(Self(origin))
+        })
     }
 }
 
@@ -49,6 +55,7 @@ struct Counts {
     guesses: Buckets<(String, Option<Origin>)>,
     /// Those for a name from everywhere, laxer: it takes many places to shut its owner out.
     guesses_from_everywhere: Buckets<String>,
+    reports: Buckets<AccountId>,
 }
 
 impl Doorman {
@@ -58,6 +65,7 @@ impl Doorman {
             sign_ins: Buckets::new(rates.sign_in),
             guesses: Buckets::new(rates.wrong_password),
             guesses_from_everywhere: Buckets::new(rates.wrong_password_everywhere),
+            reports: Buckets::new(rates.report),
         }))
     }
 
@@ -83,6 +91,11 @@ impl Doorman {
         self.lock().guess(CODE.to_owned(), from, now)
     }
 
+    /// Counts a report to whoever runs the relay.
+    pub(crate) fn report(&self, by: AccountId, now: Instant) -> Result<(), Duration> {
+        self.lock().reports.take(by, now)
+    }
+
     /// It was no guess: the password was right, or was never looked at. So with a code.
     pub(crate) fn no_guess(&self, guess: Guess) {
         let mut counts = self.lock();
@@ -97,6 +110,7 @@ impl Doorman {
         counts.sign_ins.tidy(now);
         counts.guesses.tidy(now);
         counts.guesses_from_everywhere.tidy(now);
+        counts.reports.tidy(now);
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {

@@ -3,8 +3,8 @@
 //! ```no_run
 //! # async fn example() -> Result<(), relay::Error> {
 //! let relay = relay::Relay::open(relay::Config::new("/var/lib/tvphone-relay")).await?;
-//! let listeners = relay.bind()?;
-//! relay.serve(listeners).await?; // until `relay.stop()` on a clone
+//! let sockets = relay.bind()?;
+//! relay.serve(sockets).await?; // until `relay.stop()` on a clone
 //! # Ok(())
 //! # }
 //! ```
@@ -19,9 +19,11 @@ mod descriptors;
 mod doorman;
 mod error;
 mod extract;
+mod forwarded;
 mod handlers;
 mod hub;
 mod journal;
+mod listen;
 mod media;
 mod metrics;
 mod oidc;
@@ -34,12 +36,16 @@ mod server;
 mod slots;
 mod store;
 mod ticker;
+mod tls;
 mod token;
 
 pub use crate::{
-    config::{Admission, Config, DatabaseUrl, FILE, Flags, MetricsAccess, NotADatabase, OidcConfig, PORT},
+    config::{Admission, Config, DatabaseUrl, FILE, Flags, MetricsAccess, NotADatabase, OidcConfig, PORT, PlainHttp},
     error::Error,
+    forwarded::{ForwardedHeader, Network, NotANetwork, TrustedProxies},
+    listen::{Listen, NotAnAddress, Socket},
     rate::{Rate, Rates},
     relay::Relay,
+    tls::{BadCertificate, CertificateFiles},
     token::NoRandomness,
 };

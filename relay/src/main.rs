@@ -2,14 +2,16 @@
 
 use std::{
     io::IsTerminal as _,
-    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use proto::Name;
-use relay::{Admission, Config, Flags, Relay, admin::Admin};
+use relay::{
+    Admission, Config, Flags, Listen, PlainHttp, Relay,
+    admin::{self, Admin},
+};
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
     layer::SubscriberExt as _,
@@ -48,9 +50,19 @@ struct Serve {
     /// Configuration file; what is said here comes before it [default: tvphone-relay.toml in the data folder, if there is one].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Address and port to listen on, once or several times; port 0 takes a free one [default: 127.0.0.1:7480].
+    /// Where to listen, once or several times: https://ADDR:PORT with TLS, http://ADDR:PORT or ADDR:PORT without; port 0 takes a free one
+    /// [default: 127.0.0.1:7480].
     #[arg(long, value_name = "ADDR")]
-    listen: Vec<SocketAddr>,
+    listen: Vec<Listen>,
+    /// File of the certificate for https:// addresses, in PEM [default: a self-signed one, made in the data folder].
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
+    /// File of its private key, in PEM [default: the certificate's file].
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
+    /// Who may come without TLS [default: everyone].
+    #[arg(long, value_name = "WHO", value_enum)]
+    plain_http: Option<PlainHttp>,
     /// Folder of the database and the ticker's providers [default: tvphone-relay in the user's data folder].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -69,7 +81,16 @@ struct Serve {
 impl From<Serve> for Flags {
     fn from(args: Serve) -> Self {
         let sign_up = if args.no_sign_up { Some(Admission::Closed) } else { args.sign_up };
-        Self { file: args.config, data: args.data, database: args.database, listen: args.listen, sign_up }
+        Self {
+            file: args.config,
+            data: args.data,
+            database: args.database,
+            listen: args.listen,
+            certificate: args.certificate,
+            key: args.key,
+            plain_http: args.plain_http,
+            sign_up,
+        }
     }
 }
 
@@ -99,6 +120,9 @@ enum AdminCommand {
     /// Invitation codes, for a relay with `sign_up = "code"`.
     #[command(subcommand)]
     Code(CodeCommand),
+    /// What people have reported of others.
+    #[command(subcommand)]
+    Report(ReportCommand),
     /// Back everything up, while the relay runs or not: the data folder, and the database as it is at one moment.
     Backup {
         /// The folder to make; it can be empty or not there yet.
@@ -115,6 +139,8 @@ enum AdminCommand {
         /// The file to make.
         file: PathBuf,
     },
+    /// Print what the certificate is known by (SHA-256), for people to compare when they first connect.
+    Fingerprint,
 }
 
 #[derive(Debug, Subcommand)]
@@ -171,6 +197,17 @@ enum CodeCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum ReportCommand {
+    /// List what waits: number, days ago, who wrote, of whom; what they wrote follows, each line after a tab.
+    List,
+    /// Forget a report that was dealt with.
+    Close {
+        /// Its number, as `report list` shows it.
+        number: i64,
+    },
+}
+
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     let lines = tracing_subscriber::fmt::layer().with_ansi(colors()).with_writer(std::io::stderr);
@@ -191,23 +228,28 @@ fn main() -> anyhow::Result<()> {
 
 async fn serve(args: Serve) -> anyhow::Result<()> {
     let relay = Relay::open(Config::load(args.into())?).await?;
-    let listeners = relay.bind()?;
+    let sockets = relay.bind()?;
     // Before the line is printed: whoever reads it may say stop at once.
     let told = told_to_stop()?;
-    for listener in &listeners {
-        println!("listening on http://{}", listener.local_addr()?);
+    for socket in &sockets {
+        println!("listening on {}", socket.listen()?);
     }
-    relay.run(listeners, told).await?;
+    relay.run(sockets, told).await?;
     Ok(())
 }
 
 async fn admin(args: AdminArgs) -> anyhow::Result<()> {
     let config = Config::load(Flags { file: args.config, data: args.data, database: args.database, ..Flags::default() })?;
     if let AdminCommand::Restore { folder } = &args.what {
-        return Ok(relay::admin::restore(&config, folder).await?);
+        return Ok(admin::restore(&config, folder).await?);
+    }
+    if matches!(args.what, AdminCommand::Fingerprint) {
+        println!("{}", admin::fingerprint(&config)?);
+        return Ok(());
     }
     let admin = Admin::open(&config).await?;
     match args.what {
+        AdminCommand::Fingerprint => {}
         AdminCommand::User(UserCommand::Add { name, password_file }) => {
             admin.add_user(&name, &first_line(&password_file)?).await?;
         }
@@ -235,6 +277,15 @@ async fn admin(args: AdminArgs) -> anyhow::Result<()> {
             }
         }
         AdminCommand::Code(CodeCommand::Remove { number }) => admin.remove_code(number).await?,
+        AdminCommand::Report(ReportCommand::List) => {
+            for report in admin.reports().await? {
+                println!("{}\t{}\t{}\t{}", report.id, report.age.as_secs() / (24 * 3600), report.by, report.about);
+                for line in report.text.lines() {
+                    println!("\t{line}");
+                }
+            }
+        }
+        AdminCommand::Report(ReportCommand::Close { number }) => admin.close_report(number).await?,
         AdminCommand::Backup { folder } => admin.backup(&folder).await?,
         AdminCommand::Export { name, file } => admin.export(&name, &file).await?,
         // Done before anything was opened.

@@ -10,12 +10,17 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{delete, get, post},
 };
-use proto::limits::{CONTROL_MAX, UPLOAD_MAX};
+use proto::{
+    ErrorCode,
+    limits::{CONTROL_MAX, UPLOAD_MAX},
+};
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
 use crate::{
     app::App,
-    handlers::{accounts, buddies, calls, chat, events, health, media, no_such_method, no_such_route, oidc, sessions, watch},
+    handlers::{
+        accounts, buddies, calls, chat, events, health, host, media, no_such_method, no_such_route, oidc, people, sessions, watch,
+    },
     metrics::requests,
     refusal::Refusal,
 };
@@ -45,15 +50,25 @@ pub(crate) fn router(app: App) -> Router {
         .route("/v1/events", get(events::poll))
         .route("/v1/buddies", post(buddies::add))
         .route("/v1/buddies/{name}", delete(buddies::remove))
+        .route("/v1/presence", post(people::set_presence))
+        .route("/v1/blocks", post(people::block))
+        .route("/v1/blocks/{name}", delete(people::unblock))
+        .route("/v1/reports", post(people::report))
+        .route("/v1/missed/seen", post(people::see_missed))
         .route("/v1/chat", post(chat::send).get(chat::history))
         .route("/v1/invitations", post(calls::ring))
         .route("/v1/invitations/{id}/accept", post(calls::accept))
         .route("/v1/invitations/{id}/decline", post(calls::decline))
         .route("/v1/invitations/{id}/cancel", post(calls::cancel))
+        .route("/v1/calls/join", post(host::join))
         .route("/v1/calls/{id}", get(calls::show))
         .route("/v1/calls/{id}/leave", post(calls::leave))
         .route("/v1/calls/{id}/media", post(calls::set_media))
         .route("/v1/calls/{id}/keyframe", post(calls::want_keyframe))
+        .route("/v1/calls/{id}/link", post(host::link).delete(host::unlink))
+        .route("/v1/calls/{id}/mute", post(host::mute))
+        .route("/v1/calls/{id}/remove", post(host::remove))
+        .route("/v1/calls/{id}/lock", post(host::lock))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(around(CONTROL_MAX))
@@ -64,6 +79,15 @@ pub(crate) fn router(app: App) -> Router {
         None => routes,
     };
     routes.with_state(app)
+}
+
+/// What answers where TLS is wanted and plain HTTP is spoken. The connection ends with the answer.
+pub(crate) fn https_only() -> Router {
+    let refused = || async {
+        let heads = [(header::CONNECTION, "close"), (header::CACHE_CONTROL, "no-store")];
+        (heads, Refusal::new(ErrorCode::HttpsOnly, "This relay takes encrypted connections only: use its https:// address."))
+    };
+    Router::new().fallback(refused)
 }
 
 type Panicked = fn(Box<dyn Any + Send>) -> Response;

@@ -10,6 +10,7 @@ mod chat;
 mod codes;
 mod oidc;
 mod open;
+mod people;
 mod schema;
 mod sessions;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub(crate) use self::{
     codes::ByCode,
     oidc::ForSubject,
     open::{Location, User},
+    people::{BlockRow, MissedRow, PresenceRow},
     sessions::{NewSession, SessionRow},
     upkeep::Told,
 };
@@ -109,6 +111,7 @@ fn steps(kind: Kind) -> Vec<Migration> {
     vec![
         step(1, "start", include_str!("../migrations/0001_start.sql")),
         step(2, "sessions and codes", include_str!("../migrations/0002_sessions_and_codes.sql")),
+        step(3, "people and rights", include_str!("../migrations/0003_people_and_rights.sql")),
         step(6, "oidc", include_str!("../migrations/0006_oidc.sql")),
     ]
 }

@@ -38,7 +38,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("media", &["audioadapter-buffers", "cpal", "hound", "nokhwa", "ringbuf", "rubato", "shiguredo_mp4"]),
     ("relay_client", &["reqwest"]),
     // reqwest and ring: to ask an OpenID provider, and check what it signs.
-    ("relay", &["ammonia", "argon2", "axum", "axum-server", "reqwest", "ring", "sqlx", "toml", "tower-http"]),
+    ("relay", &["ammonia", "argon2", "axum", "hyper", "rcgen", "reqwest", "ring", "sqlx", "toml", "tower-http"]),
     ("app", &["iced", "lucide-icons"]),
 ];
 
@@ -89,7 +89,9 @@ const STATE_MACHINES: &[&str] = &[
     "relay/client/src/lanes/uploads.rs",
     "relay/src/hub/feed.rs",
     "relay/src/hub/invitation.rs",
+    "relay/src/hub/missed.rs",
     "relay/src/hub/switchboard.rs",
+    "relay/src/hub/switchboard/host.rs",
     "relay/src/media/keyframe.rs",
     "relay/src/media/lane.rs",
     "relay/src/media/polls.rs",
@@ -155,8 +157,8 @@ fn crates_use_only_what_the_design_lets_them() {
 fn versions_stand_in_one_place_pinned_and_used() {
     let mut wrong = Vec::new();
     let packages = packages();
-    let used: BTreeSet<&str> =
-        packages.iter().flat_map(|package| &package.dependencies).map(|dependency| dependency.name.as_str()).collect();
+    let used = packages.iter().flat_map(|package| &package.dependencies);
+    let used: BTreeSet<&str> = used.map(|dependency| dependency.rename.as_ref().unwrap_or(&dependency.name).as_str()).collect();
     let root = read(&house().join("Cargo.toml"));
     for line in sections(&root, |name| name == "workspace.dependencies") {
         let Some((name, value)) = line.split_once('=') else { continue };

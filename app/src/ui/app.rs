@@ -7,10 +7,10 @@ use iced::{
     widget::{operation, stack},
     window,
 };
-use relay_client::Session;
+use relay_client::{Session, Trust};
 
 use super::{
-    Options,
+    Options, idle,
     keys::{self, Shortcut},
     line::Line,
     screen::{
@@ -31,21 +31,28 @@ pub struct App {
     settings: Settings,
     setup: Setup,
     wishes: Wishes,
+    trust: Trust,
     toasts: Toasts,
     scale: f32,
     system_is_dark: bool,
 }
 
 pub enum Screen {
-    SignIn(SignIn),
+    SignIn(Box<SignIn>),
     Desk(Box<Desk>),
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a message lives for a moment, and the largest one, the relay's whole state, comes seldom"
+)]
 #[derive(Debug, Clone)]
 pub enum Message {
     SignIn(sign_in::Message),
     Desk(desk::Message),
     Toast(toast::Message),
+    /// The person does something here after a long while.
+    PersonIsBack,
     Shortcut(Shortcut),
     Opened(window::Id),
     Rescaled(f32),
@@ -60,20 +67,25 @@ impl App {
         if let Some(relay) = options.relay {
             settings.relay = relay;
         }
-        let mut sign_in = SignIn::new(&settings);
+        let relay = sign_in::address(&settings.relay);
+        if let (Some(fingerprint), Ok(relay)) = (options.pin, relay_client::origin(&relay)) {
+            settings.trusted.insert(relay, fingerprint);
+        }
+        let mut sign_in = SignIn::new(&settings).trusting(options.trust.clone());
         let task = match (options.user, options.password) {
             (Some(name), Some(password)) => sign_in.at_once(&name, password),
             (Some(name), None) => Task::batch([sign_in.prefill(&name), sign_in.look()]),
             _ => Task::batch([sign_in.focus(), sign_in.look()]),
         };
         let wishes = Wishes { call: options.call, answer: options.answer };
-        let at = Self::at(Screen::SignIn(sign_in), settings, options.setup, wishes);
-        let app = Self { system_is_dark: options.system_is_dark, ..at };
+        let at = Self::at(Screen::SignIn(Box::new(sign_in)), settings, options.setup, wishes);
+        let app = Self { system_is_dark: options.system_is_dark, trust: options.trust, ..at };
         (app, task.map(Message::SignIn))
     }
 
     pub fn at(screen: Screen, settings: Settings, setup: Setup, wishes: Wishes) -> Self {
-        Self { screen, settings, setup, wishes, toasts: Toasts::default(), scale: 1.0, system_is_dark: false }
+        let trust = Trust::system();
+        Self { screen, settings, setup, wishes, trust, toasts: Toasts::default(), scale: 1.0, system_is_dark: false }
     }
 
     pub fn screen(&self) -> &Screen {
@@ -114,6 +126,10 @@ impl App {
                 self.toasts.update(message);
                 Task::none()
             }
+            Message::PersonIsBack => match self.screen {
+                Screen::Desk(_) => self.desk(desk::Message::PersonIsBack),
+                Screen::SignIn(_) => Task::none(),
+            },
             Message::Shortcut(Shortcut::NextField) => operation::focus_next(),
             Message::Shortcut(Shortcut::PreviousField) => operation::focus_previous(),
             Message::Shortcut(shortcut) => match self.screen {
@@ -145,7 +161,8 @@ impl App {
             _ => None,
         });
         let toasts = self.toasts.subscription().map(Message::Toast);
-        Subscription::batch([screen, windows, toasts, keys::subscription().map(Message::Shortcut)])
+        let idle = idle::subscription().map(|()| Message::PersonIsBack);
+        Subscription::batch([screen, windows, toasts, idle, keys::subscription().map(Message::Shortcut)])
     }
 
     pub fn view(&self) -> Element<'_, Message> {
@@ -165,12 +182,18 @@ impl App {
                 self.settings.relay = sign_in.relay().to_owned();
                 self.enter(session)
             }
+            sign_in::Action::Pin(question, task) => {
+                self.settings.trusted.insert(question.relay, question.fingerprint);
+                self.settings.save();
+                task.map(Message::SignIn)
+            }
         }
     }
 
     fn enter(&mut self, session: Session) -> Task<Message> {
         self.settings.name = session.name().to_string();
         self.settings.save();
+        session.watch_idle(idle::since_input);
         let mut desk = Desk::new(Line::new(session), self.setup.clone(), std::mem::take(&mut self.wishes));
         desk.set_scale(self.scale);
         self.screen = Screen::Desk(Box::new(desk));
@@ -193,19 +216,23 @@ impl App {
             }
             desk::Action::SignOut => {
                 let goodbye = desk.say_goodbye().map(Message::Desk);
-                Task::batch([goodbye, self.sign_in_again(SignIn::new(&self.settings))])
+                Task::batch([goodbye, self.sign_in_again(None)])
             }
             desk::Action::SignedOut(reason) => {
                 let goodbye = desk.hang_up().map(Message::Desk);
                 self.toasts.push(Kind::Trouble, reason.clone(), Instant::now());
-                Task::batch([goodbye, self.sign_in_again(SignIn::new(&self.settings).because(reason))])
+                Task::batch([goodbye, self.sign_in_again(Some(reason))])
             }
         }
     }
 
-    fn sign_in_again(&mut self, mut sign_in: SignIn) -> Task<Message> {
+    fn sign_in_again(&mut self, reason: Option<String>) -> Task<Message> {
+        let mut sign_in = SignIn::new(&self.settings).trusting(self.trust.clone());
+        if let Some(reason) = reason {
+            sign_in = sign_in.because(reason);
+        }
         let look = sign_in.look().map(Message::SignIn);
-        self.screen = Screen::SignIn(sign_in);
+        self.screen = Screen::SignIn(Box::new(sign_in));
         look
     }
 

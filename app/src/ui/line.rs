@@ -7,13 +7,13 @@ use std::{
 
 use iced::{Subscription, Task};
 use proto::{
-    CallId, ErrorCode, InvitationId, Name,
-    api::{History, Joined, PageHistory, Rung, SetMedia},
-    model::Message,
+    CallId, ErrorCode, InvitationId, Name, PeerId, SessionId,
+    api::{History, Joined, OwnSession, PageHistory, Rung, SetMedia},
+    model::{Message, OwnPresence},
 };
-use relay_client::{BrowserSignIn, Relay, Session, Update};
+use relay_client::{BrowserSignIn, Relay, Session, Trust, Update};
 
-use super::{net, notice::Notice, pretend::Pretend};
+use super::{net, notice::Notice, pretend::Pretend, screen::sign_in::question::Question};
 
 pub type Answer<T> = Task<Result<T, Notice>>;
 
@@ -39,6 +39,11 @@ impl Line {
             Self::Relay { session, .. } => session.name(),
             Self::Pretend(pretend) => &pretend.me,
         }
+    }
+
+    /// Whether whoever runs the network can read what is said to the relay.
+    pub fn is_in_the_clear(&self) -> bool {
+        self.session().is_some_and(Session::is_in_the_clear)
     }
 
     pub fn session(&self) -> Option<&Session> {
@@ -126,6 +131,78 @@ impl Line {
         }
     }
 
+    pub fn set_presence(&self, presence: OwnPresence) -> Answer<()> {
+        self.done(async move |session| session.set_presence(&presence).await)
+    }
+
+    pub fn block(&self, name: Name) -> Answer<()> {
+        self.done(async move |session| session.block(&name).await)
+    }
+
+    pub fn unblock(&self, name: Name) -> Answer<()> {
+        self.done(async move |session| session.unblock(&name).await)
+    }
+
+    pub fn report(&self, name: Name, text: String) -> Answer<()> {
+        self.done(async move |session| session.report(&name, &text).await)
+    }
+
+    pub fn see_missed(&self, from: Option<Name>, up_to_ms: u64) -> Answer<()> {
+        self.done(async move |session| session.see_missed(from.as_ref(), up_to_ms).await)
+    }
+
+    /// A link into a call, as people hand it on.
+    pub fn call_link(&self, call: CallId) -> Answer<String> {
+        match self {
+            Self::Relay { session, .. } => {
+                ask(session, async move |session| session.call_link(&call).await.map(|link| session.link_text(&link)))
+            }
+            Self::Pretend(pretend) => Task::done(Ok(pretend.link())),
+        }
+    }
+
+    pub fn revoke_link(&self, call: CallId) -> Answer<()> {
+        self.done(async move |session| session.revoke_link(&call).await)
+    }
+
+    /// Into the call with this link.
+    pub fn enter(&self, link: &str) -> Answer<Joined> {
+        match self {
+            Self::Relay { session, .. } => match session.read_link(link) {
+                Ok(link) => ask(session, async move |session| session.join(&link).await),
+                Err(nonsense) => Task::done(Err(Notice::new(nonsense.to_string()))),
+            },
+            Self::Pretend(pretend) => Task::done(Ok(pretend.joined())),
+        }
+    }
+
+    pub fn mute(&self, call: CallId, peer: PeerId) -> Answer<()> {
+        self.done(async move |session| session.mute(&call, peer).await)
+    }
+
+    pub fn remove(&self, call: CallId, peer: PeerId) -> Answer<()> {
+        self.done(async move |session| session.remove(&call, peer).await)
+    }
+
+    pub fn lock(&self, call: CallId, locked: bool) -> Answer<()> {
+        self.done(async move |session| session.lock(&call, locked).await)
+    }
+
+    pub fn sessions(&self) -> Answer<Vec<OwnSession>> {
+        match self {
+            Self::Relay { session, .. } => ask(session, async move |session| session.sessions().await),
+            Self::Pretend(pretend) => Task::done(Ok(pretend.sessions())),
+        }
+    }
+
+    pub fn end_session(&self, id: SessionId) -> Answer<()> {
+        self.done(async move |session| session.end_session(&id).await)
+    }
+
+    pub fn change_password(&self, old: String, new: String) -> Answer<()> {
+        self.done(async move |session| session.change_password(&old, &new).await)
+    }
+
     pub fn sign_out(&self) -> Answer<()> {
         match self {
             Self::Relay { session, .. } => ask(session, Session::sign_out),
@@ -134,11 +211,56 @@ impl Line {
     }
 }
 
+impl Line {
+    /// A request with nothing to be told but that it was granted.
+    fn done<F>(&self, request: impl FnOnce(Session) -> F + Send + 'static) -> Answer<()>
+    where
+        F: Future<Output = Result<(), relay_client::Error>> + Send + 'static,
+    {
+        match self {
+            Self::Relay { session, .. } => ask(session, request),
+            Self::Pretend(_) => Task::done(Ok(())),
+        }
+    }
+}
+
+/// Why someone isn't signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The relay shows a certificate that the person must look at first.
+    Unknown(Question),
+    Told(Notice),
+}
+
+impl From<relay_client::Error> for Failure {
+    fn from(error: relay_client::Error) -> Self {
+        match error {
+            relay_client::Error::UnknownCertificate { relay, fingerprint } => {
+                Self::Unknown(Question { relay: relay.to_string(), fingerprint })
+            }
+            error => Self::Told(error.into()),
+        }
+    }
+}
+
+/// Whether an account is to be made first, and by which invitation code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Account {
+    Known,
+    New,
+    ByCode(String),
+}
+
 /// Signs in, with a new account first if that is wanted.
-pub fn sign_in(relay: String, name: Name, password: String, new: bool) -> Answer<Session> {
+pub fn sign_in(relay: String, name: Name, password: String, account: Account, trust: Trust) -> Task<Result<Session, Failure>> {
     Task::future(async move {
-        let relay = Relay::new(&relay)?;
-        if new && let Err(refused) = relay.sign_up(&name, &password).await {
+        let relay = Relay::with(&relay, trust)?;
+        let made = match account {
+            Account::Known => Ok(()),
+            Account::New => relay.sign_up(&name, &password).await,
+            Account::ByCode(code) => relay.sign_up_by_code(&name, &password, &code).await,
+        };
+        if let Err(refused) = made {
             // An earlier try may have made the account and not come further: then the password is this one.
             let own = refused.code() == Some(ErrorCode::NameTaken);
             let session = if own { relay.sign_in(&name, &password, DEVICE).await.ok() } else { None };
@@ -149,16 +271,16 @@ pub fn sign_in(relay: String, name: Name, password: String, new: bool) -> Answer
 }
 
 /// Whom else one can sign in with at a relay, as they are called.
-pub fn offer(relay: String) -> Answer<Option<String>> {
+pub fn offer(relay: String, trust: Trust) -> Answer<Option<String>> {
     Task::future(async move {
-        let offer = Relay::new(&relay)?.health().await?.oidc;
+        let offer = Relay::with(&relay, trust)?.health().await?.oidc;
         Ok(offer.map(|offer| offer.name.chars().filter(|c| !c.is_control()).take(OFFER_MAX).collect()))
     })
 }
 
 /// Begins to sign in by the browser.
-pub fn begin_by_browser(relay: String) -> Answer<BrowserSignIn> {
-    Task::future(async move { Ok(Relay::new(&relay)?.sign_in_by_browser(DEVICE).await?) })
+pub fn begin_by_browser(relay: String, trust: Trust) -> Answer<BrowserSignIn> {
+    Task::future(async move { Ok(Relay::with(&relay, trust)?.sign_in_by_browser(DEVICE).await?) })
 }
 
 /// Longest name of whom to sign in with, in characters: it stands on a button.

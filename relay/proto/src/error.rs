@@ -23,6 +23,8 @@ pub enum ErrorCode {
     WrongCode,
     /// Not allowed for this person: not a buddy, not a member of the call.
     Forbidden,
+    /// The relay takes encrypted connections only, and this one isn't.
+    HttpsOnly,
     /// There is no such route, person, invitation or call.
     NotFound,
     /// The route exists, the method doesn't.
@@ -33,8 +35,12 @@ pub enum ErrorCode {
     Busy,
     /// The person is not there.
     Offline,
+    /// The person is there and wants no ring now.
+    DoNotDisturb,
     /// The call has as many peers as it may have.
     CallFull,
+    /// The owner of the call has locked it.
+    CallLocked,
     /// The events after this cursor aren't kept any more. Ask for the state and go on from its cursor.
     CursorExpired,
     /// The body is larger than this route takes.
@@ -57,10 +63,16 @@ impl ErrorCode {
         match self {
             Self::BadRequest | Self::UnsupportedVersion => 400,
             Self::Unauthorized | Self::WrongPassword => 401,
-            Self::Forbidden | Self::SignUpClosed | Self::WrongCode => 403,
+            Self::Forbidden | Self::SignUpClosed | Self::WrongCode | Self::HttpsOnly => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::NameTaken | Self::InvitationOver | Self::Busy | Self::Offline | Self::CallFull => 409,
+            Self::NameTaken
+            | Self::InvitationOver
+            | Self::Busy
+            | Self::Offline
+            | Self::DoNotDisturb
+            | Self::CallFull
+            | Self::CallLocked => 409,
             Self::CursorExpired => 410,
             Self::TooLarge => 413,
             Self::RateLimited => 429,

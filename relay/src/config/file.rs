@@ -11,13 +11,14 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    Admission, Config, MetricsAccess,
+    Admission, Config, MetricsAccess, PlainHttp,
     database::Said,
     oidc::Section,
-    values::{Addresses, AtOnce, PerSecond, Secret, Whole},
+    values::{Addresses, AtOnce, Networks, PerSecond, Secret, Whole},
 };
 use crate::{
     error::Error,
+    forwarded::ForwardedHeader,
     rate::{Rate, Rates},
 };
 
@@ -29,6 +30,11 @@ const DAY: u64 = 24 * 3600;
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     listen: Option<Addresses>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    plain_http: Option<PlainHttp>,
+    trusted_proxies: Option<Networks>,
+    forwarded_header: Option<ForwardedHeader>,
     data: Option<PathBuf>,
     database: Option<Said>,
     sign_up: Option<Admission>,
@@ -52,6 +58,7 @@ struct Table {
     sign_in: Option<Row>,
     wrong_password: Option<Row>,
     wrong_password_everywhere: Option<Row>,
+    report: Option<Row>,
     control: Option<Row>,
     uploads: Option<Row>,
     polls: Option<Row>,
@@ -70,9 +77,13 @@ impl File {
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
         let text = fs::read_to_string(path).map_err(|source| Error::ConfigFile { path: path.to_owned(), source })?;
         let mut file = Self::parse(&text).map_err(|(line, message)| Error::Config { path: path.to_owned(), line, message })?;
-        // A folder is named as seen from the file, wherever the relay is started.
-        if let (Some(data), Some(folder)) = (&mut file.data, path.parent()) {
-            *data = folder.join(&*data);
+        // Folders and files are named as seen from this one, wherever the relay is started.
+        for named in [&mut file.data, &mut file.certificate, &mut file.key] {
+            if let (Some(named), Some(folder)) = (named, path.parent())
+                && !named.as_os_str().is_empty()
+            {
+                *named = folder.join(&*named);
+            }
         }
         if let Some(folder) = path.parent() {
             file.oidc.seen_from(folder);
@@ -103,10 +114,20 @@ impl File {
         self.data.clone()
     }
 
-    /// Puts what it says in the place of what `config` has; but for the data folder, which was needed before.
+    /// The files of the certificate and of its key it names; an empty name is none.
+    pub(super) fn certificate(&self) -> (Option<PathBuf>, Option<PathBuf>) {
+        let named = |path: &Option<PathBuf>| path.clone().filter(|path| !path.as_os_str().is_empty());
+        (named(&self.certificate), named(&self.key))
+    }
+
+    /// Puts what it says in the place of what `config` has; but for the data folder and the certificate, which go
+    /// with what the command line says.
     pub(super) fn apply(self, config: &mut Config) {
         set(&mut config.listen, self.listen.map(|listen| listen.0));
         set(&mut config.database, self.database.map(|database| database.0));
+        set(&mut config.plain_http, self.plain_http);
+        set(&mut config.proxies.networks, self.trusted_proxies.map(|networks| networks.0));
+        set(&mut config.proxies.header, self.forwarded_header);
         set(&mut config.sign_up, self.sign_up);
         set(&mut config.connections, self.connections.map(|most| usize::try_from(most.0).unwrap_or(usize::MAX)));
         set(&mut config.session_unused, self.session_days.map(|days| Duration::from_secs(days.0 * DAY)));
@@ -133,6 +154,7 @@ impl Table {
             (&mut rates.sign_in, self.sign_in),
             (&mut rates.wrong_password, self.wrong_password),
             (&mut rates.wrong_password_everywhere, self.wrong_password_everywhere),
+            (&mut rates.report, self.report),
             (&mut rates.control, self.control),
             (&mut rates.uploads, self.uploads),
             (&mut rates.polls, self.polls),

@@ -12,12 +12,17 @@ mod command_line;
 mod configured;
 mod database;
 mod events;
+mod host;
+mod invisible;
 mod lanes;
 mod logs;
 mod oidc;
+mod people;
 mod postgres;
+mod proxies;
 mod refusals;
 mod restart;
+mod secure;
 mod sessions;
 mod sockets;
 #[cfg(unix)]

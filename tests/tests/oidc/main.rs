@@ -18,7 +18,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// A relay whose people are known to the provider.
 fn relay_at(provider: &Glewlwyd, more: &str) -> Relay {
-    Relay::configured(|url| {
+    Relay::configured("http", |url| {
         let (issuer, secret) = (provider.issuer(), provider.secret_file());
         let secret = secret.display();
         format!(

@@ -1,20 +1,22 @@
 //! Signing in, or making an account first: one form.
 
 pub mod browser;
+pub mod question;
+
+use std::collections::BTreeMap;
 
 use iced::{
     Center, Element, Fill, Task,
     widget::{button, center, column, container, mouse_area, operation, row, scrollable, space, text_input},
 };
-use proto::{Name, limits::PASSWORD_MIN};
-use relay_client::Session;
+use proto::{ErrorCode, Fingerprint, Name, limits::PASSWORD_MIN};
+use relay_client::{Session, Trust};
 
-use self::browser::Browser;
+use self::{browser::Browser, question::Question};
 
 use crate::ui::{
     icon::{self, Icon, icon},
-    line,
-    notice::Notice,
+    line::{self, Account, Failure},
     settings::Settings,
     theme::{self, spacing, text},
 };
@@ -26,9 +28,17 @@ pub struct SignIn {
     password: String,
     /// Make an account first.
     new: bool,
+    /// The invitation code, once the relay has said that it wants one.
+    code: Option<String>,
     busy: bool,
     error: Option<String>,
     browser: Box<Browser>,
+    /// The authorities that are good besides those of the system.
+    trust: Trust,
+    /// The certificates that are pinned, by their relays.
+    pinned: BTreeMap<String, Fingerprint>,
+    /// A certificate that the person must look at first.
+    question: Option<Box<Question>>,
 }
 
 #[derive(Debug, Clone)]
@@ -36,11 +46,15 @@ pub enum Message {
     RelayChanged(String),
     NameChanged(String),
     PasswordChanged(String),
+    CodeChanged(String),
     LabelPressed(&'static str),
     Toggled,
     Submitted,
-    Finished(Result<Session, Notice>),
     Browser(browser::Message),
+    Finished(Result<Session, Failure>),
+    /// The certificate is the right one.
+    Trusted,
+    Distrusted,
 }
 
 pub enum Action {
@@ -48,15 +62,28 @@ pub enum Action {
     Run(Task<Message>),
     /// Signed in; these are to be remembered.
     SignedIn(Session),
+    /// A certificate is to be remembered.
+    Pin(Question, Task<Message>),
 }
 
 const RELAY: &str = "sign-in-relay";
 const NAME: &str = "sign-in-name";
 const PASSWORD: &str = "sign-in-password";
+const CODE: &str = "sign-in-code";
+
+/// Said where there is no encryption on the way.
+pub const IN_THE_CLEAR: &str = "Without encryption: whoever runs the network can read along, your password too, and watch your calls. \
+                                https:// is safe, if the relay has it.";
 
 impl SignIn {
     pub fn new(settings: &Settings) -> Self {
-        Self { relay: settings.relay.clone(), name: settings.name.clone(), ..Self::default() }
+        let pinned = settings.trusted.clone();
+        Self { relay: settings.relay.clone(), name: settings.name.clone(), pinned, ..Self::default() }
+    }
+
+    /// What else is good besides the system's authorities.
+    pub fn trusting(self, trust: Trust) -> Self {
+        Self { trust, ..self }
     }
 
     /// Why the one who was signed in is here again.
@@ -80,7 +107,8 @@ impl SignIn {
 
     /// Asks the relay who else may say who someone is.
     pub fn look(&mut self) -> Task<Message> {
-        self.browser.look(&self.relay).map(Message::Browser)
+        let trust = self.trust_in(&address(&self.relay));
+        self.browser.look(&self.relay, trust).map(Message::Browser)
     }
 
     pub fn relay(&self) -> &str {
@@ -101,6 +129,7 @@ impl SignIn {
             }
             Message::NameChanged(name) => self.name = name,
             Message::PasswordChanged(password) => self.password = password,
+            Message::CodeChanged(code) => self.code = Some(code),
             Message::LabelPressed(field) => return Action::Run(operation::focus(field)),
             Message::Toggled => self.new = !self.new,
             Message::Browser(message) => return self.browser(message),
@@ -111,11 +140,29 @@ impl SignIn {
                 self.password.clear();
                 return Action::SignedIn(session);
             }
-            Message::Finished(Err(notice)) => {
+            Message::Finished(Err(Failure::Unknown(question))) => {
                 self.busy = false;
+                self.question = Some(Box::new(question));
+            }
+            Message::Finished(Err(Failure::Told(notice))) => {
+                self.busy = false;
+                if notice.code == Some(ErrorCode::WrongCode) && self.code.is_none() {
+                    // It can't be known before: most relays want none.
+                    self.code = Some(String::new());
+                    self.error = Some("This relay wants an invitation code: ask whoever runs it for one.".into());
+                    return Action::Run(operation::focus(CODE));
+                }
                 self.error = Some(notice.text);
                 return Action::None;
             }
+            Message::Trusted => {
+                let Some(question) = self.question.take() else { return Action::None };
+                self.pinned.insert(question.relay.clone(), question.fingerprint);
+                // It could not be asked before what it offers.
+                let look = self.look();
+                return Action::Pin(*question, Task::batch([self.submit(), look]));
+            }
+            Message::Distrusted => self.question = None,
         }
         self.error = None;
         Action::None
@@ -125,7 +172,8 @@ impl SignIn {
         if matches!(message, browser::Message::Pressed) {
             self.error = None;
         }
-        match self.browser.update(message) {
+        let trust = self.trust_in(&address(&self.relay));
+        match self.browser.update(message, &trust) {
             browser::Action::None => Action::None,
             browser::Action::Run(task) => Action::Run(task.map(Message::Browser)),
             browser::Action::SignedIn(session) => {
@@ -145,13 +193,25 @@ impl SignIn {
             Ok((relay, name)) => {
                 self.busy = true;
                 self.error = None;
-                line::sign_in(relay, name, self.password.clone(), self.new).map(Message::Finished)
+                let trust = self.trust_in(&relay);
+                let account = match &self.code {
+                    _ if !self.new => Account::Known,
+                    Some(code) if !code.trim().is_empty() => Account::ByCode(code.clone()),
+                    _ => Account::New,
+                };
+                line::sign_in(relay, name, self.password.clone(), account, trust).map(Message::Finished)
             }
             Err(error) => {
                 self.error = Some(error);
                 Task::none()
             }
         }
+    }
+
+    /// A certificate is pinned for its relay and for nobody else.
+    fn trust_in(&self, relay: &str) -> Trust {
+        let pinned = relay_client::origin(relay).ok().and_then(|origin| self.pinned.get(&origin));
+        pinned.map_or_else(|| self.trust.clone(), |fingerprint| self.trust.clone().pin(*fingerprint))
     }
 
     pub fn view(&self) -> Element<'_, Message> {
@@ -161,6 +221,14 @@ impl SignIn {
         ]
         .spacing(spacing::S)
         .align_x(Center);
+        let code = || self.browser.view().map(|code| code.map(Message::Browser));
+        let form = self.question.as_deref().map(Question::view).or_else(code).unwrap_or_else(|| self.form());
+        let card = container(form).padding(spacing::XL).width(spacing::FORM).style(theme::container::card);
+        let page = column![heading, card].spacing(spacing::XL).align_x(Center).padding(spacing::XL);
+        center(scrollable(page).style(theme::input::scroll)).style(theme::container::background).into()
+    }
+
+    fn form(&self) -> Element<'_, Message> {
         let submit = if self.new { "Create account" } else { "Sign in" };
         let submit = container(text::strong(if self.busy { "One moment\u{2026}" } else { submit })).center_x(Fill);
         let submit = button(submit).width(Fill).padding([spacing::M, spacing::L]).style(theme::button::primary);
@@ -172,16 +240,18 @@ impl SignIn {
             labelled(PASSWORD, "Password", self.field(secret, &self.password, Message::PasswordChanged).secure(true)),
         ]
         .spacing(spacing::M);
-        let form = column![form]
+        let code = self.code.as_deref().filter(|_| self.new);
+        let form = form.push(
+            code.map(|code| labelled(CODE, "Invitation code", self.field("7KQF-9M2X-0CVB-T4HD", code, Message::CodeChanged))),
+        );
+        column![form]
+            .push(relay_client::is_in_the_clear(&self.relay).then(in_the_clear))
             .push(self.error.as_deref().map(problem))
             .push(submit.on_press_maybe((!self.busy && !self.browser.is_busy()).then_some(Message::Submitted)))
             .push(self.browser.button().map(|button| button.map(Message::Browser)))
             .push(container(button(text::body(toggle)).style(theme::button::link).on_press(Message::Toggled)).center_x(Fill))
-            .spacing(spacing::L);
-        let form = self.browser.view().map_or_else(|| form.into(), |code| code.map(Message::Browser));
-        let card = container(form).padding(spacing::XL).width(spacing::FORM).style(theme::container::card);
-        let page = column![heading, card].spacing(spacing::XL).align_x(Center).padding(spacing::XL);
-        center(scrollable(page).style(theme::input::scroll)).style(theme::container::background).into()
+            .spacing(spacing::L)
+            .into()
     }
 
     fn field<'a>(
@@ -198,6 +268,12 @@ impl SignIn {
 fn labelled<'a>(id: &'static str, label: &'a str, field: text_input::TextInput<'a, Message>) -> Element<'a, Message> {
     let label = mouse_area(text::caption(label)).on_press(Message::LabelPressed(id));
     column![label, field.id(id)].spacing(spacing::XS).into()
+}
+
+/// What it means that the address begins with http://.
+fn in_the_clear<'a>() -> Element<'a, Message> {
+    let line = row![icon(Icon::TriangleAlert, icon::SMALL).style(text::warning), text::body(IN_THE_CLEAR).width(Fill)];
+    container(line.spacing(spacing::S).align_y(Center)).padding(spacing::M).style(theme::container::warning).into()
 }
 
 fn problem(error: &str) -> Element<'_, Message> {
@@ -231,6 +307,37 @@ fn check(relay: &str, name: &str, password: &str, new: bool) -> Result<(String, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::notice::Notice;
+
+    #[test]
+    fn a_certificate_is_pinned_for_its_relay_alone() {
+        let mut sign_in = SignIn::default();
+        let fingerprint = Fingerprint::new([7; 32]);
+        let question = Question { relay: "https://relay.example.org".into(), fingerprint };
+        let _ = sign_in.update(Message::Finished(Err(Failure::Unknown(question.clone()))));
+        let _ = sign_in.update(Message::Distrusted);
+        assert_eq!(sign_in.trust_in("https://relay.example.org").pinned(), None);
+        assert!(matches!(sign_in.update(Message::Trusted), Action::None), "nothing is asked any more");
+        let _ = sign_in.update(Message::Finished(Err(Failure::Unknown(question.clone()))));
+        assert!(matches!(sign_in.update(Message::Trusted), Action::Pin(pinned, _) if pinned == question));
+        for same in ["https://relay.example.org", "https://Relay.example.org:443/phone/"] {
+            assert_eq!(sign_in.trust_in(same).pinned(), Some(fingerprint), "{same}");
+        }
+        for other in ["https://relay.example.org:8443", "https://relay.example.com", "http://relay.example.org"] {
+            assert_eq!(sign_in.trust_in(other).pinned(), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_asked_for_once_the_relay_wants_one() {
+        let mut form = SignIn { relay: "relay.example.org".into(), name: "Ana".into(), new: true, ..SignIn::default() };
+        let wrong = Notice { text: "No.".into(), code: Some(ErrorCode::WrongCode) };
+        form.update(Message::Finished(Err(Failure::Told(wrong.clone()))));
+        assert_eq!(form.code.as_deref(), Some(""));
+        form.update(Message::CodeChanged("7kqf".into()));
+        form.update(Message::Finished(Err(Failure::Told(wrong))));
+        assert_eq!((form.code.as_deref(), form.error.as_deref()), (Some("7kqf"), Some("No.")));
+    }
 
     #[test]
     fn a_form_is_checked_before_it_is_sent() {

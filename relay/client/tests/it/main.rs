@@ -7,7 +7,9 @@ mod control;
 mod events;
 mod fake;
 mod lanes;
+mod people;
 mod strangers;
+mod trust;
 
 use std::{future::Future, time::Duration};
 

@@ -7,7 +7,7 @@ use iced::{
     task::Handle,
     widget::{button, column, container},
 };
-use relay_client::{BrowserSignIn, Session};
+use relay_client::{BrowserSignIn, Session, Trust};
 
 use super::address;
 use crate::ui::{
@@ -71,9 +71,9 @@ impl Browser {
     }
 
     /// Asks at once what the relay offers.
-    pub fn look(&mut self, relay: &str) -> Task<Message> {
+    pub fn look(&mut self, relay: &str, trust: Trust) -> Task<Message> {
         relay.clone_into(&mut self.relay);
-        if relay.trim().is_empty() { Task::none() } else { line::offer(address(relay)).map(offered(relay)) }
+        if relay.trim().is_empty() { Task::none() } else { line::offer(address(relay), trust).map(offered(relay)) }
     }
 
     /// Whether a sign-in is under way, so that the form waits.
@@ -81,13 +81,13 @@ impl Browser {
         !matches!(self.stage, Stage::Idle)
     }
 
-    pub fn update(&mut self, message: Message) -> Action {
+    pub fn update(&mut self, message: Message, trust: &Trust) -> Action {
         match message {
-            Message::Settled(relay) if relay == self.relay => return Action::Run(self.look(&relay)),
+            Message::Settled(relay) if relay == self.relay => return Action::Run(self.look(&relay, trust.clone())),
             Message::Offered(relay, offer) if relay == self.relay => self.offer = offer,
             Message::Settled(_) | Message::Offered(..) => {}
             Message::Pressed if self.offer.is_some() && !self.is_busy() => {
-                let (task, handle) = line::begin_by_browser(address(&self.relay)).map(Message::Begun).abortable();
+                let (task, handle) = line::begin_by_browser(address(&self.relay), trust.clone()).map(Message::Begun).abortable();
                 self.stage = Stage::Beginning { _task: handle.abort_on_drop() };
                 return Action::Run(task);
             }
