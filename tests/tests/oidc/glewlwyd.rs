@@ -109,28 +109,38 @@ impl Glewlwyd {
         self.folder.path().join(SECRET_FILE)
     }
 
-    /// Makes it know the relay, whose browsers it sends back there, and Ana.
-    pub(crate) async fn set_up(&mut self, redirect_uri: &str) {
-        let mut administrator = Browser::new();
-        let (username, password) = ADMINISTRATOR;
-        self.tell(&mut administrator, "auth/", json!({"username": username, "password": password})).await;
+    /// Makes it a provider that knows Ana.
+    pub(crate) async fn set_up(&self) {
+        let mut administrator = self.administrator().await;
         for scope in ["profile", "email"] {
             self.tell(&mut administrator, "scope/", json!({"name": scope, "display_name": scope, "password_required": false}))
                 .await;
         }
         let plugin = json!({"module": "oidc", "name": "oidc", "display_name": "Sign in", "enabled": true, "parameters": self.parameters()});
         self.tell(&mut administrator, "mod/plugin/", plugin).await;
+        let ana = json!({
+            "username": "ana", "name": "Ana K", "email": "ana@example.org", "password": "ana's password", "enabled": true,
+            "scope": ["openid", "profile", "email"]
+        });
+        self.tell(&mut administrator, "user/", ana).await;
+    }
+
+    /// Makes it know the relay, whose browsers it sends back there.
+    pub(crate) async fn admit(&self, redirect_uri: &str) {
+        let mut administrator = self.administrator().await;
         let client = json!({
             "client_id": CLIENT_ID, "name": "tvphone", "client_secret": self.key.secret(), "confidential": true, "enabled": true,
             "scope": [], "redirect_uri": [redirect_uri], "authorization_type": ["code"],
             "token_endpoint_auth_method": ["client_secret_basic", "client_secret_post"]
         });
         self.tell(&mut administrator, "client/", client).await;
-        let ana = json!({
-            "username": "ana", "name": "Ana K", "email": "ana@example.org", "password": "ana's password", "enabled": true,
-            "scope": ["openid", "profile", "email"]
-        });
-        self.tell(&mut administrator, "user/", ana).await;
+    }
+
+    async fn administrator(&self) -> Browser {
+        let mut administrator = Browser::new();
+        let (username, password) = ADMINISTRATOR;
+        self.tell(&mut administrator, "auth/", json!({"username": username, "password": password})).await;
+        administrator
     }
 
     /// The person says who they are, and that the relay may know.

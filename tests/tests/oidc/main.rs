@@ -30,7 +30,7 @@ fn relay_at(provider: &Glewlwyd, more: &str) -> Relay {
 
 /// The provider with Ana, and a relay she may sign in at; nothing where there is no such provider.
 async fn provider_and_relay(key: Key, more: &str) -> Option<(Glewlwyd, Relay)> {
-    let mut provider = match Glewlwyd::start(key) {
+    let provider = match Glewlwyd::start(key) {
         Ok(provider) => provider,
         Err(missing) => {
             // Not by a macro: what those say of a test that passes is shown to nobody.
@@ -38,8 +38,9 @@ async fn provider_and_relay(key: Key, more: &str) -> Option<(Glewlwyd, Relay)> {
             return None;
         }
     };
+    provider.set_up().await;
     let relay = relay_at(&provider, more);
-    provider.set_up(&format!("{}/v1/oidc/callback", relay.url())).await;
+    provider.admit(&format!("{}/v1/oidc/callback", relay.url())).await;
     Some((provider, relay))
 }
 
