@@ -5,7 +5,7 @@ use std::{path::Path, pin::Pin, process::ExitCode, time::Duration};
 use anyhow::{Context, bail};
 use futures::{Stream, StreamExt, channel::mpsc};
 use proto::{
-    CallId, ErrorCode, Event, Name,
+    CallId, Chat, ErrorCode, Event, Name,
     api::{Joined, PageHistory, SetMedia, State},
     model::{self, EndReason, Invitation, InvitationState, Presence},
 };
@@ -318,7 +318,7 @@ impl<'a> Conversation<'a> {
     /// The newest message before the call.
     async fn last_said(&self) -> u64 {
         let Some(with) = self.other.clone() else { return 0 };
-        let newest = PageHistory { with, before: None, after: None, limit: Some(1) };
+        let newest = PageHistory { limit: Some(1), ..PageHistory::newest(Chat::With(with)) };
         match self.session.history(newest).await {
             Ok(history) => history.messages.last().map_or(0, |message| message.id.0),
             Err(error) => {
@@ -333,7 +333,7 @@ impl<'a> Conversation<'a> {
         let Some(with) = self.other.clone() else { return };
         let mut after = self.chat_received.last().map_or(last, |said| said.id.max(last));
         loop {
-            let page = PageHistory { with: with.clone(), before: None, after: Some(after), limit: None };
+            let page = PageHistory { after: Some(after), ..PageHistory::newest(Chat::With(with.clone())) };
             match self.session.history(page).await {
                 Ok(history) => {
                     let newest = history.messages.last().map_or(0, |message| message.id.0);
@@ -353,6 +353,10 @@ impl<'a> Conversation<'a> {
     }
 
     fn hear(&mut self, message: model::Message) {
+        // Of a group, or changed since: it was not said in this call.
+        if message.to.is_none() || message.edited_at_ms.is_some() || message.deleted {
+            return;
+        }
         let known = self.chat_received.last().is_some_and(|last| message.id.0 <= last.id);
         if !message.from.is(self.session.name()) && !known {
             self.chat_received.push(Said { id: message.id.0, from: message.from, text: message.text });

@@ -28,7 +28,7 @@ use crate::{
 };
 
 use idle::Idle;
-pub use ringing::{Ringing, ring as ring_tone};
+pub use ringing::{Ringing, chime, ring as ring_tone};
 
 /// How often sound that nobody hears is used up: the period a device is asked for.
 const BEAT: Duration = Duration::from_millis(10);

@@ -23,6 +23,8 @@ pub(crate) struct Loop<R> {
     /// Only missing while it begins again.
     reader: Option<WavReader<R>>,
     resampler: Resampler,
+    /// Samples of one round at the rate wanted.
+    length: usize,
     /// Sound at 48 kHz that's ready.
     ready: Vec<f32>,
     block: Vec<f32>,
@@ -53,7 +55,14 @@ impl<R: Read + Seek> Loop<R> {
         }
         let resampler = Resampler::new(spec.sample_rate, rate)
             .ok_or_else(|| format(format!("it has a sample rate of {} Hz", spec.sample_rate)))?;
-        Ok(Self { path: path.to_owned(), reader: Some(reader), resampler, ready: Vec::new(), block: Vec::new() })
+        let length = u64::from(reader.duration()) * u64::from(rate) / u64::from(spec.sample_rate.max(1));
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        Ok(Self { path: path.to_owned(), reader: Some(reader), resampler, length, ready: Vec::new(), block: Vec::new() })
+    }
+
+    /// How many samples it has before it begins again.
+    pub(crate) fn length(&self) -> usize {
+        self.length
     }
 
     /// Fills `out` with what comes next.

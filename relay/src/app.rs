@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -11,13 +11,15 @@ use std::{
 use crate::{
     config::Config,
     doorman::Doorman,
+    files::{Files, allowance::Allowance},
     hub::{Hub, session::Session},
     metrics::Metrics,
     oidc::Oidc,
     password::Hasher,
+    rate::{Buckets, Rate},
     refusal::{Answer, Refusal},
     slots::Slots,
-    store::{AccountId, SessionRow, Store, wall_clock_ms},
+    store::{AccountId, SessionId, SessionRow, Store, wall_clock_ms},
 };
 
 /// When clients may try again after a stop: about how long a restart takes.
@@ -25,6 +27,12 @@ pub(crate) const BACK_IN: Duration = Duration::from_secs(1);
 
 /// Sessions one person may have; the longest unused gives way to a new one.
 const SESSIONS_MAX: usize = 32;
+
+/// How fast one session may say that its person is typing: once in a while is enough, and each time it is told to everyone there.
+const TYPING: Rate = Rate { burst: 4.0, per_second: 0.5 };
+
+/// How long an upload is kept that goes along with no message: longer than any message is written.
+const UNUSED: Duration = Duration::from_secs(24 * 3600);
 
 /// The relay's parts. Cloning shares them.
 #[derive(Clone, Debug)]
@@ -43,7 +51,10 @@ pub(crate) struct Parts {
     /// The organisation's provider, where there is one.
     pub(crate) oidc: Option<Oidc>,
     pub(crate) started: Instant,
-    /// Held while a message is kept and told, so that it is told in the order it is kept.
+    pub(crate) files: Files,
+    /// How fast each session may say that its person is typing.
+    pub(crate) typing: Mutex<Buckets<SessionId>>,
+    /// Held while a message, a mark or a group changes in the database and is told, so that it is told in that order.
     pub(crate) chat_order: tokio::sync::Mutex<()>,
     /// Held while buddies change in the database and in memory, so that both go the same way.
     pub(crate) buddy_order: tokio::sync::Mutex<()>,
@@ -67,6 +78,9 @@ impl App {
         let hasher = Hasher::new()?;
         let doorman = Doorman::new(&config.rates);
         let slots = Slots::new(config.connections);
+        let allowance = Allowance::new(config.attachments.quota, config.attachments.total);
+        let unusable = |source| crate::Error::Data { path: config.files(), source };
+        let files = Files::open(config.files(), allowance).map_err(unusable)?;
         let oidc = config.oidc.as_ref().map(Oidc::open).transpose()?;
         let app = Self(Arc::new(Parts {
             config,
@@ -75,6 +89,8 @@ impl App {
             hasher,
             doorman,
             slots,
+            files,
+            typing: Mutex::new(Buckets::new(TYPING)),
             metrics: Metrics::default(),
             oidc,
             started: now,
@@ -130,6 +146,42 @@ impl App {
         for session in sessions.iter().filter(|session| expired.contains(&session.id)) {
             self.hub.sign_out(session, now);
         }
+        Ok(())
+    }
+
+    /// Counts that someone is typing, or says when to come again.
+    pub(crate) fn take_typing(&self, session: SessionId, now: Instant) -> Answer<()> {
+        let mut typing = self.typing.lock().unwrap_or_else(PoisonError::into_inner);
+        typing.take(session, now).map_err(Refusal::rate_limited)
+    }
+
+    /// Removes what nobody wants any more: uploads that went nowhere, attachments past their days, contents without either, groups
+    /// without members.
+    pub(crate) async fn tidy_chat(&self, now: Instant) -> Result<(), sqlx::Error> {
+        self.typing.lock().unwrap_or_else(PoisonError::into_inner).tidy(now);
+        self.store.drop_empty_groups().await?;
+        let before = |age: Duration| wall_clock_ms() - i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        self.store.expire_attachments(before(UNUSED), self.config.attachments.keep.map(before)).await?;
+        let order = self.files.order.lock().await;
+        for hash in self.store.drop_unused_contents().await? {
+            if let Err(error) = self.files.remove(&hash).await {
+                tracing::warn!(%error, "the content of an attachment could not be removed");
+            }
+        }
+        drop(order);
+        Ok(())
+    }
+
+    /// Removes the files of contents that a relay left which was killed.
+    pub(crate) async fn sweep_files(&self) -> Result<(), sqlx::Error> {
+        let order = self.files.order.lock().await;
+        let named = self.store.contents().await?;
+        match self.files.sweep(&named).await {
+            Ok(0) => {}
+            Ok(files) => tracing::info!(files, "contents that belong to nothing were removed"),
+            Err(error) => tracing::warn!(%error, "the folder of attachments could not be looked through"),
+        }
+        drop(order);
         Ok(())
     }
 

@@ -42,7 +42,7 @@ pub struct Config {
     pub plain_http: PlainHttp,
     /// Proxies that are trusted to say whom they speak for.
     pub proxies: TrustedProxies,
-    /// Folder of the database (`relay.db`) and of the ticker's `providers/`; made if there is none.
+    /// Folder of the database (`relay.db`), of `attachments/` and of the ticker's `providers/`; made if there is none.
     pub data: PathBuf,
     /// A database of PostgreSQL's instead of the file in the data folder.
     pub database: Option<DatabaseUrl>,
@@ -60,9 +60,33 @@ pub struct Config {
     pub ticker_interval: Duration,
     /// Who may read the measurements at `/metrics`; nobody when there is none, and then requests aren't counted either.
     pub metrics: Option<MetricsAccess>,
+    /// How much people may upload, and how long it is kept.
+    pub attachments: Attachments,
     /// How people sign in at an organisation's OpenID provider; where there is none they sign in by password alone.
     pub oidc: Option<OidcConfig>,
 }
+
+/// Bounds of the folder of attachments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attachments {
+    /// Largest file, in bytes; 0 takes none.
+    pub max: u64,
+    /// Bytes of all of one person's.
+    pub quota: u64,
+    /// Bytes of all there are, each content counted once.
+    pub total: u64,
+    /// They are gone after this long; for ever without.
+    pub keep: Option<Duration>,
+}
+
+impl Default for Attachments {
+    fn default() -> Self {
+        Self { max: 25 * MB, quota: 1000 * MB, total: 20_000 * MB, keep: None }
+    }
+}
+
+/// Bytes of a megabyte, as files and disks are counted.
+pub(crate) const MB: u64 = 1_000_000;
 
 /// Who may make an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
@@ -155,6 +179,7 @@ impl Config {
             message_age: None,
             ticker_interval: Duration::from_secs(60),
             metrics: None,
+            attachments: Attachments::default(),
             oidc: None,
         }
     }
@@ -218,6 +243,11 @@ impl Config {
             Some(url) => Location::Server(url.clone()),
             None => Location::File(self.data.join(DATABASE)),
         }
+    }
+
+    /// What people have uploaded.
+    pub(crate) fn files(&self) -> PathBuf {
+        self.data.join("attachments")
     }
 
     /// The certificate the relay makes for itself, with its key.

@@ -53,6 +53,9 @@ pub(crate) struct Query<T>(pub(crate) T);
 /// The variable part of the path.
 pub(crate) struct Id(pub(crate) String);
 
+/// The two variable parts of the path.
+pub(crate) struct Ids(pub(crate) String, pub(crate) String);
+
 /// A body as it is.
 pub(crate) struct Raw(pub(crate) Bytes);
 
@@ -174,7 +177,19 @@ impl FromRequestParts<App> for Id {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
         let path = <Path<String> as FromRequestParts<App>>::from_request_parts(parts, app).await;
-        let id = path.map(|Path(id)| Self(id));
-        id.map_err(|rejection: PathRejection| Refusal::bad_request(format!("The path can't be read: {}.", rejection.body_text())))
+        path.map(|Path(id)| Self(id)).map_err(bad_path)
     }
+}
+
+impl FromRequestParts<App> for Ids {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
+        let path = <Path<(String, String)> as FromRequestParts<App>>::from_request_parts(parts, app).await;
+        path.map(|Path((first, second))| Self(first, second)).map_err(bad_path)
+    }
+}
+
+fn bad_path(rejection: PathRejection) -> Refusal {
+    Refusal::bad_request(format!("The path can't be read: {}.", rejection.body_text()))
 }

@@ -1,11 +1,14 @@
 //! One thin function per route: read, ask the hub or the store, answer.
 
 pub(crate) mod accounts;
+pub(crate) mod attachments;
 pub(crate) mod buddies;
 pub(crate) mod calls;
 pub(crate) mod chat;
 pub(crate) mod events;
+pub(crate) mod groups;
 pub(crate) mod host;
+pub(crate) mod marks;
 pub(crate) mod media;
 pub(crate) mod oidc;
 pub(crate) mod people;

@@ -5,6 +5,7 @@
 
 pub(crate) mod calls;
 pub(crate) mod clients;
+pub(crate) mod discretion;
 pub(crate) mod feed;
 pub(crate) mod host;
 pub(crate) mod invitation;
@@ -196,7 +197,21 @@ impl Hub {
         let presence = control.people.person(session.account)?.own.clone();
         let (blocked, missed) = (control.people.blocked(session.account), control.missed(session.account));
         let buddies = control.roster(session.account);
-        Some(State { name, buddies, invitations, call, tickers, presence, blocked, missed, cursor })
+        Some(State {
+            name,
+            buddies,
+            invitations,
+            call,
+            tickers,
+            presence,
+            blocked,
+            missed,
+            // What the database knows is added by whoever asks for it.
+            groups: Vec::new(),
+            conversations: Vec::new(),
+            attachment_max: 0,
+            cursor,
+        })
     }
 
     /// Acknowledges the events up to the cursor and gives the body of an answer with those after it; `None` when there are none.

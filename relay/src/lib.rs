@@ -19,8 +19,10 @@ mod descriptors;
 mod doorman;
 mod error;
 mod extract;
+mod files;
 mod forwarded;
 mod handlers;
+mod html;
 mod hub;
 mod journal;
 mod listen;
@@ -40,7 +42,9 @@ mod tls;
 mod token;
 
 pub use crate::{
-    config::{Admission, Config, DatabaseUrl, FILE, Flags, MetricsAccess, NotADatabase, OidcConfig, PORT, PlainHttp},
+    config::{
+        Admission, Attachments, Config, DatabaseUrl, FILE, Flags, MetricsAccess, NotADatabase, OidcConfig, PORT, PlainHttp,
+    },
     error::Error,
     forwarded::{ForwardedHeader, Network, NotANetwork, TrustedProxies},
     listen::{Listen, NotAnAddress, Socket},

@@ -249,7 +249,6 @@ async fn admin(args: AdminArgs) -> anyhow::Result<()> {
     }
     let admin = Admin::open(&config).await?;
     match args.what {
-        AdminCommand::Fingerprint => {}
         AdminCommand::User(UserCommand::Add { name, password_file }) => {
             admin.add_user(&name, &first_line(&password_file)?).await?;
         }
@@ -289,7 +288,7 @@ async fn admin(args: AdminArgs) -> anyhow::Result<()> {
         AdminCommand::Backup { folder } => admin.backup(&folder).await?,
         AdminCommand::Export { name, file } => admin.export(&name, &file).await?,
         // Done before anything was opened.
-        AdminCommand::Restore { .. } => {}
+        AdminCommand::Restore { .. } | AdminCommand::Fingerprint => {}
     }
     admin.close().await;
     Ok(())

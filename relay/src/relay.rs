@@ -9,7 +9,7 @@ use std::{
 
 use axum::Router;
 use proto::Fingerprint;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
 use crate::{
     app::{App, BACK_IN},
@@ -169,6 +169,14 @@ impl Relay {
         self.app.hub.tick(now);
     }
 
+    /// Removes attachments that are past their day and uploads that went nowhere, as the relay does by itself now and then.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tidy(&self, now: Instant) -> Result<(), Error> {
+        Ok(self.app.tidy_chat(now).await?)
+    }
+
     fn server(&self) -> Server {
         let (config, slots) = (&self.app.config, self.app.slots.clone());
         Server::new(self.router(), self.handle.clone(), slots, config.proxies.clone(), config.plain_http, Limits::default())
@@ -199,13 +207,17 @@ async fn find_provider(app: App) {
 async fn tick(app: App, tls: Option<Arc<Tls>>, mut seen: i64) {
     let mut ticks = tokio::time::interval(TICK);
     let mut tidied = Instant::now();
+    let mut look = None;
+    if let Err(error) = app.sweep_files().await {
+        tracing::warn!(%error, "which attachments there are could not be read");
+    }
     loop {
         ticks.tick().await;
         let now = Instant::now();
         app.hub.tick(now);
-        if let Some(tls) = tls.clone().filter(|tls| tls.can_change()) {
-            // A file may lie on a slow disk. The look that goes on beside the next tick is one that nobody waits for.
-            tokio::task::spawn_blocking(move || tls.look());
+        if let Some(tls) = tls.clone().filter(|tls| tls.can_change() && look.as_ref().is_none_or(JoinHandle::is_finished)) {
+            // A file may lie on a slow disk, which nobody waits for.
+            look = Some(tokio::task::spawn_blocking(move || tls.look()));
         }
         match follow(&app, seen, now).await {
             Ok(newest) => seen = newest,
@@ -221,6 +233,9 @@ async fn tick(app: App, tls: Option<Arc<Tls>>, mut seen: i64) {
             app.hub.note_seen(now);
             if let Err(error) = app.store.expire_codes(wall_clock_ms()).await {
                 tracing::warn!(%error, "invitation codes past their day could not be removed");
+            }
+            if let Err(error) = app.tidy_chat(now).await {
+                tracing::warn!(%error, "attachments past their day could not be removed");
             }
             if let Err(error) = app.expire_sessions(now).await {
                 tracing::warn!(%error, "unused sessions could not be ended");
@@ -270,7 +285,7 @@ mod tests {
     use super::*;
     use crate::{
         hub::session::Counts,
-        store::{NewMessage, NewSession, Page, SessionRow},
+        store::{NewMessage, NewSession, Page, Place, SessionRow},
         token::TokenHash,
     };
 
@@ -308,14 +323,16 @@ mod tests {
         let relay = Relay::open(config).await.unwrap();
         let store = &relay.app.store;
         let ana = store.add_account(&"Ana".parse().unwrap(), "hash").await.unwrap().unwrap();
+        let to = Place::With(ana);
         for client_id in ["old", "new"] {
-            store.keep_message(NewMessage { from: ana, to: ana, text: "x", client_id, withheld: false }).await.unwrap();
+            let new = NewMessage { from: ana, to: &to, text: "x", html: None, attachments: &[], client_id, withheld: false };
+            store.keep_message(new).await.unwrap();
         }
         store.execute("UPDATE messages SET sent_at_ms = sent_at_ms - 86400001 WHERE client_id = 'old'").await.unwrap();
         store.log_change(&[ana, ana, ana]).await.unwrap();
         let seen = store.last_change().await.unwrap();
         forget(&relay.app, seen).await.unwrap();
-        let page = Page { one: ana, other: ana, before: None, after: None, limit: 9 };
+        let page = Page { me: ana, place: to, floor: 0, before: None, after: None, limit: 9 };
         let left = store.page(page).await.unwrap().0;
         assert_eq!(left.iter().map(|message| message.client_id.as_str()).collect::<Vec<_>>(), ["new"]);
         assert_eq!(store.changes(0).await.unwrap(), [(seen, ana)], "the newest stays: numbers go on from it");

@@ -19,7 +19,8 @@ use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLaye
 use crate::{
     app::App,
     handlers::{
-        accounts, buddies, calls, chat, events, health, host, media, no_such_method, no_such_route, oidc, people, sessions, watch,
+        accounts, attachments, buddies, calls, chat, events, groups, health, host, marks, media, no_such_method, no_such_route,
+        oidc, people, sessions, watch,
     },
     metrics::requests,
     refusal::Refusal,
@@ -56,6 +57,15 @@ pub(crate) fn router(app: App) -> Router {
         .route("/v1/reports", post(people::report))
         .route("/v1/missed/seen", post(people::see_missed))
         .route("/v1/chat", post(chat::send).get(chat::history))
+        .route("/v1/chat/marks", post(marks::move_marks))
+        .route("/v1/chat/typing", post(marks::typing))
+        .route("/v1/chat/{id}", post(chat::edit).delete(chat::delete))
+        .route("/v1/groups", post(groups::make))
+        .route("/v1/groups/{id}", post(groups::rename))
+        .route("/v1/groups/{id}/members", post(groups::add))
+        .route("/v1/groups/{id}/members/{name}", delete(groups::remove))
+        .route("/v1/attachments", post(attachments::upload))
+        .route("/v1/attachments/{id}", get(attachments::download))
         .route("/v1/invitations", post(calls::ring))
         .route("/v1/invitations/{id}/accept", post(calls::accept))
         .route("/v1/invitations/{id}/decline", post(calls::decline))

@@ -1,13 +1,17 @@
-//! What must outlive the process, in one SQLite file or a PostgreSQL database: accounts, sessions, invitation codes, buddies, chat, calls.
+//! What must outlive the process, in one SQLite file or a PostgreSQL database: accounts, sessions, invitation codes, buddies, chat, attachments,
+//! calls.
 //!
 //! Everything that knows SQL is in here, and all of it is understood by both. Writes go through one connection, so they never wait for
 //! each other inside the database and the rows of a table get their ids in the order they are committed. What a write gives back is
 //! read by [`written`].
 
 mod accounts;
+mod attachments;
 mod calls;
 mod chat;
 mod codes;
+mod conversations;
+mod groups;
 mod oidc;
 mod open;
 mod people;
@@ -28,9 +32,12 @@ use sqlx::{
 
 pub(crate) use self::{
     accounts::AccountRow,
+    attachments::{AttachmentRow, NewAttachment},
     calls::{CallRow, CallWrite, MemberRow},
-    chat::{Kept, NewMessage, Page},
+    chat::{Keeping, Kept, NewMessage, Page, Place},
     codes::ByCode,
+    conversations::ConversationRow,
+    groups::{GroupRow, NewGroup, Reached},
     oidc::ForSubject,
     open::{Location, User},
     people::{BlockRow, MissedRow, PresenceRow},
@@ -112,7 +119,8 @@ fn steps(kind: Kind) -> Vec<Migration> {
         step(1, "start", include_str!("../migrations/0001_start.sql")),
         step(2, "sessions and codes", include_str!("../migrations/0002_sessions_and_codes.sql")),
         step(3, "people and rights", include_str!("../migrations/0003_people_and_rights.sql")),
-        step(6, "oidc", include_str!("../migrations/0006_oidc.sql")),
+        step(4, "groups, marks, attachments", include_str!("../migrations/0004_groups_marks_attachments.sql")),
+        step(5, "oidc", include_str!("../migrations/0005_oidc.sql")),
     ]
 }
 

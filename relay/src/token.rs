@@ -1,7 +1,7 @@
 //! Random identifiers and secrets, and the only form a secret is kept in.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use proto::{CallId, CallLink, InvitationId, SessionId, Token};
+use proto::{AttachmentId, CallId, CallLink, GroupId, InvitationId, SessionId, Token};
 use sha2::{Digest, Sha256};
 
 /// The SHA-256 of a token. The token has 256 random bits, so a plain hash can't be guessed back, and a lookup by it tells
@@ -39,6 +39,16 @@ pub(crate) fn call_link() -> Result<CallLink, NoRandomness> {
 /// A new invitation: 128 random bits.
 pub(crate) fn invitation_id() -> Result<InvitationId, NoRandomness> {
     Ok(InvitationId::new(random::<16>()?))
+}
+
+/// A new group: 128 random bits.
+pub(crate) fn group_id() -> Result<GroupId, NoRandomness> {
+    Ok(GroupId::new(random::<16>()?))
+}
+
+/// A new attachment: 128 random bits.
+pub(crate) fn attachment_id() -> Result<AttachmentId, NoRandomness> {
+    Ok(AttachmentId::new(random::<16>()?))
 }
 
 /// A new session's name for its owner: 128 random bits.

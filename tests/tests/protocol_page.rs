@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use bytes::Bytes;
 use codecs::{Color, MediaTime, h264, opus};
-use proto::{Chunk, ErrorBody, Event, Kind, api, error::ErrorDetail, limits, model};
+use proto::{Chunk, ErrorBody, Event, Kind, api, chat, error::ErrorDetail, limits, model};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -40,24 +40,31 @@ fn every_json_example_is_what_the_programs_say() {
     for (name, text) in examples("json") {
         let outcome = match name.as_str() {
             "AddBuddy" => same::<api::AddBuddy>(&text),
+            "AddMember" => same::<api::AddMember>(&text),
+            "Attachment" => same::<chat::Attachment>(&text),
             "BeginOidc" => same::<api::BeginOidc>(&text),
             "Block" => same::<api::Block>(&text),
             "ChangePassword" => same::<api::ChangePassword>(&text),
             "Done" => same::<api::Done>(&text),
+            "EditChat" => same::<api::EditChat>(&text),
             "ErrorBody" => same::<ErrorBody>(&text),
             "Event" => same::<Event>(&text),
             "Events" => same::<api::Events>(&text),
             "Feedback" => same::<api::Feedback>(&text),
+            "Group" => same::<chat::Group>(&text),
             "Health" => same::<api::Health>(&text),
             "History" => same::<api::History>(&text),
             "JoinByLink" => same::<api::JoinByLink>(&text),
             "Joined" => same::<api::Joined>(&text),
             "Linked" => same::<api::Linked>(&text),
+            "MakeGroup" => same::<api::MakeGroup>(&text),
             "Message" => same::<model::Message>(&text),
+            "MoveMarks" => same::<api::MoveMarks>(&text),
             "OidcAnswer" => same::<api::OidcAnswer>(&text),
             "OidcBegun" => same::<api::OidcBegun>(&text),
             "OnePeer" => same::<api::OnePeer>(&text),
             "OwnPresence" => same::<model::OwnPresence>(&text),
+            "RenameGroup" => same::<api::RenameGroup>(&text),
             "Report" => same::<api::Report>(&text),
             "Ring" => same::<api::Ring>(&text),
             "Rung" => same::<api::Rung>(&text),
@@ -70,6 +77,7 @@ fn every_json_example_is_what_the_programs_say() {
             "SignUp" => same::<api::SignUp>(&text),
             "SignedIn" => same::<api::SignedIn>(&text),
             "State" => same::<api::State>(&text),
+            "Types" => same::<api::Types>(&text),
             "WantKeyframe" => same::<api::WantKeyframe>(&text),
             _ => Err("no type of the wire has this name".to_owned()),
         };
@@ -79,7 +87,7 @@ fn every_json_example_is_what_the_programs_say() {
         kinds.insert(name);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(kinds.len(), 32, "each type has an example: {kinds:?}");
+    assert_eq!(kinds.len(), 40, "each type has an example: {kinds:?}");
 }
 
 #[test]
@@ -145,6 +153,17 @@ fn the_values_of_the_limits_are_those_of_the_table() {
         ("PASSWORD_MAX", bytes(limits::PASSWORD_MAX)),
         ("TEXT_MAX", characters(limits::TEXT_MAX)),
         ("CLIENT_ID_MAX", characters(limits::CLIENT_ID_MAX)),
+        ("HTML_MAX", bytes(limits::HTML_MAX)),
+        ("ATTACHMENTS_MAX", limits::ATTACHMENTS_MAX.to_string()),
+        ("FILE_NAME_MAX", characters(limits::FILE_NAME_MAX)),
+        ("EDIT_WINDOW", seconds(limits::EDIT_WINDOW)),
+        ("TYPING", seconds(limits::TYPING)),
+        ("GROUP_MEMBERS_MAX", limits::GROUP_MEMBERS_MAX.to_string()),
+        ("GROUPS_MAX", limits::GROUPS_MAX.to_string()),
+        ("GROUP_TITLE_MAX", characters(limits::GROUP_TITLE_MAX)),
+        ("CONVERSATIONS_MAX", limits::CONVERSATIONS_MAX.to_string()),
+        ("UNREAD_MAX", limits::UNREAD_MAX.to_string()),
+        ("PREVIEW_MAX", characters(limits::PREVIEW_MAX)),
         ("HISTORY_MAX", limits::HISTORY_MAX.to_string()),
         ("BUDDIES_MAX", limits::BUDDIES_MAX.to_string()),
         ("PEERS_MAX", limits::PEERS_MAX.to_string()),

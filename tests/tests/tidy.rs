@@ -38,7 +38,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("media", &["audioadapter-buffers", "cpal", "hound", "nokhwa", "ringbuf", "rubato", "shiguredo_mp4"]),
     ("relay_client", &["reqwest"]),
     // reqwest and ring: to ask an OpenID provider, and check what it signs.
-    ("relay", &["ammonia", "argon2", "axum", "hyper", "rcgen", "reqwest", "ring", "sqlx", "toml", "tower-http"]),
+    ("relay", &["ammonia", "argon2", "axum", "html5ever", "hyper", "rcgen", "reqwest", "ring", "sqlx", "toml", "tower-http"]),
     ("app", &["iced", "lucide-icons"]),
 ];
 

@@ -11,7 +11,7 @@ use app::ui::{
 };
 use iced::{Color, Theme};
 use image::RgbImage;
-use proto::api::PageHistory;
+use proto::{Chat, api::PageHistory};
 use tests::{
     display::Display,
     eventually,
@@ -178,7 +178,7 @@ fn written(relay: &Relay) -> Vec<String> {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let session = relay.sign_in("Ben").await;
-        let page = PageHistory { with: "Ana".parse().expect("a name"), before: None, after: None, limit: None };
+        let page = PageHistory::newest(Chat::With("Ana".parse().expect("a name")));
         let history = session.history(page).await.expect("the relay answers");
         history.messages.into_iter().map(|message| message.text).collect()
     })

@@ -1,19 +1,29 @@
 //! How requests get to the relay, each as a task that brings the answer.
 
+mod transfer;
+
 use std::{
     future::Future,
+    path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
 };
 
 use iced::{Subscription, Task};
 use proto::{
-    CallId, ErrorCode, InvitationId, Name, PeerId, SessionId,
-    api::{History, Joined, OwnSession, PageHistory, Rung, SetMedia},
+    CallId, Chat, ErrorCode, GroupId, InvitationId, MessageId, Name, PeerId, SessionId,
+    api::{EditChat, History, Joined, MoveMarks, OwnSession, PageHistory, Rung, SendChat, SetMedia},
+    chat::{Attachment, Group},
     model::{Message, OwnPresence},
 };
 use relay_client::{BrowserSignIn, Relay, Session, Trust, Update};
 
-use super::{net, notice::Notice, pretend::Pretend, screen::sign_in::question::Question};
+use super::{
+    net,
+    notice::Notice,
+    picture::Picture,
+    pretend::Pretend,
+    screen::{desk::conversation::files::Step, sign_in::question::Question},
+};
 
 pub type Answer<T> = Task<Result<T, Notice>>;
 
@@ -103,10 +113,86 @@ impl Line {
         }
     }
 
-    pub fn send_chat(&self, to: Name, text: String, client_id: String) -> Answer<Message> {
+    pub fn send(&self, message: SendChat) -> Answer<Message> {
         match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.send_chat(&to, &text, &client_id).await),
-            Self::Pretend(pretend) => Task::done(pretend.send_chat(to, text, client_id)),
+            Self::Relay { session, .. } => ask(session, async move |session| session.send(&message).await),
+            Self::Pretend(pretend) => Task::done(pretend.send(message)),
+        }
+    }
+
+    pub fn edit(&self, message: MessageId, now: EditChat) -> Answer<Message> {
+        match self {
+            Self::Relay { session, .. } => ask(session, async move |session| session.edit_chat(message, &now).await),
+            Self::Pretend(pretend) => Task::done(pretend.edit(message, now)),
+        }
+    }
+
+    pub fn delete(&self, message: MessageId) -> Answer<Message> {
+        match self {
+            Self::Relay { session, .. } => ask(session, async move |session| session.delete_chat(message).await),
+            Self::Pretend(pretend) => Task::done(pretend.delete(message)),
+        }
+    }
+
+    pub fn move_marks(&self, marks: MoveMarks) -> Answer<()> {
+        match self {
+            Self::Relay { session, .. } => ask(session, async move |session| session.move_marks(&marks).await),
+            Self::Pretend(_) => Task::done(Ok(())),
+        }
+    }
+
+    /// Says that the person writes there; whether it is heard matters to nobody.
+    pub fn types(&self, chat: Chat) -> Answer<()> {
+        match self {
+            Self::Relay { session, .. } => ask(session, async move |session| session.types(&chat).await),
+            Self::Pretend(_) => Task::done(Ok(())),
+        }
+    }
+
+    pub fn make_group(&self, title: String, members: Vec<Name>) -> Answer<Group> {
+        match self {
+            Self::Relay { session, .. } => ask(session, async move |session| session.make_group(&title, &members).await),
+            Self::Pretend(pretend) => Task::done(Ok(pretend.make_group(title, members))),
+        }
+    }
+
+    pub fn add_member(&self, group: GroupId, name: Name) -> Answer<Group> {
+        match self {
+            Self::Relay { session, .. } => ask(session, async move |session| session.add_member(&group, &name).await),
+            Self::Pretend(pretend) => Task::done(Ok(pretend.make_group("Sunday lunch".into(), vec![name]))),
+        }
+    }
+
+    pub fn leave_group(&self, group: GroupId) -> Answer<()> {
+        match self {
+            Self::Relay { session, .. } => {
+                ask(session, async move |session| session.remove_member(&group, &session.name().clone()).await)
+            }
+            Self::Pretend(_) => Task::done(Ok(())),
+        }
+    }
+
+    /// Sends a file of this machine, no larger than the relay takes.
+    pub fn upload(&self, file: PathBuf, max: u64) -> Task<Step<Attachment>> {
+        match self {
+            Self::Relay { session, .. } => transfer::upload(session.clone(), file, max),
+            Self::Pretend(pretend) => Task::done(Step::Done(Ok(pretend.upload(&file)))),
+        }
+    }
+
+    /// Fetches a file and puts it where the person finds it.
+    pub fn save(&self, attachment: Attachment) -> Task<Step<PathBuf>> {
+        match self {
+            Self::Relay { session, .. } => transfer::save(session.clone(), attachment),
+            Self::Pretend(_) => Task::done(Step::Done(Ok(PathBuf::from(attachment.name)))),
+        }
+    }
+
+    /// Fetches a picture to be shown.
+    pub fn picture(&self, attachment: Attachment) -> Task<Option<Picture>> {
+        match self {
+            Self::Relay { session, .. } => transfer::picture(session.clone(), attachment),
+            Self::Pretend(_) => Task::done(None),
         }
     }
 
@@ -238,6 +324,10 @@ impl From<relay_client::Error> for Failure {
             relay_client::Error::UnknownCertificate { relay, fingerprint } => {
                 Self::Unknown(Question { relay: relay.to_string(), fingerprint })
             }
+            // Nothing on the screen leads past it: that it is right must come from elsewhere.
+            changed @ relay_client::Error::CertificateChanged { .. } => Self::Told(Notice::new(format!(
+                "{changed} If so, start tvphone once with --relay, --trust and that fingerprint."
+            ))),
             error => Self::Told(error.into()),
         }
     }

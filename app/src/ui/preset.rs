@@ -95,12 +95,13 @@ impl Sample {
         }
         let ben = pretend.other.clone();
         settle(&mut desk, desk::Message::Buddies(desk::buddy_list::Message::Selected(ben.clone())));
-        let page = proto::api::PageHistory { with: ben.clone(), before: None, after: None, limit: None };
+        let chat = proto::Chat::With(ben.clone());
+        let page = proto::api::PageHistory::newest(chat.clone());
         let history = pretend.history(&page);
-        settle(&mut desk, desk::Message::Conversation(ben.clone(), desk::conversation::Message::Paged(page, Ok(history))));
+        settle(&mut desk, desk::Message::Conversation(chat.clone(), desk::conversation::Message::Paged(page, Ok(history))));
         match self {
             Self::Calling | Self::Declined => {
-                settle(&mut desk, desk::Message::Conversation(ben.clone(), desk::conversation::Message::CallPressed));
+                settle(&mut desk, desk::Message::Conversation(chat, desk::conversation::Message::CallPressed));
                 let mut rung = pretend.ring(ben.clone());
                 if self == Self::Declined {
                     rung.invitation.state = proto::model::InvitationState::Declined;
@@ -162,7 +163,8 @@ fn pretend() -> Pretend {
     Pretend { me: known("Ana"), other: known("Ben") }
 }
 
-fn state() -> State {
+/// What the samples' relay says at first.
+pub fn state() -> State {
     let buddy =
         |name, relation, presence| Buddy { name: known(name), relation, presence, text: String::new(), last_seen_ms: None };
     let item = |title: &str, body: Option<&str>, link: Option<&str>| TickerItem {
@@ -188,6 +190,9 @@ fn state() -> State {
             Ticker { provider: "fortune".into(), items: vec![fortune] },
             Ticker { provider: "relay-status".into(), items: vec![status] },
         ],
+        groups: Vec::new(),
+        conversations: Vec::new(),
+        attachment_max: 25_000_000,
         presence: OwnPresence::default(),
         blocked: Vec::new(),
         missed: Vec::new(),

@@ -1,8 +1,11 @@
 //! A relay of canned answers: the screens work without a network, for tests and to be looked at.
 
+use std::path::Path;
+
 use proto::{
-    CallId, ErrorCode, InvitationId, MessageId, Name, PeerId, SessionId,
-    api::{History, Joined, OwnSession, PageHistory, Rung},
+    AttachmentId, CallId, Chat, ErrorCode, GroupId, InvitationId, MessageId, Name, PeerId, SessionId,
+    api::{EditChat, History, Joined, OwnSession, PageHistory, Rung, SendChat},
+    chat::{Attachment, Group},
     model::{Call, Invitation, InvitationState, Message, Peer},
 };
 
@@ -61,18 +64,58 @@ impl Pretend {
         vec![session("here", "tvphone on desktop", 0, true), session("there", "kitchen", 1500, false)]
     }
 
-    pub fn send_chat(&self, to: Name, text: String, client_id: String) -> Result<Message, Notice> {
+    pub fn send(&self, SendChat { to, group, text, client_id, .. }: SendChat) -> Result<Message, Notice> {
         if text.contains(LOST) {
             let text = "The relay can't be reached. Check the network.".to_owned();
             return Err(Notice { text, code: Some(ErrorCode::Internal) });
         }
         let (id, sent_at_ms) = (MessageId(1000 + text.len() as u64), DAY_MS + 9 * 60_000);
-        Ok(Message { id, from: self.me.clone(), to, text, sent_at_ms, client_id })
+        Ok(Message { to, group, client_id, ..self.message(id, text, sent_at_ms) })
+    }
+
+    pub fn edit(&self, id: MessageId, now: EditChat) -> Result<Message, Notice> {
+        let sent_at_ms = DAY_MS + 9 * 60_000;
+        let message = self.message(id, now.text, sent_at_ms);
+        Ok(Message { to: Some(self.other.clone()), edited_at_ms: Some(sent_at_ms), ..message })
+    }
+
+    pub fn delete(&self, id: MessageId) -> Result<Message, Notice> {
+        let message = self.message(id, String::new(), DAY_MS);
+        Ok(Message { to: Some(self.other.clone()), deleted: true, ..message })
+    }
+
+    /// A group of this person's.
+    pub fn make_group(&self, title: String, mut members: Vec<Name>) -> Group {
+        members.insert(0, self.me.clone());
+        Group { id: GroupId::new("sample-group"), title, owner: self.me.clone(), members }
+    }
+
+    pub fn upload(&self, file: &Path) -> Attachment {
+        let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let kind = "application/octet-stream".to_owned();
+        Attachment { id: AttachmentId::new(name.clone()), name, kind, size: 12_300, sha256: None }
+    }
+
+    /// What this person says, to nobody yet.
+    fn message(&self, id: MessageId, text: String, sent_at_ms: u64) -> Message {
+        Message {
+            id,
+            from: self.me.clone(),
+            to: None,
+            group: None,
+            text,
+            html: None,
+            attachments: Vec::new(),
+            sent_at_ms,
+            edited_at_ms: None,
+            deleted: false,
+            client_id: String::new(),
+        }
     }
 
     /// Two pages: the newest messages, and one before them.
     pub fn history(&self, page: &PageHistory) -> History {
-        if page.with.is(&self.other) && page.after.is_none() {
+        if page.chat == Chat::With(self.other.clone()) && page.after.is_none() {
             let before = page.before.unwrap_or(u64::MAX);
             let messages = self.messages().into_iter().filter(|message| message.id.0 < before);
             let messages: Vec<_> = messages.collect();
@@ -101,14 +144,9 @@ impl Pretend {
         ];
         let line = |(index, (mine, minute, text)): (usize, &(bool, u64, &str))| {
             let (from, to) = if *mine { (&self.me, &self.other) } else { (&self.other, &self.me) };
-            Message {
-                id: MessageId(index as u64 + 1),
-                from: from.clone(),
-                to: to.clone(),
-                text: (*text).to_owned(),
-                sent_at_ms: DAY_MS - 1440 * 60_000 + minute * 60_000,
-                client_id: String::new(),
-            }
+            let sent_at_ms = DAY_MS - 1440 * 60_000 + minute * 60_000;
+            let message = self.message(MessageId(index as u64 + 1), (*text).to_owned(), sent_at_ms);
+            Message { from: from.clone(), to: Some(to.clone()), ..message }
         };
         LINES.iter().enumerate().map(line).collect()
     }

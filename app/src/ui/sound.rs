@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use media::{
     SpeakerSpec, Trouble,
-    speaker::{Ringing, ring_tone},
+    speaker::{Ringing, chime, ring_tone},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,11 +28,13 @@ impl Sound {
 pub struct Ringer {
     speaker: SpeakerSpec,
     playing: Option<(Sound, Option<Ringing>)>,
+    /// What sounds once, or has.
+    chime: Option<Ringing>,
 }
 
 impl Ringer {
     pub fn new(speaker: &SpeakerSpec) -> Self {
-        Self { speaker: speaker.clone(), playing: None }
+        Self { speaker: speaker.clone(), playing: None, chime: None }
     }
 
     /// From now on this one sounds; the one that does already goes on undisturbed.
@@ -42,16 +44,26 @@ impl Ringer {
         }
     }
 
+    /// A message has come: one short sound, unless the telephone rings anyhow.
+    pub fn chime(&mut self) {
+        if let SpeakerSpec::Device(id) = &self.speaker
+            && self.playing.is_none()
+        {
+            self.chime = Some(chime(id.clone(), include_bytes!("../../../assets/sounds/message.wav"), Arc::new(silent)));
+        }
+    }
+
     fn start(&self, sound: Sound) -> Option<Ringing> {
-        let state = |state: Result<(), Trouble>| {
-            if let Err(trouble) = state {
-                tracing::info!(%trouble, "the telephone rings without a sound");
-            }
-        };
         match &self.speaker {
             SpeakerSpec::Silent => None,
-            SpeakerSpec::Device(id) => Some(ring_tone(id.clone(), sound.wav(), Arc::new(state))),
+            SpeakerSpec::Device(id) => Some(ring_tone(id.clone(), sound.wav(), Arc::new(silent))),
         }
+    }
+}
+
+fn silent(state: Result<(), Trouble>) {
+    if let Err(trouble) = state {
+        tracing::info!(%trouble, "the telephone rings without a sound");
     }
 }
 

@@ -33,13 +33,30 @@ pub struct Ringing {
 /// Nothing can go wrong for the caller: on a machine without that speaker it stays silent, and `state` hears why.
 #[must_use]
 pub fn ring(speaker: Option<String>, wav: &'static [u8], state: State) -> Ringing {
+    play(wav, Rounds::Many, state, device(speaker))
+}
+
+/// Plays a WAV file that's in memory once, likewise; dropped earlier, it ends earlier.
+#[must_use]
+pub fn chime(speaker: Option<String>, wav: &'static [u8], state: State) -> Ringing {
+    play(wav, Rounds::One, state, device(speaker))
+}
+
+/// How often a tone is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rounds {
+    One,
+    Many,
+}
+
+fn device(speaker: Option<String>) -> impl Fn(Duration) -> Result<(Running, Line), Trouble> + Send + Sync + 'static {
     let (wake, underruns) = (Wake::default(), Arc::default());
-    play(wav, state, move |period| {
+    move |period| {
         stream::open_speaker(speaker.as_deref(), period, &wake, &underruns, |rate| {
             let (source, drain) = samples(rate);
             (drain, (source, rate))
         })
-    })
+    }
 }
 
 /// Where the tone goes: a device's ring and its rate in Hz.
@@ -47,6 +64,7 @@ type Line = (Source, u32);
 
 fn play(
     wav: &'static [u8],
+    rounds: Rounds,
     state: State,
     open: impl Fn(Duration) -> Result<(Running, Line), Trouble> + Send + Sync + 'static,
 ) -> Ringing {
@@ -56,7 +74,7 @@ fn play(
     let lines = exchange.clone();
     let feeder = {
         let stop = stop.clone();
-        move || feed(wav, &exchange, &stop)
+        move || feed(wav, rounds, &exchange, &stop)
     };
     let player = move || {
         let open: watch::Open<Line> = Arc::new(open);
@@ -83,13 +101,17 @@ impl Drop for Ringing {
 /// The tone as it plays: where it goes, where it comes from, and at which rate.
 type Playing = (Source, wav::Loop<Cursor<&'static [u8]>>, u32);
 
-/// Keeps the device's ring filled.
-fn feed(wav: &'static [u8], exchange: &Exchange<Line>, stop: &Stop) {
+/// Keeps the device's ring filled. What is played once begins again only on another device.
+fn feed(wav: &'static [u8], rounds: Rounds, exchange: &Exchange<Line>, stop: &Stop) {
     let mut playing: Option<Playing> = None;
+    let mut played = 0;
     while !stop.wait(BEAT) {
         if let Some((source, rate)) = exchange.take() {
             match wav::Loop::from_bytes(wav, rate) {
-                Ok(sound) => playing = Some((source, sound, rate)),
+                Ok(sound) => {
+                    playing = Some((source, sound, rate));
+                    played = 0;
+                }
                 Err(error) => {
                     tracing::error!(%error, "the ringtone can't be played");
                     return;
@@ -98,11 +120,21 @@ fn feed(wav: &'static [u8], exchange: &Exchange<Line>, stop: &Stop) {
         }
         let Some((source, sound, rate)) = &mut playing else { continue };
         let mut block = [0.0; 480];
+        if rounds == Rounds::One && played >= sound.length() {
+            // Closed once the device has taken all.
+            if source.samples.occupied_len() == 0 {
+                stop.set();
+            }
+            continue;
+        }
         while source.samples.occupied_len() < (*rate / AHEAD) as usize {
             if sound.read(&mut block).is_err() {
                 return;
             }
-            source.samples.push_slice(&block);
+            played += source.samples.push_slice(&block);
+            if rounds == Rounds::One && played >= sound.length() {
+                break;
+            }
         }
     }
 }
@@ -152,7 +184,7 @@ mod tests {
     #[test]
     fn rings_as_soon_as_the_speaker_can_be_opened() {
         let ((told, news), (to_test, devices)) = (channel(), channel());
-        let ringing = play(tone(), Arc::new(move |state| drop(told.send(state))), third_time_lucky(to_test));
+        let ringing = play(tone(), Rounds::Many, Arc::new(move |state| drop(told.send(state))), third_time_lucky(to_test));
         let patience = Duration::from_secs(20);
         assert_eq!(news.recv_timeout(patience).unwrap(), Err(Trouble::Missing(Part::Speaker)));
         assert_eq!(news.recv_timeout(patience).unwrap(), Err(Trouble::Denied(Part::Speaker)));
@@ -167,6 +199,20 @@ mod tests {
         }
         let loud = heard.iter().filter(|sample| (**sample - 0.25).abs() < 0.02).count();
         assert!(loud > heard.len() * 9 / 10, "{loud} of {}", heard.len());
+    }
+
+    #[test]
+    fn what_is_to_sound_once_ends_by_itself() {
+        let ((told, _news), (to_test, devices)) = (channel(), channel());
+        let chime = play(tone(), Rounds::One, Arc::new(move |state| drop(told.send(state))), third_time_lucky(to_test));
+        let patience = Duration::from_secs(20);
+        let mut drain = devices.recv_timeout(patience).unwrap();
+        let (mut heard, mut block, deadline) = (0, [0.0; 480], Instant::now() + patience);
+        while !chime.stop.wait(Duration::from_millis(1)) {
+            heard += drain.samples.pop_slice(&mut block);
+            assert!(Instant::now() < deadline, "{heard} samples");
+        }
+        assert!((4_410..4_410 + 960).contains(&heard), "{heard} samples of a tenth of a second");
     }
 
     #[test]

@@ -31,7 +31,7 @@ const MESSAGE_MAX: usize = 300;
 /// How long one attempt at a control request may take: twice the connect timeout.
 pub(crate) const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The relay's address and the two clients for it: held polls and media must not wait for each other's connections.
+/// The relay's address and the clients for it: held polls, media and files must not wait for each other's connections.
 #[derive(Debug)]
 pub(crate) struct Http {
     /// Scheme, host and port, for people.
@@ -41,6 +41,8 @@ pub(crate) struct Http {
     pub(crate) control: Pool,
     /// Polls and uploads of media.
     pub(crate) media: Pool,
+    /// Files on their way in and out.
+    pub(crate) files: Pool,
 }
 
 /// A request before it is sent; it can be sent again.
@@ -106,8 +108,9 @@ impl Http {
         let relay: Arc<str> = base.origin().ascii_serialization().into();
         let tls = trust.config(&base)?;
         let control = Pool::new(&base, Purpose::Control, tls.clone())?;
-        let media = Pool::new(&base, Purpose::Media, tls)?;
-        Ok(Self { relay, base, control, media })
+        let media = Pool::new(&base, Purpose::Media, tls.clone())?;
+        let files = Pool::new(&base, Purpose::Files, tls)?;
+        Ok(Self { relay, base, control, media, files })
     }
 
     /// The address under the base with these path segments, each escaped.
@@ -137,6 +140,17 @@ impl Http {
         outcome
     }
 
+    /// Sends a request once and gives the answer before its body is read, if it is no refusal.
+    pub(crate) async fn open(&self, pool: &Pool, request: Request) -> Result<Response, Error> {
+        let outcome = pool.client().execute(request).await.map_err(|error| Error::from_reqwest(&self.relay, error));
+        let outcome = match outcome {
+            Ok(response) => self.granted(response).await,
+            Err(error) => Err(error),
+        };
+        pool.note(&outcome);
+        outcome
+    }
+
     /// Reads JSON out of an answer.
     pub(crate) fn parse<T: serde::de::DeserializeOwned>(&self, body: &[u8]) -> Result<T, Error> {
         serde_json::from_slice(body).map_err(|_| self.not_a_relay(Found::Nonsense))
@@ -147,6 +161,11 @@ impl Http {
     }
 
     async fn read(&self, response: Response, limit: usize) -> Result<Bytes, Error> {
+        self.body(self.granted(response).await?, limit).await
+    }
+
+    /// The answer, if it is the relay's and no refusal.
+    async fn granted(&self, response: Response) -> Result<Response, Error> {
         let status = response.status();
         if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             return Err(Error::ProxyAuthentication);
@@ -157,7 +176,7 @@ impl Http {
         }
         let page = is_web_page(&response);
         if status.is_success() {
-            return if page { Err(self.not_a_relay(Found::WebPage)) } else { self.body(response, limit).await };
+            return if page { Err(self.not_a_relay(Found::WebPage)) } else { Ok(response) };
         }
         let refusal =
             if page { None } else { serde_json::from_slice::<ErrorBody>(&self.body(response, REFUSAL_MAX).await?).ok() };
@@ -174,7 +193,7 @@ impl Http {
         })
     }
 
-    async fn body(&self, mut response: Response, limit: usize) -> Result<Bytes, Error> {
+    pub(crate) async fn body(&self, mut response: Response, limit: usize) -> Result<Bytes, Error> {
         let oversize = || Error::Oversize { relay: self.relay.clone(), limit };
         let announced = response.content_length().unwrap_or(0);
         if announced > limit as u64 {

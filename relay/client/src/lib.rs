@@ -13,6 +13,7 @@ pub mod browser;
 pub mod crypto;
 pub mod error;
 pub mod events;
+mod files;
 mod http;
 pub mod lanes;
 pub mod relay;

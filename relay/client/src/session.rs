@@ -1,5 +1,6 @@
 //! Someone signed in: the control requests, one method each.
 
+mod chat;
 mod host;
 mod people;
 
@@ -14,10 +15,10 @@ use futures::Stream;
 use proto::{
     CallId, InvitationId, Name, SessionId, TrackId,
     api::{
-        AddBuddy, ChangePassword, Done, Events, History, Joined, OwnSession, PageHistory, PollEvents, Ring, Rung, SendChat,
-        Sessions, SetMedia, SignedIn, State, WantKeyframe,
+        AddBuddy, ChangePassword, Done, Events, Joined, OwnSession, PollEvents, Ring, Rung, Sessions, SetMedia, SignedIn, State,
+        WantKeyframe,
     },
-    model::{Call, Message},
+    model::Call,
     version,
 };
 use reqwest::{Method, header::HeaderValue};
@@ -176,34 +177,6 @@ impl Session {
     /// Refused with `not_found` or `forbidden`.
     pub async fn want_keyframe(&self, call: &CallId, track: TrackId) -> Result<(), Error> {
         self.done(Method::POST, &["calls", call.as_str(), "keyframe"], Some(json(&WantKeyframe { track }))).await
-    }
-
-    /// Writes to someone. `client_id` must be new for each message: one id makes one message, however often it is sent.
-    ///
-    /// # Errors
-    /// Refused with `forbidden` (no mutual buddy), `not_found` or `bad_request` (too long).
-    pub async fn send_chat(&self, to: &Name, text: &str, client_id: &str) -> Result<Message, Error> {
-        let body = SendChat { to: to.clone(), text: text.to_owned(), client_id: client_id.to_owned() };
-        self.request(Method::POST, &["chat"], Some(json(&body))).await
-    }
-
-    /// A page of the messages with one person.
-    ///
-    /// # Errors
-    /// Refused with `not_found` or `forbidden`.
-    pub async fn history(&self, page: PageHistory) -> Result<History, Error> {
-        let mut url = self.url(&["chat"]);
-        {
-            let mut query = url.query_pairs_mut();
-            query.append_pair("with", page.with.as_str());
-            let numbers = [("before", page.before), ("after", page.after), ("limit", page.limit.map(u64::from))];
-            for (name, number) in numbers {
-                if let Some(number) = number {
-                    query.append_pair(name, &number.to_string());
-                }
-            }
-        }
-        self.parse(self.repeat(Ask::new(Method::GET, url)).await?)
     }
 
     /// Asks someone to be buddies, or says yes to someone who asks.

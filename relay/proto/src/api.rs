@@ -22,8 +22,18 @@
 //! | `DELETE /v1/blocks/NAME` | | [`Done`] |
 //! | `POST /v1/reports` | [`Report`] | [`Done`] |
 //! | `POST /v1/missed/seen` | [`SeenMissed`] | [`Done`] |
-//! | `POST /v1/chat` | [`SendChat`] | [`Message`] |
-//! | `GET /v1/chat?with=NAME&before=ID&after=ID&limit=N` | | [`History`] |
+//! | `POST /v1/chat` | [`SendChat`] | [`Message`](crate::model::Message) |
+//! | `GET /v1/chat?with=NAME&group=ID&before=ID&after=ID&limit=N` | [`PageHistory`] | [`History`] |
+//! | `POST /v1/chat/ID` | [`EditChat`] | [`Message`](crate::model::Message) |
+//! | `DELETE /v1/chat/ID` | | [`Message`](crate::model::Message) |
+//! | `POST /v1/chat/marks` | [`MoveMarks`] | [`Done`] |
+//! | `POST /v1/chat/typing` | [`Types`] | [`Done`] |
+//! | `POST /v1/groups` | [`MakeGroup`] | [`Group`] |
+//! | `POST /v1/groups/ID` | [`RenameGroup`] | [`Group`] |
+//! | `POST /v1/groups/ID/members` | [`AddMember`] | [`Group`] |
+//! | `DELETE /v1/groups/ID/members/NAME` | | [`Done`] |
+//! | `POST /v1/attachments?name=NAME&type=TYPE` | bytes | [`Attachment`](crate::chat::Attachment) |
+//! | `GET /v1/attachments/ID` | | bytes |
 //! | `POST /v1/invitations` | [`Ring`] | [`Rung`] |
 //! | `POST /v1/invitations/ID/accept` | | [`Joined`] |
 //! | `POST /v1/invitations/ID/decline` | | [`Done`] |
@@ -41,15 +51,20 @@
 //! | `POST /v1/calls/ID/audio`, `.../video` | chunks | [`Feedback`] |
 //! | `GET /v1/calls/ID/audio?reader=R&poll=N&wait_ms=N`, `.../video?...` | | chunks |
 
+mod chat;
 mod oidc;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::oidc::{BeginOidc, OidcAnswer, OidcBegun, OidcOffer, PollOidc};
+pub use self::{
+    chat::{AddMember, EditChat, History, MakeGroup, MoveMarks, PageHistory, RenameGroup, SendChat, Types, Upload},
+    oidc::{BeginOidc, OidcAnswer, OidcBegun, OidcOffer, PollOidc},
+};
 use crate::{
+    chat::{Conversation, Group},
     event::Event,
     id::{CallId, CallLink, Cursor, PeerId, SessionId, Token, TrackId},
-    model::{Buddy, Call, Invitation, Message, MissedCall, OwnPresence, Ticker},
+    model::{Buddy, Call, Invitation, MissedCall, OwnPresence, Ticker},
     name::Name,
 };
 
@@ -155,6 +170,16 @@ pub struct State {
     pub call: Option<Joined>,
     /// What each ticker provider says now.
     pub tickers: Vec<Ticker>,
+    /// The groups this person is in.
+    #[serde(default)]
+    pub groups: Vec<Group>,
+    /// Conversations: those of groups, and the [`CONVERSATIONS_MAX`](crate::limits::CONVERSATIONS_MAX) with one person in which
+    /// something was written last. The one where that was most lately comes first.
+    #[serde(default)]
+    pub conversations: Vec<Conversation>,
+    /// Largest file this relay takes, in bytes.
+    #[serde(default)]
+    pub attachment_max: u64,
     /// How this person has chosen to be seen.
     #[serde(default)]
     pub presence: OwnPresence,
@@ -221,43 +246,6 @@ pub struct SeenMissed {
     pub from: Option<Name>,
     /// Those up to this time, as the list has it: what came meanwhile stays.
     pub up_to_ms: u64,
-}
-
-/// Body of `POST /v1/chat`. Safe to repeat: one `client_id` makes one message.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SendChat {
-    /// To whom: a mutual buddy.
-    pub to: Name,
-    /// 1 to [`TEXT_MAX`](crate::limits::TEXT_MAX) characters.
-    pub text: String,
-    /// The sender's own id, 1 to [`CLIENT_ID_MAX`](crate::limits::CLIENT_ID_MAX) characters without control characters, never used
-    /// for another message.
-    pub client_id: String,
-}
-
-/// Query of `GET /v1/chat`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PageHistory {
-    /// The other person.
-    pub with: Name,
-    /// Only messages before this one.
-    #[serde(default)]
-    pub before: Option<u64>,
-    /// Only messages after this one.
-    #[serde(default)]
-    pub after: Option<u64>,
-    /// How many at most; the newest that fit the bounds (with only `after`: the oldest).
-    #[serde(default)]
-    pub limit: Option<u32>,
-}
-
-/// Answer of `GET /v1/chat`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct History {
-    /// Oldest first.
-    pub messages: Vec<Message>,
-    /// Whether there are more in the direction asked.
-    pub more: bool,
 }
 
 /// Body of `POST /v1/invitations`. Ringing someone who rings here already accepts their invitation.

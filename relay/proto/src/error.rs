@@ -41,6 +41,8 @@ pub enum ErrorCode {
     CallFull,
     /// The owner of the call has locked it.
     CallLocked,
+    /// The person has uploaded as much as they may, or the relay has no room for more.
+    QuotaExceeded,
     /// The events after this cursor aren't kept any more. Ask for the state and go on from its cursor.
     CursorExpired,
     /// The body is larger than this route takes.
@@ -74,7 +76,7 @@ impl ErrorCode {
             | Self::CallFull
             | Self::CallLocked => 409,
             Self::CursorExpired => 410,
-            Self::TooLarge => 413,
+            Self::TooLarge | Self::QuotaExceeded => 413,
             Self::RateLimited => 429,
             Self::ShuttingDown => 503,
             Self::Internal | Self::Unknown => 500,

@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::CallId,
+    chat::{Chat, Group, Marks},
+    id::{CallId, GroupId},
     model::{Buddy, Call, EndReason, Invitation, Message, MissedCall, OwnPresence, Presence, Ticker},
     name::Name,
 };
@@ -65,10 +66,42 @@ pub enum Event {
         /// Why.
         reason: EndReason,
     },
-    /// Someone wrote to this person, or this person wrote from another client or this one.
+    /// Someone wrote to this person, or this person wrote from another client or this one; or the message was changed or deleted.
     Chat {
-        /// What.
+        /// What, as it is now.
         message: Message,
+    },
+    /// A group this person is in is new, or has changed.
+    Group {
+        /// As it is now.
+        group: Group,
+    },
+    /// This person is no longer in a group.
+    GroupLeft {
+        /// Which.
+        group: GroupId,
+    },
+    /// Someone has come further in a conversation: another, or this person on another client or this one.
+    Marks {
+        /// In which.
+        #[serde(flatten)]
+        chat: Chat,
+        /// Who, and how far.
+        #[serde(flatten)]
+        marks: Marks,
+        /// How much is unread now, as in [`Conversation`](crate::chat::Conversation), where the marks are this person's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unread: Option<u32>,
+    },
+    /// Someone is writing in a conversation.
+    Typing {
+        /// In which.
+        #[serde(flatten)]
+        chat: Chat,
+        /// Who.
+        name: Name,
+        /// After this many milliseconds without another such event they no longer are; nor are they once they have written.
+        expires_in_ms: u64,
     },
     /// A ticker provider speaks.
     Ticker {

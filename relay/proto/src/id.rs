@@ -46,6 +46,14 @@ text_id! {
     SessionId
 }
 text_id! {
+    /// A group of people who write to each other: 22 characters of base64url, 128 random bits.
+    GroupId
+}
+text_id! {
+    /// Something uploaded: 22 characters of base64url, 128 random bits.
+    AttachmentId
+}
+text_id! {
     /// A place in a session's event feed. Opaque: only ever given back as it came.
     Cursor
 }

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod api;
+pub mod chat;
 pub mod chunk;
 pub mod error;
 pub mod event;
@@ -16,9 +17,10 @@ pub mod model;
 pub mod name;
 pub mod version;
 
+pub use chat::Chat;
 pub use chunk::{Chunk, Header};
 pub use error::{ErrorBody, ErrorCode};
 pub use event::Event;
 pub use fingerprint::Fingerprint;
-pub use id::{CallId, CallLink, Cursor, InvitationId, Kind, MessageId, PeerId, SessionId, Token, TrackId};
+pub use id::{AttachmentId, CallId, CallLink, Cursor, GroupId, InvitationId, Kind, MessageId, PeerId, SessionId, Token, TrackId};
 pub use name::Name;

@@ -41,6 +41,39 @@ pub const TEXT_MAX: usize = 4000;
 /// Longest client id of a chat message or a ring, in characters: room for a UUID with a prefix.
 pub const CLIENT_ID_MAX: usize = 64;
 
+/// Longest HTML of a chat message, in bytes, as it is sent and as the relay keeps it: the longest text with some markup.
+pub const HTML_MAX: usize = 16 * 1024;
+
+/// Most attachments of one message: a handful of pictures at once.
+pub const ATTACHMENTS_MAX: usize = 10;
+
+/// Longest name of a file, in characters: file systems take 255 bytes.
+pub const FILE_NAME_MAX: usize = 120;
+
+/// How long after it was sent a message may be changed. Deleting it is always possible.
+pub const EDIT_WINDOW: Duration = Duration::from_secs(24 * 3600);
+
+/// How long someone is shown as writing after they last said so.
+pub const TYPING: Duration = Duration::from_secs(6);
+
+/// Members of one group, its owner included: each message and each mark of one goes to all the others.
+pub const GROUP_MEMBERS_MAX: usize = 50;
+
+/// Groups one person may be in: all of them ride with the state.
+pub const GROUPS_MAX: usize = 50;
+
+/// Longest title of a group, in characters.
+pub const GROUP_TITLE_MAX: usize = 80;
+
+/// Conversations with one person that the state tells of; older ones are there when one asks.
+pub const CONVERSATIONS_MAX: u32 = 200;
+
+/// Unread messages of a conversation that are counted: nobody tells more apart.
+pub const UNREAD_MAX: u32 = 100;
+
+/// Longest beginning of a message that the state shows, in characters.
+pub const PREVIEW_MAX: usize = 200;
+
 /// Most messages of one page of history.
 pub const HISTORY_MAX: u32 = 200;
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{CallId, InvitationId, MessageId, PeerId},
+    chat::Attachment,
+    id::{CallId, GroupId, InvitationId, MessageId, PeerId},
     name::Name,
 };
 
@@ -172,7 +173,7 @@ pub struct Call {
     pub locked: bool,
 }
 
-fn is_false(flag: &bool) -> bool {
+pub(crate) fn is_false(flag: &bool) -> bool {
     !flag
 }
 
@@ -205,12 +206,28 @@ pub struct Message {
     pub id: MessageId,
     /// Who wrote it.
     pub from: Name,
-    /// To whom.
-    pub to: Name,
-    /// Plain text.
+    /// To whom, if it is to one person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Name>,
+    /// To which group, if it is to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
+    /// Plain text. Empty where there are only attachments, or where it was deleted.
     pub text: String,
+    /// The same in HTML of a few harmless elements, sanitised by the relay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+    /// What goes along.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
     /// When the relay kept it, in milliseconds since 1970-01-01 UTC.
     pub sent_at_ms: u64,
+    /// When its sender last changed it, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_at_ms: Option<u64>,
+    /// Whether its sender has deleted it: then nothing is left of what it said.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub deleted: bool,
     /// The sender's own id of it, so that its clients know their own message again.
     #[serde(default)]
     pub client_id: String,

@@ -11,7 +11,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    Admission, Config, MetricsAccess, PlainHttp,
+    Admission, Config, MB, MetricsAccess, PlainHttp,
     database::Said,
     oidc::Section,
     values::{Addresses, AtOnce, Networks, PerSecond, Secret, Whole},
@@ -44,6 +44,10 @@ pub(super) struct File {
     ticker_seconds: Option<Whole<1, 86_400>>,
     metrics: Option<bool>,
     metrics_token: Option<Secret>,
+    attachment_mb: Option<Whole<0, 2000>>,
+    attachments_quota_mb: Option<Whole<1, 1_000_000>>,
+    attachments_total_mb: Option<Whole<1, 100_000_000>>,
+    attachments_days: Option<Whole<0, 36_500>>,
     #[serde(default)]
     oidc: Section,
     #[serde(default)]
@@ -140,6 +144,11 @@ impl File {
             let token = self.metrics_token.and_then(|token| token.0);
             config.metrics = metrics.then(|| token.map_or_else(MetricsAccess::loopback, |token| MetricsAccess::token(&token)));
         }
+        let attachments = &mut config.attachments;
+        set(&mut attachments.max, self.attachment_mb.map(|mb| mb.0 * MB));
+        set(&mut attachments.quota, self.attachments_quota_mb.map(|mb| mb.0 * MB));
+        set(&mut attachments.total, self.attachments_total_mb.map(|mb| mb.0 * MB));
+        set(&mut attachments.keep, self.attachments_days.map(|days| (days.0 > 0).then(|| Duration::from_secs(days.0 * DAY))));
         if self.oidc.0.is_some() {
             config.oidc = self.oidc.0;
         }

@@ -18,6 +18,7 @@ use proto::{
     limits::WAIT_MAX,
 };
 
+use super::marks;
 use crate::{
     app::App,
     extract::{Caller, Query},
@@ -27,8 +28,11 @@ use crate::{
 
 /// `GET /v1/state`.
 pub(crate) async fn state(State(app): State<App>, Caller(session): Caller) -> Answer<Reply<Everything>> {
-    let state = app.hub.state(&session, Instant::now());
-    state.map(Reply).ok_or_else(signed_out)
+    let mut state = app.hub.state(&session, Instant::now()).ok_or_else(signed_out)?;
+    // Read after the cursor was taken: what happens meanwhile is in an event as well, which changes nothing then.
+    (state.groups, state.conversations) = marks::everything(&app, session.account).await?;
+    state.attachment_max = app.config.attachments.max;
+    Ok(Reply(state))
 }
 
 /// `GET /v1/events`.

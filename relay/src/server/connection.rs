@@ -19,7 +19,7 @@ use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::{Instant, interval_at, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tower::Service;
@@ -37,9 +37,9 @@ const BUFFER: usize = 64 * 1024;
 /// The same with HTTP/2, where it is packed.
 const HEADERS: u32 = 16 * 1024;
 
-/// Requests under way on one connection of HTTP/2: all of a client in a call, or the control requests of many behind one proxy. A proxy that
-/// needs more opens another connection.
-const STREAMS: u32 = 128;
+/// Requests under way on one connection of HTTP/2: all of a client in a call, or the control requests of many behind one proxy, which opens
+/// another connection where it needs more. Each costs memory until its answer is read, so there are no more than that.
+const STREAMS: u32 = 64;
 
 /// Streams a client may open and take back before anything was done for them, and streams that were refused for a fault of theirs:
 /// past that the connection is ended. Both are floods that cost their sender nothing (CVE-2023-44487 and its like).
@@ -101,7 +101,7 @@ impl Connection {
     async fn http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S, moved: Moved) {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(self.limits.head).max_buf_size(BUFFER);
-        let connection = http.serve_connection(TokioIo::new(stream), service(self.router.clone(), self.peer));
+        let connection = Box::pin(http.serve_connection(TokioIo::new(stream), service(self.router.clone(), self.peer)));
         self.see_through(connection, http1::Connection::graceful_shutdown, moved).await;
     }
 
@@ -118,17 +118,19 @@ impl Connection {
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(UNSENT);
-        let connection = http.serve_connection(TokioIo::new(stream), service(self.router.clone(), self.peer));
+        let connection = Box::pin(http.serve_connection(TokioIo::new(stream), service(self.router.clone(), self.peer)));
         self.see_through(connection, http2::Connection::graceful_shutdown, moved).await;
     }
 
-    /// Runs a connection to its end, which comes sooner if the relay stops or nothing moves any more.
-    async fn see_through<C: Future>(mut self, connection: C, stop: fn(Pin<&mut C>), moved: Moved) {
-        let mut connection = pin!(connection);
+    /// Runs a connection to its end, which comes sooner if the relay stops or nothing moves any more. It lies in a box: handed on by value it
+    /// would be in memory once for each hand.
+    async fn see_through<C: Future>(mut self, mut connection: Pin<Box<C>>, stop: fn(Pin<&mut C>), moved: Moved) {
         let silence = self.limits.silence;
-        let mut looks = interval_at(Instant::now() + silence, silence);
-        if self.handle.phase() != Phase::Running {
-            stop(connection.as_mut());
+        let mut look = pin!(sleep(silence));
+        match self.handle.phase() {
+            Phase::Running => {}
+            Phase::Stopping => stop(connection.as_mut()),
+            Phase::Ended => return,
         }
         loop {
             tokio::select! {
@@ -138,7 +140,12 @@ impl Connection {
                     Phase::Ended => break,
                     Phase::Running | Phase::Stopping => stop(connection.as_mut()),
                 },
-                _ = looks.tick() => if !moved.take() { break },
+                () = look.as_mut() => {
+                    if !moved.take() {
+                        break;
+                    }
+                    look.as_mut().reset(Instant::now() + silence);
+                }
             }
         }
         drop(self.slot);

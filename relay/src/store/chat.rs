@@ -1,15 +1,36 @@
-//! Chat messages: kept once each, read back by pages.
+//! Chat messages: kept once each, read back by pages, changed and deleted.
 
+use proto::GroupId;
 use sqlx::Row;
 
-use super::{AccountId, DbRow, Result, Store, wall_clock_ms, written};
+use super::{AccountId, AttachmentRow, DbRow, Result, Store, wall_clock_ms, written};
+
+/// SQL with the columns by which a message is read in place of the gap.
+macro_rules! messages {
+    ($before:literal, $after:literal) => {
+        concat!(
+            $before,
+            " id, low, high, sender, chat_group, client_id, text, html, sent_at_ms, edited_at_ms, deleted, attached, withheld ",
+            $after
+        )
+    };
+}
+
+/// Where someone writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    With(AccountId),
+    Group(GroupId),
+}
 
 /// A message to keep.
 #[derive(Debug)]
 pub(crate) struct NewMessage<'a> {
     pub(crate) from: AccountId,
-    pub(crate) to: AccountId,
+    pub(crate) to: &'a Place,
     pub(crate) text: &'a str,
+    pub(crate) html: Option<&'a str>,
+    pub(crate) attachments: &'a [String],
     pub(crate) client_id: &'a str,
     /// The one it is for has blocked its sender: nobody but the sender ever sees it.
     pub(crate) withheld: bool,
@@ -20,49 +41,166 @@ pub(crate) struct NewMessage<'a> {
 pub(crate) struct Kept {
     pub(crate) id: u64,
     pub(crate) from: AccountId,
-    pub(crate) to: AccountId,
+    pub(crate) to: Place,
     pub(crate) text: String,
+    pub(crate) html: Option<String>,
+    pub(crate) attachments: Vec<AttachmentRow>,
     pub(crate) client_id: String,
     pub(crate) sent_at_ms: u64,
+    pub(crate) edited_at_ms: Option<u64>,
+    pub(crate) deleted: bool,
+    /// Nobody but its sender sees it.
+    pub(crate) withheld: bool,
+    /// How many attachments it has, whether they were read or not.
+    attached: i64,
+}
+
+/// What became of a message to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// It is kept.
+    New(Kept),
+    /// One of the same sender and client id was kept before: this.
+    Known(Kept),
+    /// One of the attachments is not there, or not the sender's.
+    NoAttachment,
 }
 
 /// Which part of a conversation to read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Page {
-    /// Who reads it.
-    pub(crate) one: AccountId,
-    pub(crate) other: AccountId,
+    pub(crate) me: AccountId,
+    pub(crate) place: Place,
+    /// Only messages after this one are to be read at all.
+    pub(crate) floor: u64,
     pub(crate) before: Option<u64>,
     pub(crate) after: Option<u64>,
     pub(crate) limit: u32,
 }
 
 impl Store {
-    /// Keeps a message; a second one with the same sender and client id gives back the first. Whether it is new comes beside it.
-    pub(crate) async fn keep_message(&self, message: NewMessage<'_>) -> Result<(Kept, bool)> {
-        let (low, high) = by_id(message.from, message.to);
-        let new = sqlx::query(
-            "INSERT INTO messages (low, high, sender, client_id, text, sent_at_ms, withheld) VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (sender, client_id) DO NOTHING RETURNING id, low, high, sender, client_id, text, sent_at_ms",
-        )
+    /// Keeps a message; a second one with the same sender and client id gives back the first. Who wrote has read what came before.
+    pub(crate) async fn keep_message(&self, new: NewMessage<'_>) -> Result<Keeping> {
+        let (low, high, group) = columns(new.from, new.to);
+        let mut transaction = self.writer.begin().await?;
+        let added = sqlx::query(messages!(
+            "INSERT INTO messages (low, high, sender, chat_group, client_id, text, html, sent_at_ms, attached, withheld)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (sender, client_id) DO NOTHING RETURNING",
+            ""
+        ))
         .bind(low.0)
         .bind(high.0)
-        .bind(message.from.0)
-        .bind(message.client_id)
-        .bind(message.text)
+        .bind(new.from.0)
+        .bind(group)
+        .bind(new.client_id)
+        .bind(new.text)
+        .bind(new.html)
         .bind(wall_clock_ms())
-        .bind(i64::from(message.withheld));
-        if let Some(row) = written(new, &self.writer).await? {
-            return Ok((kept(&row)?, true));
+        .bind(i64::try_from(new.attachments.len()).unwrap_or(i64::MAX))
+        .bind(i64::from(new.withheld));
+        let Some(row) = written(added, &mut *transaction).await? else {
+            let row = sqlx::query(messages!("SELECT", "FROM messages WHERE sender = $1 AND client_id = $2"))
+                .bind(new.from.0)
+                .bind(new.client_id)
+                .fetch_one(&mut *transaction)
+                .await?;
+            drop(transaction);
+            return Ok(Keeping::Known(self.with_attachments(kept(&row)?).await?));
+        };
+        let mut message = kept(&row)?;
+        let id = bound(message.id);
+        for (place, attachment) in new.attachments.iter().enumerate() {
+            let added = sqlx::query(
+                "INSERT INTO message_attachments (message, place, attachment)
+                 SELECT $1, $2, id FROM attachments WHERE id = $3 AND account = $4 AND hash IS NOT NULL",
+            )
+            .bind(id)
+            .bind(i64::try_from(place).unwrap_or(i64::MAX))
+            .bind(attachment.as_str())
+            .bind(new.from.0)
+            .execute(&mut *transaction)
+            .await?;
+            if added.rows_affected() == 0 {
+                return Ok(Keeping::NoAttachment);
+            }
         }
-        let row = sqlx::query(
-            "SELECT id, low, high, sender, client_id, text, sent_at_ms FROM messages WHERE sender = $1 AND client_id = $2",
-        )
-        .bind(message.from.0)
-        .bind(message.client_id)
-        .fetch_one(&self.writer)
-        .await?;
-        Ok((kept(&row)?, false))
+        match new.to {
+            Place::With(other) => {
+                sqlx::query(
+                    "INSERT INTO conversations (account, other, last, delivered, read_to, shown_delivered, shown_read)
+                     VALUES ($1, $2, $3, $3, $3, $3, $3) ON CONFLICT (account, other) DO UPDATE SET last = excluded.last,
+                     delivered = excluded.delivered, read_to = excluded.read_to,
+                     shown_delivered = excluded.shown_delivered, shown_read = excluded.shown_read",
+                )
+                .bind(new.from.0)
+                .bind(other.0)
+                .bind(id)
+                .execute(&mut *transaction)
+                .await?;
+                // For the other a withheld one was never written.
+                if !new.withheld {
+                    sqlx::query(
+                        "INSERT INTO conversations (account, other, last, delivered, read_to, shown_delivered, shown_read)
+                     VALUES ($1, $2, $3, 0, 0, 0, 0) ON CONFLICT (account, other) DO UPDATE SET last = excluded.last",
+                    )
+                    .bind(other.0)
+                    .bind(new.from.0)
+                    .bind(id)
+                    .execute(&mut *transaction)
+                    .await?;
+                }
+            }
+            Place::Group(group) => {
+                sqlx::query(
+                    "UPDATE group_members SET delivered = $3, read_to = $3, shown_delivered = $3, shown_read = $3
+                     WHERE chat_group = $1 AND account = $2",
+                )
+                .bind(group.as_str())
+                .bind(new.from.0)
+                .bind(id)
+                .execute(&mut *transaction)
+                .await?;
+            }
+        }
+        if message.attached > 0 {
+            message.attachments = super::attachments::of_message(&mut transaction, id).await?;
+        }
+        transaction.commit().await?;
+        Ok(Keeping::New(message))
+    }
+
+    /// One message.
+    pub(crate) async fn message(&self, id: u64) -> Result<Option<Kept>> {
+        let row =
+            sqlx::query(messages!("SELECT", "FROM messages WHERE id = $1")).bind(bound(id)).fetch_optional(&self.reader).await?;
+        match row {
+            Some(row) => Ok(Some(self.with_attachments(kept(&row)?).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// A message says something else from now on.
+    pub(crate) async fn edit_message(&self, id: u64, text: &str, html: Option<&str>) -> Result<Option<Kept>> {
+        let sql =
+            messages!("UPDATE messages SET text = $2, html = $3, edited_at_ms = $4 WHERE id = $1 AND deleted = 0 RETURNING", "");
+        let edited = sqlx::query(sql).bind(bound(id)).bind(text).bind(html).bind(wall_clock_ms());
+        match written(edited, &self.writer).await? {
+            Some(row) => Ok(Some(self.with_attachments(kept(&row)?).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Nothing is left of what a message said, but its place.
+    pub(crate) async fn delete_message(&self, id: u64) -> Result<Option<Kept>> {
+        let mut transaction = self.writer.begin().await?;
+        let sql = messages!(
+            "UPDATE messages SET text = '', html = NULL, edited_at_ms = NULL, deleted = 1, attached = 0 WHERE id = $1 RETURNING",
+            ""
+        );
+        let row = written(sqlx::query(sql).bind(bound(id)), &mut *transaction).await?;
+        sqlx::query("DELETE FROM message_attachments WHERE message = $1").bind(bound(id)).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        row.as_ref().map(kept).transpose()
     }
 
     /// Removes what was sent before this time, a batch after the other, so that nobody who writes meanwhile waits for long.
@@ -75,49 +213,95 @@ impl Store {
 
     /// Reads a page, oldest first, and whether there is more in the direction asked.
     pub(crate) async fn page(&self, page: Page) -> Result<(Vec<Kept>, bool)> {
-        let (low, high) = by_id(page.one, page.other);
+        let (low, high, group) = columns(page.me, &page.place);
         let forward = page.after.is_some() && page.before.is_none();
-        let sql = if forward {
-            "SELECT id, low, high, sender, client_id, text, sent_at_ms FROM messages
-             WHERE low = $1 AND high = $2 AND id > $3 AND id < $4 AND (withheld = 0 OR sender = $6) ORDER BY id ASC LIMIT $5"
-        } else {
-            "SELECT id, low, high, sender, client_id, text, sent_at_ms FROM messages
-             WHERE low = $1 AND high = $2 AND id > $3 AND id < $4 AND (withheld = 0 OR sender = $6) ORDER BY id DESC LIMIT $5"
+        // For each kind of conversation its own index.
+        let query = match (group, forward) {
+            (None, true) => sqlx::query(messages!(
+                "SELECT",
+                "FROM messages WHERE low = $4 AND high = $5 AND chat_group IS NULL AND id > $1 AND id < $2
+                 AND (withheld = 0 OR sender = $6) ORDER BY id ASC LIMIT $3"
+            )),
+            (None, false) => sqlx::query(messages!(
+                "SELECT",
+                "FROM messages WHERE low = $4 AND high = $5 AND chat_group IS NULL AND id > $1 AND id < $2
+                 AND (withheld = 0 OR sender = $6) ORDER BY id DESC LIMIT $3"
+            )),
+            (Some(_), true) => sqlx::query(messages!(
+                "SELECT",
+                "FROM messages WHERE chat_group = $4 AND id > $1 AND id < $2 ORDER BY id ASC LIMIT $3"
+            )),
+            (Some(_), false) => sqlx::query(messages!(
+                "SELECT",
+                "FROM messages WHERE chat_group = $4 AND id > $1 AND id < $2 ORDER BY id DESC LIMIT $3"
+            )),
         };
-        let bound = |id: u64| i64::try_from(id).unwrap_or(i64::MAX);
-        let rows = sqlx::query(sql)
-            .bind(low.0)
-            .bind(high.0)
-            .bind(page.after.map_or(-1, bound))
+        let query = query
+            .bind(bound(page.after.unwrap_or(0).max(page.floor)))
             .bind(page.before.map_or(i64::MAX, bound))
-            .bind(i64::from(page.limit) + 1)
-            .bind(page.one.0)
-            .fetch_all(&self.reader)
-            .await?;
+            .bind(i64::from(page.limit) + 1);
+        let query = match group {
+            Some(group) => query.bind(group),
+            None => query.bind(low.0).bind(high.0).bind(page.me.0),
+        };
+        let rows = query.fetch_all(&self.reader).await?;
         let mut messages = rows.iter().map(kept).collect::<Result<Vec<_>>>()?;
         let more = messages.len() > page.limit as usize;
         messages.truncate(page.limit as usize);
         if !forward {
             messages.reverse();
         }
+        for message in &mut messages {
+            if message.attached > 0 {
+                let mut connection = self.reader.acquire().await?;
+                message.attachments = super::attachments::of_message(&mut connection, bound(message.id)).await?;
+            }
+        }
         Ok((messages, more))
+    }
+
+    async fn with_attachments(&self, mut message: Kept) -> Result<Kept> {
+        if message.attached > 0 {
+            let mut connection = self.reader.acquire().await?;
+            message.attachments = super::attachments::of_message(&mut connection, bound(message.id)).await?;
+        }
+        Ok(message)
     }
 }
 
-fn by_id(one: AccountId, other: AccountId) -> (AccountId, AccountId) {
-    (one.min(other), one.max(other))
+/// A message's number as the database counts.
+pub(super) fn bound(id: u64) -> i64 {
+    i64::try_from(id).unwrap_or(i64::MAX)
+}
+
+/// `low`, `high` and the group of a message from `me` to there.
+fn columns(me: AccountId, place: &Place) -> (AccountId, AccountId, Option<&str>) {
+    match place {
+        Place::With(other) => (me.min(*other), me.max(*other), None),
+        Place::Group(group) => (me, me, Some(group.as_str())),
+    }
 }
 
 fn kept(row: &DbRow) -> Result<Kept> {
-    let number = |at: usize| -> Result<u64> { Ok(u64::try_from(row.try_get::<i64, _>(at)?).unwrap_or(0)) };
+    let number = |number: i64| u64::try_from(number).unwrap_or(0);
     let (low, high, sender): (i64, i64, i64) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    let group: Option<String> = row.try_get(4)?;
     Ok(Kept {
-        id: number(0)?,
+        id: number(row.try_get(0)?),
         from: AccountId(sender),
-        to: AccountId(if sender == low { high } else { low }),
-        client_id: row.try_get(4)?,
-        text: row.try_get(5)?,
-        sent_at_ms: number(6)?,
+        to: match group {
+            Some(group) => Place::Group(GroupId::new(group)),
+            None => Place::With(AccountId(if sender == low { high } else { low })),
+        },
+        client_id: row.try_get(5)?,
+        text: row.try_get(6)?,
+        html: row.try_get(7)?,
+        sent_at_ms: number(row.try_get(8)?),
+        edited_at_ms: row.try_get::<Option<i64>, _>(9)?.map(number),
+        deleted: row.try_get::<i64, _>(10)? != 0,
+        attached: row.try_get(11)?,
+        withheld: row.try_get::<i64, _>(12)? != 0,
+        attachments: Vec::new(),
     })
 }
 
@@ -131,18 +315,25 @@ mod tests {
         let store = Store::open(&folder.path().join("relay.db")).await.unwrap();
         let ana = store.add_account(&"Ana".parse().unwrap(), "hash").await.unwrap().unwrap();
         let ben = store.add_account(&"Ben".parse().unwrap(), "hash").await.unwrap().unwrap();
+        let to = Place::With(ben);
         // More than a batch.
         for number in 0..1100 {
             let client_id = number.to_string();
-            store
-                .keep_message(NewMessage { from: ana, to: ben, text: "x", client_id: &client_id, withheld: false })
-                .await
-                .unwrap();
+            let new = NewMessage {
+                from: ana,
+                to: &to,
+                text: "x",
+                html: None,
+                attachments: &[],
+                client_id: &client_id,
+                withheld: false,
+            };
+            store.keep_message(new).await.unwrap();
         }
         store.execute("UPDATE messages SET sent_at_ms = 1000 WHERE id <= 1050").await.unwrap();
         store.expire_messages(1000).await.unwrap();
-        let page = Page { one: ana, other: ben, before: None, after: Some(0), limit: 2000 };
-        assert_eq!(store.page(page).await.unwrap().0.len(), 1100, "those of that very moment stay");
+        let page = Page { me: ana, place: to, floor: 0, before: None, after: Some(0), limit: 2000 };
+        assert_eq!(store.page(page.clone()).await.unwrap().0.len(), 1100, "those of that very moment stay");
         store.expire_messages(1001).await.unwrap();
         let left = store.page(page).await.unwrap().0;
         assert_eq!((left.len(), left[0].client_id.as_str()), (50, "1050"));

@@ -51,6 +51,9 @@ const BEFORE: &[(usize, &[&str])] = &[
             "INSERT INTO sessions (token, account, device, used_at_ms) VALUES (TOKEN0, 1, 'kitchen', 5)",
             "INSERT INTO sessions (token, account, device, used_at_ms) VALUES (TOKEN1, 1, '', 6)",
             "INSERT INTO messages (low, high, sender, client_id, text, sent_at_ms) VALUES (1, 1, 1, 'a', 'Hello', 7)",
+            "INSERT INTO accounts (name, key, password, created_at_ms) VALUES ('Ben', 'ben', 'hash', 1)",
+            "INSERT INTO messages (low, high, sender, client_id, text, sent_at_ms) VALUES (1, 2, 1, 'b', 'Hi Ben', 7)",
+            "INSERT INTO messages (low, high, sender, client_id, text, sent_at_ms) VALUES (1, 2, 2, 'c', 'Hi Ana', 8)",
             "INSERT INTO calls (id, next_peer) VALUES ('call', 2)",
             "INSERT INTO members (call, peer, session, audio, video) VALUES ('call', 1, 2, 1, 0)",
         ],
@@ -115,8 +118,16 @@ async fn a_database_of_every_release_is_brought_up_to_date_with_all_it_has() {
             assert!(store.code_counts(&TokenHash([0; 32]), 8999).await.unwrap());
         }
         assert_eq!(store.calls().await.unwrap()[0].members[0].session, sessions[1].id);
-        let page = Page { one: AccountId(1), other: AccountId(1), before: None, after: None, limit: 10 };
+        let page = Page { me: AccountId(1), place: Place::With(AccountId(1)), floor: 0, before: None, after: None, limit: 10 };
         assert_eq!(store.page(page).await.unwrap().0[0].text, "Hello");
+        let read = Reached { delivered: 3, read: 3 };
+        for (me, other) in [(AccountId(1), AccountId(2)), (AccountId(2), AccountId(1))] {
+            let conversations = store.conversations_of(me, 10).await.unwrap();
+            let [conversation] = conversations.as_slice() else { panic!("{conversations:?}") };
+            let last = conversation.last.as_ref().unwrap();
+            assert_eq!((&conversation.place, conversation.unread, last.text.as_str()), (&Place::With(other), 0, "Hi Ana"));
+            assert_eq!((conversation.own, conversation.shown), (read, read));
+        }
         let (account, token) = (AccountId(1), TokenHash::of("new"));
         let new = NewSession { token, public: "new", account, password: "hash", device: "" };
         assert!(store.add_session(new).await.unwrap().is_some());
@@ -135,7 +146,7 @@ fn a_step_that_was_released_is_what_it_was() {
         assert_eq!(digest, expected, "step {} is in use: add one that follows it", step.version);
     }
     let numbers = steps(Kind::Postgres).iter().map(|step| step.version).collect::<Vec<_>>();
-    assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+    assert_eq!(numbers, (1..=numbers.len() as i64).collect::<Vec<_>>());
 }
 
 #[tokio::test]

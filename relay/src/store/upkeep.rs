@@ -27,10 +27,28 @@ pub(super) const OF_A_PERSON: &[(&str, &str)] = &[
     ),
     (
         "messages",
-        "SELECT messages.id, sender.name AS \"from\", receiver.name AS \"to\", messages.text, messages.sent_at_ms, messages.client_id
+        "SELECT messages.id, sender.name AS \"from\", receiver.name AS \"to\", chat_groups.title AS \"group\", messages.text, messages.html,
+         messages.sent_at_ms, messages.edited_at_ms, messages.deleted, messages.client_id
          FROM messages JOIN accounts AS sender ON sender.id = messages.sender
-         JOIN accounts AS receiver ON receiver.id = messages.low + messages.high - messages.sender
+         LEFT JOIN accounts AS receiver ON receiver.id = messages.low + messages.high - messages.sender AND messages.chat_group IS NULL
+         LEFT JOIN chat_groups ON chat_groups.id = messages.chat_group
          WHERE (messages.low = $1 OR messages.high = $1) AND (messages.withheld = 0 OR messages.sender = $1) ORDER BY messages.id",
+    ),
+    (
+        "conversations",
+        "SELECT accounts.name AS \"with\", conversations.delivered, conversations.read_to FROM conversations
+         JOIN accounts ON accounts.id = conversations.other WHERE conversations.account = $1 ORDER BY accounts.id",
+    ),
+    (
+        "groups",
+        "SELECT chat_groups.title, chat_groups.made_at_ms, group_members.delivered, group_members.read_to FROM group_members
+         JOIN chat_groups ON chat_groups.id = group_members.chat_group WHERE group_members.account = $1 ORDER BY chat_groups.made_at_ms",
+    ),
+    (
+        "attachments",
+        "SELECT attachments.name, attachments.kind, attachments.size, attachments.hash, attachments.made_at_ms, message_attachments.message
+         FROM attachments LEFT JOIN message_attachments ON message_attachments.attachment = attachments.id
+         WHERE attachments.account = $1 ORDER BY attachments.made_at_ms, message_attachments.message",
     ),
     ("presence", "SELECT choice, line, seen_at_ms FROM presences WHERE account = $1"),
     // Who has blocked or reported them is those others' own.
@@ -131,6 +149,8 @@ mod tests {
         "admin_log",
         // Who is in them stands in `members`.
         "calls",
+        // Whose they are stands in `attachments`.
+        "contents",
         // Which peer of a call gave out a link; what it says is known to whom it was given alone.
         "links",
     ];

@@ -1,11 +1,6 @@
 //! What a provider said, made harmless.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::LazyLock,
-};
-
-use ammonia::{Builder, Url, UrlRelative};
+use ammonia::Url;
 use proto::{
     limits::{TICKER_BODY_MAX, TICKER_ITEMS_MAX, TICKER_LINK_MAX, TICKER_TITLE_MAX},
     model::TickerItem,
@@ -13,21 +8,7 @@ use proto::{
 use serde::Deserialize;
 
 use super::cgi::{Failure, Response};
-
-/// The elements a client knows how to show; everything else is taken out, its text stays.
-const ELEMENTS: [&str; 9] = ["b", "strong", "i", "em", "ul", "ol", "li", "br", "p"];
-
-static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
-    let mut builder = Builder::empty();
-    builder
-        .tags(ELEMENTS.into_iter().chain(["a"]).collect())
-        .clean_content_tags(HashSet::from(["script", "style"]))
-        .tag_attributes(HashMap::from([("a", HashSet::from(["href"]))]))
-        .url_schemes(HashSet::from(["http", "https"]))
-        .url_relative(UrlRelative::Deny)
-        .link_rel(None);
-    builder
-});
+use crate::html;
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -77,9 +58,7 @@ fn item(title: &str, body: Option<String>, link: Option<String>) -> Option<Ticke
     if title.is_empty() {
         return None;
     }
-    let body = body
-        .map(|body| SANITIZER.clean(&body).to_string())
-        .filter(|body| !body.trim().is_empty() && body.len() <= TICKER_BODY_MAX);
+    let body = body.map(|body| html::sanitize(&body)).filter(|body| !body.trim().is_empty() && body.len() <= TICKER_BODY_MAX);
     Some(TickerItem { title, body, link: link.and_then(|link| web_address(&link)) })
 }
 

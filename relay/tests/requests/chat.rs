@@ -21,7 +21,10 @@ async fn a_message_reaches_every_client_of_both_and_a_repeated_one_nobody() {
     let mut second = bench.sign_in("Ben").await;
     second.show_up().await;
     let message: Message = write(&ana, "ben", "Grüße\n<b>x</b>", "a1").await.read();
-    assert_eq!((message.from.as_str(), message.to.as_str(), message.text.as_str()), ("Ana", "Ben", "Grüße\n<b>x</b>"));
+    assert_eq!(
+        (message.from.as_str(), message.to.as_ref().unwrap().as_str(), message.text.as_str()),
+        ("Ana", "Ben", "Grüße\n<b>x</b>")
+    );
     assert_eq!(write(&ana, "Ben", "Grüße\n<b>x</b>", "a1").await.read::<Message>(), message);
     for client in [&mut ana, &mut ben, &mut second] {
         assert_eq!(client.poll(0).await, [Event::Chat { message: message.clone() }]);
@@ -93,6 +96,7 @@ async fn what_cannot_be_sent_is_refused_and_not_kept() {
         "?with=",
         "?with=Ben&limit=0",
         &format!("?with=Ben&limit={}", HISTORY_MAX + 1),
+        "?with=Ben&group=x",
         "?with=Ben&before=-1",
         "?with=Ben&limit=x",
     ] {
@@ -103,4 +107,68 @@ async fn what_cannot_be_sent_is_refused_and_not_kept() {
     write(&ana, "Ben", &"😀".repeat(TEXT_MAX), "1").await.read::<Message>();
     assert_eq!(write(&ana, "Ben", "another", "1").await.code(), ErrorCode::BadRequest);
     assert_eq!(ana.get("/v1/chat?with=Ben").await.read::<History>().messages.len(), 1);
+}
+
+#[tokio::test]
+async fn html_is_cleaned_and_the_text_says_the_same() {
+    let bench = Bench::new().await;
+    let (ana, mut ben) = bench.buddies("Ana", "Ben").await;
+    let html = "<p onclick=x>See <b>this</b>:</p><script>alert(1)</script><a href='https://example.org/'>here</a><a href='javascript:x'>not here</a>";
+    let wish = json!({"to": "Ben", "html": html, "client_id": "1"});
+    let message: Message = ana.post("/v1/chat", &wish).await.read();
+    assert_eq!(message.text, "See this:\n\nhere (https://example.org/)not here");
+    let clean = r#"<p>See <b>this</b>:</p><a href="https://example.org/">here</a><a>not here</a>"#;
+    assert_eq!(message.html.as_deref(), Some(clean));
+    assert_eq!(ben.poll(0).await, [Event::Chat { message: message.clone() }]);
+    assert_eq!(ana.post("/v1/chat", &wish).await.read::<Message>(), message, "a repetition is known by what is left");
+    let both = json!({"to": "Ben", "text": "own words", "html": "<i>x</i>", "client_id": "2"});
+    let both: Message = ana.post("/v1/chat", both).await.read();
+    assert_eq!((both.text.as_str(), both.html.as_deref()), ("own words", Some("<i>x</i>")));
+    for html in ["<script>x</script>", "<p></p>", "", &"x".repeat(proto::limits::HTML_MAX + 1), &"<br>".repeat(5000)] {
+        let wish = json!({"to": "Ben", "html": html, "client_id": "3"});
+        assert_eq!(ana.post("/v1/chat", wish).await.code(), ErrorCode::BadRequest);
+    }
+    let history: History = ben.get("/v1/chat?with=Ana").await.read();
+    assert_eq!(history.messages, [message, both]);
+}
+
+#[tokio::test]
+async fn an_own_message_is_changed_and_deleted_where_it_stands() {
+    let bench = Bench::new().await;
+    let (mut ana, mut ben) = bench.buddies("Ana", "Ben").await;
+    let first: Message = write(&ana, "Ben", "frist", "1").await.read();
+    let second: Message = write(&ana, "Ben", "second", "2").await.read();
+    for client in [&mut ana, &mut ben] {
+        client.poll(0).await;
+    }
+    let path = format!("/v1/chat/{}", first.id.0);
+    let edited: Message = ana.post(&path, json!({"text": "first", "html": "<b>first</b><hr>"})).await.read();
+    assert_eq!((edited.text.as_str(), edited.html.as_deref(), edited.id), ("first", Some("<b>first</b>"), first.id));
+    assert!(edited.edited_at_ms >= Some(first.sent_at_ms) && edited.sent_at_ms == first.sent_at_ms);
+    for client in [&mut ana, &mut ben] {
+        assert_eq!(client.poll(0).await, [Event::Chat { message: edited.clone() }]);
+    }
+    assert_eq!(ana.post(&path, json!({"text": "first", "html": "<b>first</b>"})).await.read::<Message>(), edited);
+    assert_eq!(ben.poll(0).await, [], "what changes nothing is not told");
+    assert_eq!(write(&ana, "Ben", "frist", "1").await.read::<Message>(), edited, "a late repetition undoes nothing");
+    assert_eq!(ben.post(&path, json!({"text": "mine"})).await.code(), ErrorCode::NotFound);
+    assert_eq!(ben.delete(&path).await.code(), ErrorCode::NotFound);
+    for bad in [json!({"text": ""}), json!({}), json!({"text": "x".repeat(TEXT_MAX + 1)})] {
+        assert_eq!(ana.post(&path, bad).await.code(), ErrorCode::BadRequest);
+    }
+    let deleted: Message = ana.delete(&path).await.read();
+    assert!(deleted.deleted && deleted.text.is_empty() && deleted.html.is_none() && deleted.id == first.id);
+    assert_eq!(ben.poll(0).await, [Event::Chat { message: deleted.clone() }]);
+    assert_eq!(ana.delete(&path).await.read::<Message>(), deleted, "deleted is deleted");
+    assert_eq!(ana.post(&path, json!({"text": "back"})).await.code(), ErrorCode::NotFound);
+    assert_eq!(write(&ana, "Ben", "frist", "1").await.read::<Message>(), deleted);
+    let history: History = ben.get("/v1/chat?with=Ana").await.read();
+    assert_eq!(history.messages, [deleted, second.clone()]);
+    ben.delete("/v1/buddies/Ana").await;
+    let path = format!("/v1/chat/{}", second.id.0);
+    assert_eq!(ana.post(&path, json!({"text": "still there?"})).await.code(), ErrorCode::Forbidden);
+    assert!(ana.delete(&path).await.read::<Message>().deleted, "one's words can always be taken back");
+    for id in ["0", "-1", "x", "99999999999999999999"] {
+        assert_eq!(ana.delete(&format!("/v1/chat/{id}")).await.code(), ErrorCode::NotFound);
+    }
 }

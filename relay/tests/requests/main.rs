@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails; clippy only knows functions marked as tests")]
 
 mod accounts;
+mod attachments;
 mod bench;
 mod buddies;
 mod calls;
@@ -12,10 +13,12 @@ mod command_line;
 mod configured;
 mod database;
 mod events;
+mod groups;
 mod host;
 mod invisible;
 mod lanes;
 mod logs;
+mod marks;
 mod oidc;
 mod people;
 mod postgres;

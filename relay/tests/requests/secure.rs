@@ -89,6 +89,18 @@ async fn polls_wait_on_one_connection_of_http_2_and_a_stop_answers_them() {
 }
 
 #[tokio::test]
+async fn a_head_that_is_too_long_is_refused_and_the_others_on_the_connection_go_on() {
+    let bench = Bench::with(with_tls).await;
+    let address = serve(&bench)[0];
+    let client = client().build().unwrap();
+    let health = || client.get(format!("https://{address}/v1/health"));
+    let refused = health().header("x-long", "x".repeat(20_000)).send().await.unwrap();
+    assert_eq!((refused.version(), refused.status().as_u16()), (Version::HTTP_2, 431));
+    assert_eq!(health().header("x-long", "x".repeat(8_000)).send().await.unwrap().status().as_u16(), 200);
+    bench.relay.stop().await;
+}
+
+#[tokio::test]
 async fn a_relay_that_never_says_tls_has_no_certificate() {
     let bench = Bench::new().await;
     assert_eq!(bench.relay.fingerprint(), None);

@@ -20,7 +20,8 @@ fn a_pinned_relay_carries_a_call() {
     for (name, outcome) in [("Ana", ana.finish(AROUND)), ("Ben", ben.finish(AROUND))] {
         assert!(outcome.success, "{name}: {:#}", outcome.report);
         assert!(outcome.number("/video/shown") > 40.0, "{name}: {:#}", outcome.report);
-        assert!(outcome.number("/audio/received") > 150.0, "{name}: {:#}", outcome.report);
+        // Between two chirps nothing is sent.
+        assert!(outcome.number("/audio/received") > 50.0, "{name}: {:#}", outcome.report);
     }
     // Its certificate is the same after a restart, and whoever waits has it pinned.
     relay.kill();

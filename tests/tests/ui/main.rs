@@ -2,6 +2,7 @@
 //! moving picture gets onto the screen.
 
 mod browser;
+mod chat;
 mod people;
 mod picture;
 mod screens;

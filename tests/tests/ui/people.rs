@@ -16,7 +16,7 @@ use app::ui::{
 use iced::widget::Id;
 use proto::{
     ErrorCode, Event, Name, PeerId,
-    model::{Choice, MissedCall, OwnPresence, Presence},
+    model::{Choice, EndReason, MissedCall, OwnPresence, Presence},
 };
 use relay_client::Update;
 
@@ -143,7 +143,7 @@ fn a_buddy_is_reported_in_words() {
     pressed(&stand.enter_into("report", "Rings every night."), "ReportSubmitted");
     stand.expect("Sending\u{2026}");
     let reported = conversation::Message::Menu(conversation::menu::Message::Reported(Ok(())));
-    drop(stand.app.update(Message::Desk(desk::Message::Conversation(name("Ben"), reported))));
+    drop(stand.app.update(Message::Desk(desk::Message::Conversation(proto::Chat::With(name("Ben")), reported))));
     stand.expect("Thank you. Whoever runs the relay will see it.");
     stand.expect_not("Send report");
 }
@@ -189,6 +189,16 @@ fn the_owner_of_a_call_mutes_removes_and_locks() {
     stand.expect(&sign(Icon::Lock));
     stand.expect_not(&sign(Icon::UserX));
     assert!(stand.click(Id::new("lock")).is_empty(), "it is for the owner to do");
+    let ended = Event::CallEnded { call: pretend().joined().call.id, reason: EndReason::HungUp };
+    happen(&mut stand, ended);
+    stand.expect("The call is over. You talked for 0:00.");
+}
+
+#[test]
+fn who_is_removed_is_told_by_whom() {
+    let mut stand = Stand::new(Sample::InCall);
+    happen(&mut stand, Event::CallEnded { call: pretend().joined().call.id, reason: EndReason::Removed });
+    stand.expect("The call\u{2019}s owner has removed you from it. You talked for 0:00.");
 }
 
 #[test]

@@ -75,8 +75,10 @@ fn a_certificate_of_the_relays_own_making_is_shown_and_remembered_once_it_is_tru
 fn a_changed_certificate_is_refused_and_not_asked_about() {
     let [pinned, found] = [[1; 32], [2; 32]].map(Fingerprint::new);
     let changed = Error::CertificateChanged { relay: "https://relay.example.org".into(), pinned, found };
-    let stand = signing_in_came_to(changed.clone());
-    stand.expect(&changed.to_string());
+    let Failure::Told(notice) = Failure::from(changed.clone()) else { panic!("it is asked about") };
+    assert!(notice.text.contains(&found.to_string()) && notice.text.contains("--trust"), "{}", notice.text);
+    let stand = signing_in_came_to(changed);
+    stand.expect(&notice.text);
     stand.expect("Sign in");
     stand.expect_not("Trust this relay");
 }

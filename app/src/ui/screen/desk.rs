@@ -6,29 +6,33 @@ pub mod call;
 mod calls;
 pub mod conversation;
 pub mod dialog;
+pub mod groups;
 pub mod missed;
 pub mod own;
 mod people;
 pub mod phone;
+mod talks;
 pub mod tape;
 mod view;
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use iced::{Subscription, Task, window};
 use proto::{
-    CallId, ErrorCode, Event, Name,
+    CallId, Chat, ErrorCode, Event, Name,
     api::{Joined, Rung, State},
+    chat::Group,
     model::{Invitation, Presence, Relation},
 };
 use relay_client::Update;
 
 use self::{
-    account::Account, buddy_list::BuddyList, call::Call, conversation::Conversation, missed::Missed, own::Own, phone::Phone,
-    tape::Tape,
+    account::Account, buddy_list::BuddyList, call::Call, conversation::Conversation, groups::Groups, missed::Missed, own::Own,
+    phone::Phone, tape::Tape,
 };
 use crate::{
     engine::Setup,
@@ -52,7 +56,8 @@ pub struct Desk {
     account: Option<Account>,
     missed: Missed,
     buddies: BuddyList,
-    /// By the other's key.
+    groups: Groups,
+    /// By the chat's key.
     conversations: HashMap<String, Conversation>,
     phone: Phone,
     tape: Tape,
@@ -62,6 +67,12 @@ pub struct Desk {
     knocking: Vec<Invitation>,
     /// Calls that were left while the relay could not be told.
     leaving: Vec<CallId>,
+    /// Whom else to ring once there is a call.
+    ring_too: Vec<Name>,
+    /// Largest file the relay takes, in bytes.
+    attachment_max: u64,
+    /// Whether the window has the keyboard, and so most likely the person's eyes.
+    focused: bool,
     /// Physical pixels per logical one.
     scale: f32,
     zone: Zone,
@@ -97,7 +108,13 @@ pub enum Message {
     /// The relay has answered whether this client may come into the call whose link was given.
     Entered(Result<Joined, Notice>),
     Buddies(buddy_list::Message),
-    Conversation(Name, conversation::Message),
+    Conversation(Chat, conversation::Message),
+    Groups(groups::Message),
+    /// Someone was brought into a group, or not.
+    GroupChanged(Result<Group, Notice>),
+    /// The window got the keyboard, or lost it.
+    Focused(bool),
+    FileDropped(PathBuf),
     Phone(phone::Message),
     Call(call::Message),
     Tape(tape::Message),
@@ -133,6 +150,10 @@ impl Desk {
             account: None,
             missed: Missed::default(),
             buddies: BuddyList::default(),
+            groups: Groups::default(),
+            ring_too: Vec::new(),
+            attachment_max: 0,
+            focused: true,
             conversations: HashMap::new(),
             phone: Phone::Idle,
             tape: Tape::default(),
@@ -213,10 +234,29 @@ impl Desk {
             }
             Message::Entered(result) => self.entered(result),
             Message::Buddies(message) => self.buddy_list(message),
-            Message::Conversation(with, message) => self.converse(with, message),
+            Message::Conversation(chat, message) => self.converse(chat, message),
+            Message::Groups(message) => self.group_list(message),
+            Message::GroupChanged(Ok(group)) => {
+                self.group_changed(group);
+                Action::None
+            }
+            Message::GroupChanged(Err(notice)) => Action::Tell(Kind::Trouble, notice.text, Task::none()),
+            Message::Focused(focused) => {
+                self.focused = focused;
+                Action::None
+            }
+            Message::FileDropped(path) => self.drop_file(path),
             Message::Phone(message) => {
+                let others = match &message {
+                    phone::Message::Placed(_, Ok(rung)) => self.ring_the_others(&rung.joined.call.id),
+                    phone::Message::Placed(_, Err(_)) => {
+                        self.ring_too.clear();
+                        Task::none()
+                    }
+                    _ => Task::none(),
+                };
                 let step = self.phone.update(message);
-                self.follow(step)
+                and(self.follow(step), others)
             }
             Message::Call(message) => self.in_call(message),
             Message::Tape(message) => {
@@ -243,10 +283,14 @@ impl Desk {
             }
         };
         let action = if self.knocking.is_empty() { action } else { and(action, self.next_knock()) };
-        let seen = self.seen().cloned();
-        if let Some(talk) = seen.and_then(|name| self.conversations.get_mut(&name.key())) {
-            talk.read();
-        }
+        // With the others it would have nowhere to go.
+        let action = match action {
+            Action::None | Action::Run(_) | Action::Tell(..) => {
+                let look = self.look();
+                and(action, look)
+            }
+            other => other,
+        };
         self.ringer.play(match &self.phone {
             Phone::Rung { answering: false, .. } => Some(Sound::Ring),
             Phone::Calling(calling) if calling.placed() => Some(Sound::Ringback),
@@ -259,6 +303,7 @@ impl Desk {
         let tick = match &self.phone {
             Phone::Talking(_) => Duration::from_secs(1),
             _ if self.link != Link::Live => Duration::from_secs(1),
+            _ if self.conversations.values().any(Conversation::is_anyone_typing) => Duration::from_secs(1),
             // Only the names of days hang on it.
             _ => Duration::from_secs(60),
         };
@@ -266,6 +311,12 @@ impl Desk {
             self.line.events().map(Message::Relay),
             self.tape.subscription().map(Message::Tape),
             iced::time::every(tick).map(|now| Message::Tick(now, when::now_ms())),
+            iced::event::listen_with(|event, _, _| match event {
+                iced::Event::Window(window::Event::Focused) => Some(Message::Focused(true)),
+                iced::Event::Window(window::Event::Unfocused) => Some(Message::Focused(false)),
+                iced::Event::Window(window::Event::FileDropped(path)) => Some(Message::FileDropped(path)),
+                _ => None,
+            }),
         ])
     }
 
@@ -287,8 +338,9 @@ impl Desk {
     }
 
     /// Everything as it is now.
-    pub fn know(&mut self, state: State) -> Action {
+    pub fn know(&mut self, mut state: State) -> Action {
         self.link = Link::Live;
+        let missed_talks = self.know_talks(&mut state);
         self.own.know(state.presence, state.blocked);
         self.missed.know(state.missed);
         self.buddies.know(state.buddies);
@@ -299,12 +351,8 @@ impl Desk {
         let step = self.phone.know(&me, &state.invitations, call.as_ref());
         let phone = and(self.follow(step), Task::batch(again));
         self.knocking = state.invitations.into_iter().filter(|invitation| invitation.to.is(&me)).collect();
-        // What was written while nobody listened is in no event.
-        let missed: Vec<_> = self.conversations.values_mut().filter_map(Conversation::catch_up).collect();
-        let missed = missed.into_iter().map(|page| self.history(page));
-        let missed = Task::batch(missed.collect::<Vec<_>>());
         let wishes = self.grant();
-        and(and(phone, missed), wishes)
+        and(and(phone, missed_talks), wishes)
     }
 
     fn happen(&mut self, event: Event) -> Action {
@@ -349,9 +397,24 @@ impl Desk {
                 self.follow(step)
             }
             Event::Chat { message } => {
-                let other = if message.from.is(self.me()) { message.to.clone() } else { message.from.clone() };
-                let (mine, open) = (message.from.is(self.me()), self.is_open(&other));
-                self.conversation(&other).arrive(message, mine, open);
+                self.message_came(message);
+                Action::None
+            }
+            Event::Group { group } => {
+                self.group_changed(group);
+                Action::None
+            }
+            Event::GroupLeft { group } => {
+                self.group_left(&group);
+                Action::None
+            }
+            Event::Marks { chat, marks, unread } => {
+                let me = self.me().clone();
+                self.conversation(&chat).mark(marks, unread, &me);
+                Action::None
+            }
+            Event::Typing { chat, name, expires_in_ms } => {
+                self.types(&chat, name, Duration::from_millis(expires_in_ms));
                 Action::None
             }
             Event::Ticker { ticker } => {
@@ -376,7 +439,7 @@ impl Desk {
             && self.buddies.presence_of(name).is_some_and(|presence| presence != Presence::Offline)
             && let Some(name) = self.wishes.call.take()
         {
-            let select = self.select(name.clone());
+            let select = self.select(Chat::With(name.clone()));
             let step = self.phone.ring(name);
             return Task::batch([select, into_task(self.follow(step))]);
         }
@@ -386,15 +449,15 @@ impl Desk {
     fn buddy_list(&mut self, message: buddy_list::Message) -> Action {
         match self.buddies.update(message) {
             buddy_list::Action::None => Action::None,
-            buddy_list::Action::Select(name) => Action::Run(self.select(name)),
+            buddy_list::Action::Select(name) => Action::Run(self.select(Chat::With(name))),
             buddy_list::Action::Add(name) => {
                 let asked = name.clone();
                 let add = self.line.add_buddy(name);
                 Action::Run(add.map(move |result| Message::Buddies(buddy_list::Message::Added(asked.clone(), result))))
             }
             buddy_list::Action::Menu(name) => {
-                let select = self.select(name.clone());
-                self.conversation(&name).menu().open();
+                let select = self.select(Chat::With(name.clone()));
+                self.conversation(&Chat::With(name)).menu().open();
                 Action::Run(select)
             }
             buddy_list::Action::Enter(link) => Action::Run(self.line.enter(&link).map(Message::Entered)),
@@ -404,64 +467,6 @@ impl Desk {
                 self.follow(step)
             }
         }
-    }
-
-    fn select(&mut self, name: Name) -> Task<Message> {
-        self.buddies.select(Some(name.clone()));
-        let page = self.conversation(&name).open();
-        page.map_or_else(Task::none, |page| self.history(page))
-    }
-
-    fn converse(&mut self, with: Name, message: conversation::Message) -> Action {
-        let (me, now_ms) = (self.me().clone(), self.now_ms);
-        let open = self.is_open(&with);
-        match self.conversation(&with).update(message, &me, now_ms, open) {
-            conversation::Action::None => Action::None,
-            conversation::Action::Page(page) => Action::Run(self.history(page)),
-            conversation::Action::Send { text, client_id } => {
-                let key = client_id.clone();
-                let send = self.line.send_chat(with.clone(), text, client_id);
-                let sent = move |result| Message::Conversation(with.clone(), conversation::Message::Sent(key.clone(), result));
-                Action::Run(send.map(sent))
-            }
-            conversation::Action::Ring => {
-                let step = self.phone.ring(with);
-                self.follow(step)
-            }
-            conversation::Action::Do(deed) => self.about(with, deed),
-        }
-    }
-
-    fn history(&self, page: proto::api::PageHistory) -> Task<Message> {
-        let (with, asked) = (page.with.clone(), page.clone());
-        self.line
-            .history(page)
-            .map(move |result| Message::Conversation(with.clone(), conversation::Message::Paged(asked.clone(), result)))
-    }
-
-    fn conversation(&mut self, with: &Name) -> &mut Conversation {
-        self.conversations.entry(with.key()).or_insert_with(|| Conversation::new(with.clone()))
-    }
-
-    /// Whether the person sees this conversation now.
-    fn is_open(&self, with: &Name) -> bool {
-        self.seen().is_some_and(|name| name.is(with))
-    }
-
-    /// Whose conversation the person sees now.
-    fn seen(&self) -> Option<&Name> {
-        match &self.phone {
-            Phone::Talking(call) => call.chats_with(),
-            _ => self.buddies.selected(),
-        }
-    }
-
-    /// Whom the call's chat is with may have changed.
-    fn open_chat(&mut self) -> Task<Message> {
-        let Phone::Talking(call) = &self.phone else { return Task::none() };
-        let Some(name) = call.chats_with().cloned() else { return Task::none() };
-        let page = self.conversation(&name).open();
-        page.map_or_else(Task::none, |page| self.history(page))
     }
 
     fn shortcut(&mut self, shortcut: Shortcut) -> Action {
@@ -484,9 +489,11 @@ impl Desk {
             }
             (_, Shortcut::Dismiss) => {
                 self.buddies.dismiss();
+                self.groups.dismiss();
                 self.own.dismiss();
-                if let Some(name) = self.buddies.selected().cloned() {
-                    self.conversation(&name).menu().dismiss();
+                if let Some(talk) = self.seen().and_then(|chat| self.conversations.get_mut(&chat.key())) {
+                    talk.dismiss();
+                    talk.menu().dismiss();
                 }
                 if let Phone::Talking(call) = &mut self.phone {
                     call.dismiss();
@@ -501,6 +508,9 @@ impl Desk {
         self.now = now;
         if self.zone == Zone::Local {
             self.now_ms = now_ms;
+        }
+        for talk in self.conversations.values_mut() {
+            talk.tick(now);
         }
         if let Phone::Talking(call) = &mut self.phone {
             call.tick(now);

@@ -193,12 +193,12 @@ impl SignIn {
             Ok((relay, name)) => {
                 self.busy = true;
                 self.error = None;
-                let trust = self.trust_in(&relay);
                 let account = match &self.code {
                     _ if !self.new => Account::Known,
                     Some(code) if !code.trim().is_empty() => Account::ByCode(code.clone()),
                     _ => Account::New,
                 };
+                let trust = self.trust_in(&relay);
                 line::sign_in(relay, name, self.password.clone(), account, trust).map(Message::Finished)
             }
             Err(error) => {
@@ -310,6 +310,17 @@ mod tests {
     use crate::ui::notice::Notice;
 
     #[test]
+    fn a_code_is_asked_for_once_the_relay_wants_one() {
+        let mut form = SignIn { relay: "relay.example.org".into(), name: "Ana".into(), new: true, ..SignIn::default() };
+        let wrong = Failure::Told(Notice { text: "No.".into(), code: Some(ErrorCode::WrongCode) });
+        form.update(Message::Finished(Err(wrong.clone())));
+        assert_eq!(form.code.as_deref(), Some(""));
+        form.update(Message::CodeChanged("7kqf".into()));
+        form.update(Message::Finished(Err(wrong)));
+        assert_eq!((form.code.as_deref(), form.error.as_deref()), (Some("7kqf"), Some("No.")));
+    }
+
+    #[test]
     fn a_certificate_is_pinned_for_its_relay_alone() {
         let mut sign_in = SignIn::default();
         let fingerprint = Fingerprint::new([7; 32]);
@@ -326,17 +337,6 @@ mod tests {
         for other in ["https://relay.example.org:8443", "https://relay.example.com", "http://relay.example.org"] {
             assert_eq!(sign_in.trust_in(other).pinned(), None, "{other}");
         }
-    }
-
-    #[test]
-    fn a_code_is_asked_for_once_the_relay_wants_one() {
-        let mut form = SignIn { relay: "relay.example.org".into(), name: "Ana".into(), new: true, ..SignIn::default() };
-        let wrong = Notice { text: "No.".into(), code: Some(ErrorCode::WrongCode) };
-        form.update(Message::Finished(Err(Failure::Told(wrong.clone()))));
-        assert_eq!(form.code.as_deref(), Some(""));
-        form.update(Message::CodeChanged("7kqf".into()));
-        form.update(Message::Finished(Err(Failure::Told(wrong))));
-        assert_eq!((form.code.as_deref(), form.error.as_deref()), (Some("7kqf"), Some("No.")));
     }
 
     #[test]

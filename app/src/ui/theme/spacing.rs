@@ -20,6 +20,10 @@ pub const SIDEBAR: f32 = 288.0;
 pub const CHAT: f32 = 288.0;
 pub const FORM: f32 = 380.0;
 pub const DIALOG: f32 = 360.0;
+/// The list of groups is no higher, however many there are.
+pub const GROUPS: f32 = 160.0;
+/// A picture in a bubble is no higher, and no wider than the bubble.
+pub const PICTURE: f32 = 260.0;
 /// No bubble is wider, however wide the window: in the narrowest, a time still stands beside it. The second is for the chat
 /// beside a call.
 pub const BUBBLE: f32 = 400.0;

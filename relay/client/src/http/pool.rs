@@ -37,6 +37,8 @@ pub(crate) enum Purpose {
     Control,
     /// HTTP/1.1: with HTTP/2 all polls and uploads would share one connection, and each lost packet would hold all back.
     Media,
+    /// Whole files: an answer may be long in coming, for what it answers is.
+    Files,
 }
 
 /// The client in use, and when to make another.
@@ -53,7 +55,7 @@ pub(crate) struct Pool {
 impl Pool {
     pub(crate) fn new(base: &Url, purpose: Purpose, mut tls: ClientConfig) -> Result<Self, Error> {
         tls.alpn_protocols = match purpose {
-            Purpose::Control => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            Purpose::Control | Purpose::Files => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
             Purpose::Media => vec![b"http/1.1".to_vec()],
         };
         let client = build(base, purpose, tls.clone()).map_err(|source| Error::Setup { source: Arc::new(source) })?;
@@ -111,7 +113,6 @@ fn build(base: &Url, purpose: Purpose, tls: ClientConfig) -> Result<Client, reqw
         .user_agent(concat!("tvphone/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
         .connect_timeout(CONNECT)
-        .read_timeout(READ)
         .pool_idle_timeout(IDLE)
         .tcp_nodelay(true)
         .tcp_keepalive(KEEPALIVE)
@@ -121,13 +122,16 @@ fn build(base: &Url, purpose: Purpose, tls: ClientConfig) -> Result<Client, reqw
     {
         builder = builder.tcp_user_timeout(UNACKNOWLEDGED);
     }
+    if purpose != Purpose::Files {
+        builder = builder.read_timeout(READ);
+    }
     if is_loopback(base) {
         // No proxy can reach this machine's own relay.
         builder = builder.no_proxy();
     }
     builder = match purpose {
         // Silent HTTP/2 connections look alive for ever unless they are asked.
-        Purpose::Control => builder
+        Purpose::Control | Purpose::Files => builder
             .http2_keep_alive_interval(Duration::from_secs(10))
             .http2_keep_alive_timeout(Duration::from_secs(5))
             .http2_keep_alive_while_idle(true),

@@ -7,7 +7,7 @@ use std::sync::{
 
 use axum::http::Method;
 use proto::{
-    CallId, ErrorCode, InvitationId, Kind, MessageId, PeerId, SessionId, Token, TrackId,
+    CallId, Chat, ErrorCode, InvitationId, Kind, MessageId, PeerId, SessionId, Token, TrackId,
     api::{ChangePassword, Done, History, OwnSession, PageHistory, Ring, SendChat, Sessions, SetMedia, SignIn, SignUp, SignedIn},
     limits::CLIENT_ID_MAX,
     model::Message,
@@ -78,8 +78,13 @@ async fn passing_trouble_is_waited_out_with_the_same_message() {
                     id: MessageId(5),
                     from: name("Ana"),
                     to: body.to,
+                    group: None,
                     text: body.text,
+                    html: None,
+                    attachments: vec![],
                     sent_at_ms: 0,
+                    edited_at_ms: None,
+                    deleted: false,
                     client_id: body.client_id,
                 }),
             }
@@ -221,7 +226,9 @@ async fn each_request_goes_where_the_routes_say() {
     soon(session.want_keyframe(&call, TrackId { peer: PeerId(2), kind: Kind::Video })).await.unwrap();
     soon(session.add_buddy(&name("Ben"))).await.unwrap();
     soon(session.remove_buddy(&name("Zoë"))).await.unwrap();
-    soon(session.history(PageHistory { with: name("Ben"), before: None, after: Some(7), limit: Some(20) })).await.unwrap();
+    soon(session.history(PageHistory { after: Some(7), limit: Some(20), ..PageHistory::newest(Chat::With(name("Ben"))) }))
+        .await
+        .unwrap();
     soon(session.sign_out()).await.unwrap();
     let expected = [
         (Method::POST, "/v1/invitations/i/decline"),

@@ -31,6 +31,8 @@ pub(crate) struct Seen {
     pub(crate) path: String,
     pub(crate) query: HashMap<String, String>,
     pub(crate) authorization: Option<String>,
+    pub(crate) range: Option<String>,
+    pub(crate) length: Option<u64>,
     pub(crate) body: Bytes,
 }
 
@@ -77,11 +79,14 @@ impl Fake {
 async fn read(request: Request) -> Seen {
     let (parts, body) = request.into_parts();
     let query = parts.uri.query().unwrap_or_default();
+    let text = |name| parts.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
     Seen {
         method: parts.method,
         path: parts.uri.path().to_owned(),
         query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
-        authorization: parts.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned()),
+        authorization: text(header::AUTHORIZATION),
+        range: text(header::RANGE),
+        length: text(header::CONTENT_LENGTH).map(|length| length.parse().unwrap()),
         body: axum::body::to_bytes(body, 1 << 20).await.unwrap_or_default(),
     }
 }

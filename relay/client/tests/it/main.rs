@@ -6,6 +6,7 @@ mod browser;
 mod control;
 mod events;
 mod fake;
+mod files;
 mod lanes;
 mod people;
 mod strangers;

@@ -49,6 +49,10 @@ fn the_sample_names_every_key_and_each_has_its_usual_value() {
         ticker_seconds,
         metrics,
         metrics_token,
+        attachment_mb,
+        attachments_quota_mb,
+        attachments_total_mb,
+        attachments_days,
         oidc,
         rates,
     } = file;
@@ -68,6 +72,10 @@ fn the_sample_names_every_key_and_each_has_its_usual_value() {
         ticker_seconds.is_some(),
         metrics.is_some(),
         metrics_token.is_some(),
+        attachment_mb.is_some(),
+        attachments_quota_mb.is_some(),
+        attachments_total_mb.is_some(),
+        attachments_days.is_some(),
     ];
     assert!(said.iter().all(|said| *said), "{said:?}");
     // Its keys are looked at beside it; to say nothing by them is usual.
@@ -105,6 +113,10 @@ fn what_the_file_says_counts() {
     assert_eq!(applied("message_days = 90").message_age, Some(Duration::from_secs(90 * 86_400)));
     assert_eq!(applied("message_days = 0").message_age, None);
     assert_eq!(config.rates, Rates { control: Rate { burst: 20.0, per_second: 0.5 }, ..Rates::default() });
+    let attachments =
+        applied("attachment_mb = 0\nattachments_quota_mb = 50\nattachments_total_mb = 70\nattachments_days = 9").attachments;
+    assert_eq!((attachments.max, attachments.quota, attachments.total), (0, 50_000_000, 70_000_000));
+    assert_eq!(attachments.keep, Some(Duration::from_secs(9 * DAY)));
     assert_eq!(applied("listen = \"[::1]:8080\"").listen, [address("[::1]:8080")], "one needs no list");
     assert_eq!(applied("metrics_token = \"0123456789abcdef\"").metrics, None, "a token alone turns nothing on");
     let metrics = applied("metrics = true\nmetrics_token = \"0123456789abcdef\"").metrics;

@@ -100,6 +100,11 @@ impl BuddyList {
         self.buddies.iter().filter(there).map(|buddy| &buddy.name)
     }
 
+    /// Who may be written to.
+    pub fn mutual(&self) -> impl Iterator<Item = &Name> {
+        self.buddies.iter().filter(|buddy| buddy.relation == Relation::Mutual).map(|buddy| &buddy.name)
+    }
+
     pub fn of(&self, name: &Name) -> Option<&Buddy> {
         self.buddies.iter().find(|buddy| buddy.name.is(name))
     }
@@ -164,8 +169,8 @@ impl BuddyList {
                 list = list.push(match relation {
                     Relation::Asking => asking(buddy),
                     Relation::Asked => asked(buddy),
-                    _ if blocked(&buddy.name) => self.mutual(buddy, Presence::Offline, 0, Some("Blocked".to_owned())),
-                    _ => self.mutual(buddy, buddy.presence, unread(&buddy.name), buddy.last_seen_ms.map(&when)),
+                    _ if blocked(&buddy.name) => self.mutual_line(buddy, Presence::Offline, 0, Some("Blocked".to_owned())),
+                    _ => self.mutual_line(buddy, buddy.presence, unread(&buddy.name), buddy.last_seen_ms.map(&when)),
                 });
             }
         }
@@ -178,7 +183,13 @@ impl BuddyList {
     }
 
     /// `instead` is said in place of the presence.
-    fn mutual<'a>(&self, buddy: &'a Buddy, presence: Presence, unread: usize, instead: Option<String>) -> Element<'a, Message> {
+    fn mutual_line<'a>(
+        &self,
+        buddy: &'a Buddy,
+        presence: Presence,
+        unread: usize,
+        instead: Option<String>,
+    ) -> Element<'a, Message> {
         let name = if unread > 0 { text::strong(buddy.name.as_str()) } else { text::body(buddy.name.as_str()) };
         let badge = (unread > 0).then(|| {
             let count = text::strong(unread.min(99).to_string()).size(text::CAPTION).line_height(1.2);

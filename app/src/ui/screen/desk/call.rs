@@ -46,6 +46,8 @@ pub struct Call {
     link: Option<String>,
     /// What the person is to be told of what became of them in the call.
     notice: Option<String>,
+    /// The last one besides this person was shown out by them.
+    sent_away: bool,
     health: LaneHealth,
     troubles: BTreeMap<u8, (Device, Trouble)>,
     /// Whoever runs the network can watch, and the person hasn't waved it away.
@@ -127,6 +129,7 @@ impl Call {
             invite_open: false,
             link: None,
             notice: None,
+            sent_away: false,
             health: LaneHealth::Live,
             troubles: BTreeMap::new(),
             in_the_clear: false,
@@ -205,6 +208,11 @@ impl Call {
         if self.is_muted_by_owner() && !was_muted {
             self.obey();
         }
+    }
+
+    /// Whether the call ends because this person has removed the last one.
+    pub fn sent_away(&self) -> bool {
+        self.sent_away
     }
 
     /// What the person is to be told, once.
@@ -324,7 +332,10 @@ impl Call {
             }
             Message::Linked(Err(notice)) => Action::Tell(notice.text),
             Message::MutePeerPressed(peer) => Action::Mute(peer),
-            Message::RemovePeerPressed(peer) => Action::Remove(peer),
+            Message::RemovePeerPressed(peer) => {
+                self.sent_away = self.peers().count() == 1;
+                Action::Remove(peer)
+            }
             Message::LockPressed => Action::Lock(!self.call.locked),
             Message::PeerPressed(peer) => {
                 self.main = Some(peer);

@@ -1,7 +1,7 @@
 //! What comes of the person's own place, of missed calls, and of what they want of a buddy.
 
 use iced::Task;
-use proto::{Name, api::Joined};
+use proto::{Chat, Name, api::Joined};
 
 use super::{
     Action, Desk, Message, Phone,
@@ -81,7 +81,7 @@ impl Desk {
                 let report = self.line.report(with.clone(), text);
                 let told = move |result| {
                     let message = conversation::Message::Menu(menu::Message::Reported(result));
-                    Message::Conversation(with.clone(), message)
+                    Message::Conversation(Chat::With(with.clone()), message)
                 };
                 Action::Run(report.map(told))
             }

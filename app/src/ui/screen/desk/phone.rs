@@ -302,6 +302,7 @@ impl Phone {
                 let who = talk.others();
                 match reason {
                     EndReason::Removed => self.ended("The call\u{2019}s owner has removed you from it."),
+                    EndReason::HungUp if talk.sent_away() => self.ended("The call is over."),
                     EndReason::Vanished => self.ended(&format!("{who} lost the connection.")),
                     _ => self.ended(&format!("{who} hung up.")),
                 }

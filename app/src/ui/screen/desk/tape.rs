@@ -140,9 +140,9 @@ fn line(item: &Item) -> Element<'_, Message> {
     hint(words, more, Position::Top)
 }
 
-fn open_link(link: &str) {
+pub(super) fn open_link(link: &str) {
     if !is_web(link) {
-        tracing::warn!("a ticker's link that is no web address was not opened");
+        tracing::warn!("a link that is no web address was not opened");
     } else if let Err(error) = open::that_detached(link) {
         tracing::warn!(%error, "the browser could not be started");
     }

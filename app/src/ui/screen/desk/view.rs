@@ -4,7 +4,7 @@ use iced::{
     Center, Element, Fill,
     widget::{button, center, column, container, row, space, stack, tooltip::Position},
 };
-use proto::{Name, model::Presence};
+use proto::{Chat, model::Presence};
 
 use super::{Call, Conversation, Desk, Link, Message, Phone, conversation::view::Surroundings};
 use crate::ui::{
@@ -28,30 +28,35 @@ impl Desk {
     }
 
     fn home(&self, appearance: Appearance) -> Element<'_, Message> {
+        let unread = |chat: Chat| self.talk(&chat).map_or(0, Conversation::unread);
         let buddies = self.buddies.view(
-            |name| self.conversations.get(&name.key()).map_or(0, Conversation::unread),
+            |name| unread(Chat::With(name.clone())),
             |name| self.own.blocks(name),
             |seen_ms| self.zone.last_seen(seen_ms, self.now_ms),
         );
+        let groups = self.groups.view(|id| unread(Chat::Group(id.clone()))).map(Message::Groups);
         let menu = self.own.menu().map(|menu| menu.map(Message::Own));
         let missed = self.missed.view(self.zone, self.now_ms).map(|missed| missed.map(Message::Missed));
         // What comes and goes has a place of its own, empty or not, so that the list keeps its scroll and its focus.
         let above = column![self.own_card(appearance), container(menu), container(self.trouble()), container(missed)];
-        let side = column![above, buddies.map(Message::Buddies)];
+        let side = column![above, groups, buddies.map(Message::Buddies)];
         let side = container(side).width(spacing::SIDEBAR).height(Fill).style(theme::container::panel);
         let edge = container(space()).width(spacing::HAIR).height(Fill).style(theme::container::hairline);
-        let main = match self.buddies.selected().and_then(|name| self.conversations.get(&name.key()).map(|talk| (name, talk))) {
-            Some((name, talk)) => {
-                let with = name.clone();
-                talk.view(self.around(name)).map(move |message| Message::Conversation(with.clone(), message))
+        let form = self.groups.form(self.buddies.mutual()).map(|form| form.map(Message::Groups));
+        let seen = || self.seen().and_then(|chat| Some((self.talk(&chat)?, chat)));
+        let main = match (form, seen()) {
+            (Some(form), _) => form,
+            (None, Some((talk, chat))) => {
+                let around = self.around(&chat);
+                talk.view(around).map(move |message| Message::Conversation(chat.clone(), message))
             }
-            None => welcome(),
+            (None, None) => welcome(),
         };
         row![side, edge, container(main).width(Fill).height(Fill)].height(Fill).into()
     }
 
     fn call<'a>(&'a self, call: &'a Call) -> Element<'a, Message> {
-        let unread = call.partner().and_then(|name| self.conversations.get(&name.key())).map_or(0, Conversation::unread);
+        let unread = call.partner().and_then(|name| self.talk(&Chat::With(name.clone()))).map_or(0, Conversation::unread);
         let stage = column![]
             .push(call.banners().map(|banners| banners.map(Message::Call)))
             .push(call.stage(self.scale).map(Message::Call))
@@ -60,22 +65,35 @@ impl Desk {
             .spacing(spacing::S);
         let stage = container(stage).padding(spacing::M).width(Fill).height(Fill);
         let chat = call.chats_with().and_then(|name| {
-            let talk = self.conversations.get(&name.key())?;
-            let with = name.clone();
-            let chat = talk.aside(self.around(name)).map(move |message| Message::Conversation(with.clone(), message));
+            let chat = Chat::With(name.clone());
+            let talk = self.talk(&chat)?;
+            let chat = talk.aside(self.around(&chat)).map(move |message| Message::Conversation(chat.clone(), message));
             Some(container(chat).width(spacing::CHAT).height(Fill).style(theme::container::panel))
         });
         row![stage].push(chat).height(Fill).into()
     }
 
-    fn around(&self, name: &Name) -> Surroundings<'_> {
-        let (buddy, blocked) = (self.buddies.of(name), self.own.blocks(name));
+    fn around(&self, chat: &Chat) -> Surroundings<'_> {
+        let (presence, buddy, mutual, blocked) = match chat {
+            Chat::With(name) => {
+                let blocked = self.own.blocks(name);
+                let presence = self.buddies.presence_of(name).filter(|_| !blocked).unwrap_or(Presence::Offline);
+                (presence, self.buddies.of(name), self.is_mutual(name) && !blocked, blocked)
+            }
+            Chat::Group(id) => {
+                let group = self.groups.of(id);
+                let there = group.is_some_and(|group| self.buddies.there().any(|name| group.members.contains(name)));
+                (if there { Presence::Available } else { Presence::Offline }, None, true, false)
+            }
+        };
         Surroundings {
-            presence: self.buddies.presence_of(name).filter(|_| !blocked).unwrap_or(Presence::Offline),
+            presence,
             text: buddy.map_or("", |buddy| buddy.text.as_str()),
             last_seen_ms: buddy.and_then(|buddy| buddy.last_seen_ms),
-            mutual: self.is_mutual(name) && !blocked,
+            mutual,
             blocked,
+            buddies: &self.buddies,
+            now: self.now,
             zone: self.zone,
             now_ms: self.now_ms,
         }

@@ -6,14 +6,23 @@ fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
+fn with(text: &str) -> Chat {
+    Chat::With(name(text))
+}
+
 fn from(sender: &str, id: u64, client_id: &str) -> model::Message {
     let to = if sender == "Ana" { "Ben" } else { "Ana" };
     model::Message {
         id: MessageId(id),
         from: name(sender),
-        to: name(to),
+        to: Some(name(to)),
+        group: None,
         text: format!("text {id}"),
+        html: None,
+        attachments: Vec::new(),
         sent_at_ms: id * 1000,
+        edited_at_ms: None,
+        deleted: false,
         client_id: client_id.into(),
     }
 }
@@ -29,15 +38,15 @@ fn texts(conversation: &Conversation) -> Vec<&str> {
 fn write(conversation: &mut Conversation, text: &str) -> String {
     update(conversation, Message::DraftChanged(text.into()));
     match update(conversation, Message::SendPressed) {
-        Action::Send { client_id, .. } => client_id,
-        other => panic!("not sent: {other:?}"),
+        Action::Send(letter) => letter.client_id,
+        _ => panic!("not sent"),
     }
 }
 
 #[test]
 fn an_own_message_is_one_message_whatever_comes_first() {
     for event_first in [true, false] {
-        let mut ana = Conversation::new(name("Ben"));
+        let mut ana = Conversation::new(with("Ben"));
         let id = write(&mut ana, " hello ");
         assert_eq!((texts(&ana), ana.draft.as_str()), (vec!["hello"], ""));
         let sent = Message::Sent(id.clone(), Ok(from("Ana", 7, &id)));
@@ -56,25 +65,25 @@ fn an_own_message_is_one_message_whatever_comes_first() {
 
 #[test]
 fn a_failed_message_can_be_sent_again_under_the_same_id() {
-    let mut ana = Conversation::new(name("Ben"));
+    let mut ana = Conversation::new(with("Ben"));
     let id = write(&mut ana, "hello");
     update(&mut ana, Message::Sent(id.clone(), Err(Notice::new("no network"))));
     assert_eq!(ana.entries[0].delivery, Delivery::Failed("no network".into()));
-    let Action::Send { client_id, text } = update(&mut ana, Message::RetryPressed(id.clone())) else { panic!("not sent") };
-    assert_eq!((client_id, text.as_str()), (id.clone(), "hello"));
+    let Action::Send(letter) = update(&mut ana, Message::RetryPressed(id.clone())) else { panic!("not sent") };
+    assert_eq!((letter.client_id, letter.text.as_str()), (id.clone(), "hello"));
     // Pressed twice: it is under way already.
     assert!(matches!(update(&mut ana, Message::RetryPressed(id)), Action::None));
 }
 
 #[test]
 fn messages_stand_in_order_and_once() {
-    let mut ana = Conversation::new(name("Ben"));
+    let mut ana = Conversation::new(with("Ben"));
     assert!(ana.open().is_some());
     assert!(ana.open().is_none());
     let pending = write(&mut ana, "on its way");
     ana.arrive(from("Ben", 9, ""), false, true);
     ana.arrive(from("Ben", 8, ""), false, true);
-    let page = PageHistory { with: name("Ben"), before: None, after: None, limit: None };
+    let page = PageHistory::newest(with("Ben"));
     let history = History { messages: vec![from("Ben", 7, ""), from("Ben", 8, "")], more: true };
     update(&mut ana, Message::Paged(page, Ok(history)));
     assert_eq!(texts(&ana), ["text 7", "text 8", "text 9", "on its way"]);
@@ -84,7 +93,7 @@ fn messages_stand_in_order_and_once() {
 
 #[test]
 fn older_messages_come_page_by_page() {
-    let mut ana = Conversation::new(name("Ben"));
+    let mut ana = Conversation::new(with("Ben"));
     let first = ana.open().unwrap();
     assert!(matches!(update(&mut ana, Message::OlderPressed), Action::None));
     update(&mut ana, Message::Paged(first, Ok(History { messages: vec![from("Ben", 7, "")], more: true })));
@@ -99,7 +108,7 @@ fn older_messages_come_page_by_page() {
 
 #[test]
 fn what_was_missed_is_fetched_after_an_absence() {
-    let mut ana = Conversation::new(name("Ben"));
+    let mut ana = Conversation::new(with("Ben"));
     assert!(ana.catch_up().is_none(), "what was never opened is fetched when it is");
     let first = ana.open().unwrap();
     update(&mut ana, Message::Paged(first, Ok(History { messages: vec![from("Ben", 7, "")], more: false })));
@@ -113,7 +122,7 @@ fn what_was_missed_is_fetched_after_an_absence() {
 
 #[test]
 fn news_during_a_long_catch_up_hide_nothing_of_it() {
-    let mut ana = Conversation::new(name("Ben"));
+    let mut ana = Conversation::new(with("Ben"));
     let first = ana.open().unwrap();
     update(&mut ana, Message::Paged(first, Ok(History { messages: vec![from("Ben", 7, "")], more: false })));
     let page = ana.catch_up().unwrap();
@@ -130,13 +139,13 @@ fn news_during_a_long_catch_up_hide_nothing_of_it() {
 
 #[test]
 fn messages_to_two_people_never_share_an_id() {
-    let (mut to_ben, mut to_kim) = (Conversation::new(name("Ben")), Conversation::new(name("Kim")));
+    let (mut to_ben, mut to_kim) = (Conversation::new(with("Ben")), Conversation::new(with("Kim")));
     assert_ne!(write(&mut to_ben, "hello"), write(&mut to_kim, "hello"));
 }
 
 #[test]
 fn unread_messages_are_counted_until_the_conversation_is_opened() {
-    let mut ana = Conversation::new(name("Ben"));
+    let mut ana = Conversation::new(with("Ben"));
     ana.arrive(from("Ben", 1, ""), false, false);
     ana.arrive(from("Ben", 1, ""), false, false);
     ana.arrive(from("Ben", 2, ""), false, false);
@@ -147,10 +156,86 @@ fn unread_messages_are_counted_until_the_conversation_is_opened() {
 
 #[test]
 fn a_message_that_is_too_long_stays_in_the_field() {
-    let mut ana = Conversation::new(name("Ben"));
+    let mut ana = Conversation::new(with("Ben"));
     let long = "x".repeat(TEXT_MAX + 1);
     update(&mut ana, Message::DraftChanged(long.clone()));
     assert!(matches!(update(&mut ana, Message::SendPressed), Action::None));
     assert_eq!(ana.draft, long);
     assert!(ana.error.is_some());
+}
+
+#[test]
+fn what_the_relay_counted_while_nobody_listened_is_not_counted_again() {
+    let mut ana = Conversation::new(with("Ben"));
+    let last = chat::Preview {
+        id: MessageId(8),
+        from: name("Ben"),
+        text: "text 8".into(),
+        attachments: 0,
+        sent_at_ms: 8000,
+        deleted: false,
+    };
+    let known = chat::Conversation { chat: with("Ben"), last: Some(last), unread: 2, marks: Vec::new() };
+    ana.know(&known, &name("Ana"));
+    assert_eq!(ana.unread(), 2);
+    ana.arrive(from("Ben", 8, ""), false, false);
+    assert_eq!(ana.unread(), 2, "it was told twice");
+    assert!(ana.arrive(from("Ben", 9, ""), false, false));
+    assert_eq!(ana.unread(), 3);
+    ana.mark(Marks { name: name("Ana"), delivered: MessageId(9), read: MessageId(8) }, Some(1), &name("Ana"));
+    assert_eq!(ana.unread(), 1, "another client has shown them");
+}
+
+#[test]
+fn an_own_message_is_changed_in_the_field_and_stays_where_it_is() {
+    let mut ana = Conversation::new(with("Ben"));
+    ana.arrive(from("Ana", 7, "x"), true, true);
+    ana.arrive(from("Ben", 8, ""), false, true);
+    update(&mut ana, Message::DraftChanged("half a thought".into()));
+    update(&mut ana, Message::EditPressed(8));
+    assert_eq!(ana.draft, "half a thought", "others' are not changed");
+    update(&mut ana, Message::EditPressed(7));
+    assert_eq!(ana.draft, "text 7");
+    update(&mut ana, Message::DraftChanged("text seven".into()));
+    let Action::Edit(id, now) = update(&mut ana, Message::SendPressed) else { panic!("not changed") };
+    assert_eq!((id, now.text.as_str(), ana.draft.as_str()), (MessageId(7), "text seven", ""));
+    let changed = model::Message { text: now.text, edited_at_ms: Some(9), ..from("Ana", 7, "x") };
+    assert!(!ana.arrive(changed, true, false));
+    assert_eq!(texts(&ana), ["text seven", "text 8"]);
+    let deleted = model::Message { text: String::new(), deleted: true, ..from("Ben", 8, "") };
+    assert!(!ana.arrive(deleted, false, false));
+    assert_eq!((texts(&ana), ana.unread()), (vec!["text seven", ""], 0));
+}
+
+#[test]
+fn files_go_along_with_the_message_even_without_a_word() {
+    let mut ana = Conversation::new(with("Ben"));
+    let Action::Files(files::Action::Upload(key, _)) = update(&mut ana, Message::Files(files::Message::Dropped("/a.png".into())))
+    else {
+        panic!("not sent")
+    };
+    assert!(matches!(update(&mut ana, Message::SendPressed), Action::None));
+    assert!(ana.error.is_some(), "not before it is there");
+    let attachment =
+        Attachment { id: proto::AttachmentId::new("a"), name: "a.png".into(), kind: "image/png".into(), size: 1, sha256: None };
+    let sent = files::Message::Sent(key, files::Step::Done(Ok(attachment.clone())));
+    update(&mut ana, Message::Files(sent));
+    let Action::Send(letter) = update(&mut ana, Message::SendPressed) else { panic!("not sent") };
+    assert_eq!((letter.text.as_str(), letter.attachments), ("", vec![attachment.id]));
+    assert!(matches!(update(&mut ana, Message::SendPressed), Action::None), "once");
+}
+
+#[test]
+fn that_one_writes_is_said_now_and_then_and_not_of_a_change() {
+    let mut ana = Conversation::new(with("Ben"));
+    let type_at = |ana: &mut Conversation, text: &str, at: u64| {
+        matches!(ana.update(Message::DraftChanged(text.into()), &name("Ana"), at, true), Action::Type)
+    };
+    assert!(type_at(&mut ana, "h", 10_000));
+    assert!(!type_at(&mut ana, "he", 12_000));
+    assert!(!type_at(&mut ana, "h", 15_000), "taking back is no writing");
+    assert!(type_at(&mut ana, "he", 15_000));
+    ana.arrive(from("Ana", 7, "x"), true, true);
+    update(&mut ana, Message::EditPressed(7));
+    assert!(!type_at(&mut ana, "text 7 and more", 30_000));
 }

@@ -1,15 +1,20 @@
 //! A conversation on the screen: beside the buddy list with a head, or beside a call without one.
 
-use iced::{
-    Alignment, Center, Element, Fill, Shrink,
-    widget::{button, center, column, container, row, scrollable, space, text_input, tooltip::Position},
-};
-use proto::model::Presence;
+mod bubble;
+mod composer;
 
-use super::{Conversation, Delivery, Entry, Loading, Message, menu};
+use std::time::Instant;
+
+use iced::{
+    Alignment, Center, Element, Fill,
+    widget::{button, center, column, container, row, scrollable, space, tooltip::Position},
+};
+use proto::{Chat, Name, chat::Group, model::Presence};
+
+use super::{Conversation, Loading, Message, menu};
 use crate::ui::{
     icon::{self, Icon, icon},
-    screen::desk::buddy_list::{can_be_rung, state},
+    screen::desk::buddy_list::{BuddyList, can_be_rung, state},
     theme::{self, spacing, text},
     when::Zone,
     widget::{avatar, hint::hint},
@@ -24,6 +29,8 @@ pub struct Surroundings<'a> {
     pub last_seen_ms: Option<u64>,
     /// Whether they may be written to and rung.
     pub mutual: bool,
+    pub buddies: &'a BuddyList,
+    pub now: Instant,
     /// Whether this person wants nothing of them.
     pub blocked: bool,
     pub zone: Zone,
@@ -32,28 +39,43 @@ pub struct Surroundings<'a> {
 
 impl Conversation {
     pub fn view<'a>(&'a self, around: Surroundings<'a>) -> Element<'a, Message> {
-        let head = container(self.head(around)).padding([spacing::M, spacing::XL]);
+        let head = match (&self.chat, &self.group) {
+            (Chat::Group(_), Some(group)) => self.group_head(group, around),
+            (Chat::Group(_), None) => text::lead("A group").into(),
+            (Chat::With(name), _) => self.head(name, around),
+        };
+        let head = container(head).padding([spacing::M, spacing::XL]);
         let line = container(space()).height(spacing::HAIR).width(Fill).style(theme::container::hairline);
         // The menu has a place of its own, empty or not, so that what is below keeps its focus.
-        let menu = container(self.menu.view(&self.with, around.blocked).map(|menu| menu.map(Message::Menu)));
-        column![head, line, menu, self.messages(around, spacing::BUBBLE), self.field(around)].into()
+        let menu = match &self.chat {
+            Chat::With(name) => self.menu.view(name, around.blocked).map(|menu| menu.map(Message::Menu)),
+            Chat::Group(_) => None,
+        };
+        column![head, line, container(menu), self.messages(around, spacing::BUBBLE), self.typing(around), self.field(around)]
+            .into()
     }
 
     /// Without the head, in a narrow column.
-    pub fn aside(&self, around: Surroundings<'_>) -> Element<'_, Message> {
-        column![self.messages(around, spacing::BUBBLE_ASIDE), self.field(around)].into()
+    pub fn aside<'a>(&'a self, around: Surroundings<'a>) -> Element<'a, Message> {
+        column![self.messages(around, spacing::BUBBLE_ASIDE), self.typing(around), self.field(around)].into()
     }
 
-    fn head<'a>(&'a self, around: Surroundings<'a>) -> Element<'a, Message> {
+    /// What it is called.
+    pub fn title(&self) -> &str {
+        match (&self.chat, &self.group) {
+            (Chat::With(name), _) => name.as_str(),
+            (Chat::Group(_), Some(group)) => &group.title,
+            (Chat::Group(_), None) => "the group",
+        }
+    }
+
+    fn head<'a>(&'a self, with: &'a Name, around: Surroundings<'a>) -> Element<'a, Message> {
         let here = can_be_rung(around.presence);
-        let call = row![icon(Icon::Video, icon::MEDIUM), text::strong("Call")].spacing(spacing::S).align_y(Center);
-        let call = button(call).padding([spacing::M, spacing::XL]).style(theme::button::good);
-        let call = call.on_press_maybe((around.mutual && here).then_some(Message::CallPressed));
         let why_not = match around.presence {
-            Presence::Offline => format!("{} is not there now", self.with),
-            Presence::Busy => format!("{} is in a call", self.with),
-            Presence::DoNotDisturb => format!("{} does not want to be disturbed", self.with),
-            _ => format!("Ring {}", self.with),
+            Presence::Offline => format!("{with} is not there now"),
+            Presence::Busy => format!("{with} is in a call"),
+            Presence::DoNotDisturb => format!("{with} does not want to be disturbed"),
+            _ => format!("Ring {with}"),
         };
         let more = button(icon(Icon::EllipsisVertical, icon::MEDIUM)).padding(spacing::S);
         let more = more.style(theme::button::toggle(self.menu.is_open())).on_press(Message::Menu(menu::Message::Toggled));
@@ -62,18 +84,43 @@ impl Conversation {
             (false, seen) => seen.map(|ms| around.zone.last_seen(ms, around.now_ms)),
         };
         row![
-            avatar::with_presence(&self.with, around.presence, spacing::AVATAR_M),
-            column![text::lead(self.with.as_str()), state(around.presence, around.text, instead)].width(Fill),
+            avatar::with_presence(with, around.presence, spacing::AVATAR_M),
+            column![text::lead(with.as_str()), state(around.presence, around.text, instead)].width(Fill),
             hint(container(more).id("buddy-menu"), "Block, report, remove", Position::Bottom),
-            hint(call, why_not, Position::Bottom),
+            hint(call(around.mutual && here), why_not, Position::Bottom),
         ]
         .spacing(spacing::M)
         .align_y(Center)
         .into()
     }
 
+    fn group_head<'a>(&'a self, group: &'a Group, around: Surroundings<'a>) -> Element<'a, Message> {
+        let members = group.members.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
+        let leave = button(icon(Icon::LogOut, icon::MEDIUM)).padding(spacing::S).style(theme::button::quiet);
+        let ring = if around.presence == Presence::Offline {
+            "None of your buddies in this group is there now"
+        } else {
+            "Ring everyone who is there"
+        };
+        let head = row![
+            icon(Icon::Users, icon::LARGE).style(text::muted),
+            column![text::lead(group.title.as_str()), text::caption(members)].width(Fill),
+            hint(leave.on_press(Message::LeavePressed), "Leave the group", Position::Bottom),
+            hint(call(around.presence != Presence::Offline), ring, Position::Bottom),
+        ];
+        let absent = around.buddies.mutual().filter(|name| group.members.iter().all(|member| !member.is(name)));
+        let add = |name: &'a Name| {
+            let line = row![icon(Icon::UserPlus, icon::SMALL), text::caption(name.as_str())].spacing(spacing::XS).align_y(Center);
+            let add = button(line).padding([spacing::XS, spacing::S]).style(theme::button::quiet);
+            Element::from(add.on_press(Message::MemberAdded(name.clone())))
+        };
+        let bar = scrollable::Direction::Horizontal(scrollable::Scrollbar::hidden());
+        let more = scrollable(row(absent.map(add)).spacing(spacing::XS)).direction(bar).width(Fill);
+        column![head.spacing(spacing::M).align_y(Center), more].spacing(spacing::XS).into()
+    }
+
     /// No bubble is wider than `widest`.
-    fn messages(&self, around: Surroundings<'_>, widest: f32) -> Element<'_, Message> {
+    fn messages<'a>(&'a self, around: Surroundings<'a>, widest: f32) -> Element<'a, Message> {
         if self.entries.is_empty() {
             return self.nothing_yet();
         }
@@ -92,10 +139,18 @@ impl Conversation {
                 list = list.push(container(name).center_x(Fill).padding([spacing::M, 0.0]));
                 writer = None;
             }
-            if writer.replace(entry.mine).is_some_and(|before| before != entry.mine) {
+            let from = if entry.mine { None } else { entry.from.as_ref() };
+            let before = writer.replace(from);
+            if before.is_some_and(|before| before != from) {
                 list = list.push(space().height(spacing::S));
             }
-            list = list.push(bubble(entry, around.zone, widest));
+            // Of two it is plain who the other is.
+            if let (Chat::Group(_), Some(from)) = (&self.chat, from)
+                && before != Some(Some(from))
+            {
+                list = list.push(text::caption(from.as_str()));
+            }
+            list = list.push(self.bubble(entry, around.zone, widest));
         }
         let list = scrollable(list)
             .anchor_bottom()
@@ -110,49 +165,27 @@ impl Conversation {
         let words = if self.loading == Loading::Now {
             text::body("Fetching what you wrote\u{2026}").style(text::muted)
         } else {
-            text::body(format!("Say hello to {}.", self.with)).style(text::muted)
+            text::body(format!("Say hello to {}.", self.title())).style(text::muted)
         };
         center(column![icon(Icon::MessageCircle, icon::LARGE).style(text::faint), words].spacing(spacing::M).align_x(Center))
             .into()
     }
 
-    fn field(&self, around: Surroundings<'_>) -> Element<'_, Message> {
-        let hint = match (around.blocked, around.mutual) {
-            (true, _) => format!("You have blocked {}", self.with),
-            (_, true) => format!("Write to {}", self.with),
-            (_, false) => "Not your buddy (yet)".to_owned(),
+    /// Who writes at this moment.
+    fn typing<'a>(&'a self, around: Surroundings<'a>) -> Option<Element<'a, Message>> {
+        let names: Vec<_> = self.progress.typing(around.now).map(Name::as_str).collect();
+        let words = match names.as_slice() {
+            [] => return None,
+            [one] => format!("{one} is writing\u{2026}"),
+            [one, other] => format!("{one} and {other} are writing\u{2026}"),
+            _ => "Several are writing\u{2026}".to_owned(),
         };
-        let field = text_input(&hint, &self.draft).id("draft").padding(spacing::M).size(text::BODY).style(theme::input::field);
-        let send = button(icon(Icon::SendHorizontal, icon::MEDIUM)).padding(spacing::M).style(theme::button::primary);
-        let ready = around.mutual && !self.draft.trim().is_empty();
-        let field = if around.mutual { field.on_input(Message::DraftChanged).on_submit(Message::SendPressed) } else { field };
-        let line = row![field, send.on_press_maybe(ready.then_some(Message::SendPressed))].spacing(spacing::S).align_y(Center);
-        let error = self.error.as_deref().map(|error| text::caption(error).style(text::danger));
-        // The field comes first: what comes and goes after it doesn't take its focus away.
-        container(column![line].push(error).spacing(spacing::XS)).padding([spacing::M, spacing::L]).into()
+        Some(container(text::caption(words)).padding([0.0, spacing::XL]).into())
     }
 }
 
-fn bubble(entry: &Entry, zone: Zone, widest: f32) -> Element<'_, Message> {
-    let style = if entry.mine { theme::container::bubble_own } else { theme::container::bubble_other };
-    let side = if entry.mine { Alignment::End } else { Alignment::Start };
-    let words = text::body(&entry.text).wrapping(iced::widget::text::Wrapping::WordOrGlyph);
-    let bubble = container(words).padding([spacing::S, spacing::M]).max_width(widest).style(style);
-    let mark: Element<'_, Message> = match &entry.delivery {
-        Delivery::Sending => text::caption("sending\u{2026}").style(text::faint).into(),
-        Delivery::Sent => text::caption(zone.clock(entry.at_ms)).style(text::faint).into(),
-        Delivery::Failed(_) => icon(Icon::CircleAlert, icon::SMALL).style(text::danger).into(),
-    };
-    // The mark stands on the inner side; there is room for it beside the widest bubble.
-    let line = if entry.mine { row![mark, bubble] } else { row![bubble, mark] };
-    let line = container(line.spacing(spacing::S).align_y(Alignment::End)).width(Fill).align_x(side);
-    let Delivery::Failed(why) = &entry.delivery else { return line.into() };
-    let retry = row![icon(Icon::RotateCw, icon::SMALL), text::caption("Send again").style(text::danger)];
-    let retry = button(retry.spacing(spacing::XS).align_y(Center))
-        .padding([spacing::XS, spacing::S])
-        .style(theme::button::quiet)
-        .on_press(Message::RetryPressed(entry.client_id.clone()));
-    let told = row![text::caption(format!("Not sent. {why}")).style(text::danger).width(Shrink), retry];
-    let told = told.spacing(spacing::S).align_y(Center);
-    column![line, container(told).width(Fill).align_x(side)].spacing(spacing::XS).into()
+fn call<'a>(ready: bool) -> Element<'a, Message> {
+    let call = row![icon(Icon::Video, icon::MEDIUM), text::strong("Call")].spacing(spacing::S).align_y(Center);
+    let call = button(call).padding([spacing::M, spacing::XL]).style(theme::button::good);
+    call.on_press_maybe(ready.then_some(Message::CallPressed)).into()
 }

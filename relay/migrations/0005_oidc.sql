@@ -3,6 +3,6 @@
 CREATE TABLE oidc (
     issuer TEXT NOT NULL,
     subject TEXT NOT NULL,
-    account INTEGER NOT NULL UNIQUE REFERENCES accounts (id) ON DELETE CASCADE,
+    account BIGINT NOT NULL UNIQUE REFERENCES accounts (id) ON DELETE CASCADE,
     PRIMARY KEY (issuer, subject)
-) WITHOUT ROWID;
+);

@@ -1,0 +1,277 @@
+//! Files on their way into a message, and out of one.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    path::PathBuf,
+};
+
+use proto::{AttachmentId, chat::Attachment};
+
+use super::entry::Entry;
+use crate::ui::{notice::Notice, picture::Picture};
+
+/// Pictures of a conversation that are kept ready to be drawn: more than a tall window shows.
+const PICTURES: usize = 48;
+
+/// Pictures fetched at once.
+const FETCHING: usize = 2;
+
+/// Largest file that is fetched without being asked for, in bytes.
+const PICTURE_MAX: u64 = 8_000_000;
+
+#[derive(Debug, Default)]
+pub struct Files {
+    /// What is typed into the field for a path, while it is there.
+    field: Option<String>,
+    pending: Vec<Pending>,
+    next: u64,
+    pictures: HashMap<AttachmentId, Shown>,
+    /// Which pictures came first.
+    order: VecDeque<AttachmentId>,
+    /// Bytes that are here of what is being saved.
+    saving: HashMap<AttachmentId, u64>,
+}
+
+/// A file that goes along with the next message.
+#[derive(Debug)]
+pub struct Pending {
+    pub key: u64,
+    pub name: String,
+    pub state: State,
+}
+
+#[derive(Debug)]
+pub enum State {
+    /// So many bytes of so many are through.
+    Sending(u64, u64),
+    Ready(Attachment),
+    Failed(String),
+}
+
+#[derive(Debug)]
+enum Shown {
+    Fetching,
+    Here(Picture),
+    /// It can't be shown; it can be saved.
+    Never,
+}
+
+#[derive(Debug, Clone)]
+pub enum Message {
+    AttachPressed,
+    PathChanged(String),
+    PathEntered,
+    /// A file was let go over the window.
+    Dropped(PathBuf),
+    Sent(u64, Step<Attachment>),
+    DropPressed(u64),
+    SavePressed(Attachment),
+    Saved(AttachmentId, Step<PathBuf>),
+    Fetched(AttachmentId, Option<Picture>),
+}
+
+/// How a transfer goes.
+#[derive(Debug, Clone)]
+pub enum Step<T> {
+    /// So many bytes of so many are through.
+    Through(u64, u64),
+    Done(Result<T, Notice>),
+}
+
+#[derive(Debug)]
+pub enum Action {
+    None,
+    Upload(u64, PathBuf),
+    Save(Attachment),
+    /// It lies there now.
+    SavedAs(PathBuf),
+    Trouble(String),
+}
+
+impl Files {
+    pub fn update(&mut self, message: Message) -> Action {
+        match message {
+            Message::AttachPressed => {
+                self.field = if self.field.is_some() { None } else { Some(String::new()) };
+                Action::None
+            }
+            Message::PathChanged(path) => {
+                self.field = Some(path);
+                Action::None
+            }
+            Message::PathEntered => {
+                let path = self.field.take().unwrap_or_default();
+                // As it is copied from a file manager or a shell.
+                let path = path.trim().trim_matches(['"', '\'']);
+                let path = path.strip_prefix("file://").unwrap_or(path);
+                if path.is_empty() { Action::None } else { self.begin(PathBuf::from(path)) }
+            }
+            Message::Dropped(path) => self.begin(path),
+            Message::Sent(key, step) => {
+                if let Some(pending) = self.pending.iter_mut().find(|pending| pending.key == key) {
+                    pending.state = match step {
+                        Step::Through(sent, all) => State::Sending(sent, all),
+                        Step::Done(Ok(attachment)) => State::Ready(attachment),
+                        Step::Done(Err(notice)) => State::Failed(notice.text),
+                    };
+                }
+                Action::None
+            }
+            Message::DropPressed(key) => {
+                self.pending.retain(|pending| pending.key != key);
+                Action::None
+            }
+            Message::SavePressed(attachment) if self.saving.contains_key(&attachment.id) => Action::None,
+            Message::SavePressed(attachment) => {
+                self.saving.insert(attachment.id.clone(), 0);
+                Action::Save(attachment)
+            }
+            Message::Saved(id, Step::Through(bytes, _)) => {
+                self.saving.insert(id, bytes);
+                Action::None
+            }
+            Message::Saved(id, Step::Done(result)) => {
+                self.saving.remove(&id);
+                match result {
+                    Ok(path) => Action::SavedAs(path),
+                    Err(notice) => Action::Trouble(notice.text),
+                }
+            }
+            Message::Fetched(id, picture) => {
+                self.pictures.insert(id, picture.map_or(Shown::Never, Shown::Here));
+                Action::None
+            }
+        }
+    }
+
+    fn begin(&mut self, path: PathBuf) -> Action {
+        let most = proto::limits::ATTACHMENTS_MAX;
+        if self.pending.len() >= most {
+            return Action::Trouble(format!("A message takes {most} files: send these first."));
+        }
+        self.next += 1;
+        let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+        self.pending.push(Pending { key: self.next, name, state: State::Sending(0, 0) });
+        Action::Upload(self.next, path)
+    }
+
+    pub fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
+    pub fn pending(&self) -> &[Pending] {
+        &self.pending
+    }
+
+    /// Escape.
+    pub fn dismiss(&mut self) {
+        self.field = None;
+    }
+
+    pub fn are_under_way(&self) -> bool {
+        self.pending.iter().any(|pending| matches!(pending.state, State::Sending(..)))
+    }
+
+    /// What the next message takes along.
+    pub fn ready(&self) -> impl Iterator<Item = &Attachment> {
+        self.pending.iter().filter_map(|pending| match &pending.state {
+            State::Ready(attachment) => Some(attachment),
+            _ => None,
+        })
+    }
+
+    /// Gives that up to a message; what failed goes, too.
+    pub fn take(&mut self) -> Vec<Attachment> {
+        let ready = self.ready().cloned().collect();
+        self.pending.clear();
+        ready
+    }
+
+    /// How much is here of what is being saved.
+    pub fn saved(&self, id: &AttachmentId) -> Option<u64> {
+        self.saving.get(id).copied()
+    }
+
+    pub fn picture(&self, id: &AttachmentId) -> Option<&Picture> {
+        match self.pictures.get(id) {
+            Some(Shown::Here(picture)) => Some(picture),
+            _ => None,
+        }
+    }
+
+    /// The pictures that are to be fetched now, the newest messages' first.
+    pub fn wanted(&mut self, entries: &[Entry]) -> Vec<Attachment> {
+        let fetching = self.pictures.values().filter(|shown| matches!(shown, Shown::Fetching)).count();
+        let newest = entries.iter().rev().flat_map(|entry| &entry.attachments).filter(|attachment| is_picture(attachment));
+        let wanted = newest.take(PICTURES).filter(|attachment| !self.pictures.contains_key(&attachment.id));
+        let wanted: Vec<_> = wanted.take(FETCHING.saturating_sub(fetching)).cloned().collect();
+        for attachment in &wanted {
+            self.pictures.insert(attachment.id.clone(), Shown::Fetching);
+            self.order.push_back(attachment.id.clone());
+        }
+        while self.order.len() > PICTURES {
+            if let Some(oldest) = self.order.pop_front() {
+                self.pictures.remove(&oldest);
+            }
+        }
+        wanted
+    }
+}
+
+/// Whether it is shown as what it is.
+fn is_picture(attachment: &Attachment) -> bool {
+    attachment.kind == "image/png" && attachment.size <= PICTURE_MAX && attachment.sha256.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attachment(id: &str, kind: &str, size: u64) -> Attachment {
+        Attachment { id: AttachmentId::new(id), name: id.into(), kind: kind.into(), size, sha256: Some("x".into()) }
+    }
+
+    #[test]
+    fn a_file_goes_along_once_it_is_there() {
+        let mut files = Files::default();
+        files.update(Message::AttachPressed);
+        files.update(Message::PathChanged(" '/tmp/a.png' ".into()));
+        let Action::Upload(key, path) = files.update(Message::PathEntered) else { panic!("not sent") };
+        assert_eq!((path, files.field()), (PathBuf::from("/tmp/a.png"), None));
+        assert!(files.are_under_way());
+        files.update(Message::Sent(key, Step::Through(5, 10)));
+        assert!(matches!(files.pending()[0].state, State::Sending(5, 10)));
+        let Action::Upload(other, _) = files.update(Message::Dropped("/tmp/b".into())) else { panic!("not sent") };
+        files.update(Message::Sent(key, Step::Done(Ok(attachment("a", "image/png", 10)))));
+        files.update(Message::Sent(other, Step::Done(Err(Notice::new("too large")))));
+        assert!(!files.are_under_way());
+        assert_eq!(files.take(), [attachment("a", "image/png", 10)]);
+        assert!(files.pending().is_empty());
+    }
+
+    #[test]
+    fn pictures_are_fetched_a_few_at_a_time_and_no_more_than_are_kept() {
+        let mut files = Files::default();
+        let entry = |index: usize| {
+            let of = vec![attachment(&index.to_string(), "image/png", 10), attachment("text", "text/plain", 10)];
+            Entry::on_its_way(String::new(), String::new(), of, 0)
+        };
+        let entries: Vec<_> = (0..PICTURES + 10).map(entry).collect();
+        let mut fetched = 0;
+        loop {
+            let wanted = files.wanted(&entries);
+            assert!(wanted.len() <= FETCHING);
+            assert!(files.wanted(&entries).is_empty());
+            if wanted.is_empty() {
+                break;
+            }
+            for attachment in wanted {
+                fetched += 1;
+                files.update(Message::Fetched(attachment.id, None));
+            }
+        }
+        assert_eq!((fetched, files.pictures.len()), (PICTURES, PICTURES));
+        let large = vec![attachment("large", "image/png", PICTURE_MAX + 1)];
+        assert!(files.wanted(&[Entry::on_its_way(String::new(), String::new(), large, 0)]).is_empty());
+    }
+}

@@ -1,0 +1,306 @@
+//! HTML of strangers, made harmless: a few elements by an allow-list, and the plain text of what is left.
+//!
+//! Messages and the ticker's items go through here, so that a client need know no more than these elements.
+
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
+
+use ammonia::{Builder, UrlRelative};
+use html5ever::{
+    tendril::StrTendril,
+    tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts},
+};
+
+/// The elements a client knows how to show; everything else is taken out, its text stays.
+const ELEMENTS: [&str; 9] = ["b", "strong", "i", "em", "ul", "ol", "li", "br", "p"];
+
+static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut builder = Builder::empty();
+    builder
+        .tags(ELEMENTS.into_iter().chain(["a"]).collect())
+        .clean_content_tags(HashSet::from(["script", "style"]))
+        // `title` and `lang` are on every element otherwise.
+        .generic_attributes(HashSet::new())
+        .tag_attributes(HashMap::from([("a", HashSet::from(["href"]))]))
+        .url_schemes(HashSet::from(["http", "https"]))
+        .url_relative(UrlRelative::Deny)
+        .link_rel(None);
+    builder
+});
+
+/// What is left of `html`: the elements above without attributes, and `a` with an http or https `href` or none.
+pub(crate) fn sanitize(html: &str) -> String {
+    SANITIZER.clean(html).to_string()
+}
+
+/// The text of HTML that was sanitised: lines where it breaks, marks before the items of lists, addresses behind the links that
+/// don't show theirs.
+pub(crate) fn to_text(sanitized: &str) -> String {
+    let input = BufferQueue::default();
+    input.push_back(StrTendril::from(sanitized));
+    let tokenizer = Tokenizer::new(Words::default(), TokenizerOpts::default());
+    // A sink that runs no scripts is never waited for.
+    let _ = tokenizer.feed(&input);
+    tokenizer.end();
+    tokenizer.sink.text()
+}
+
+/// Collects the text of the elements as they come by.
+#[derive(Default)]
+struct Words(RefCell<State>);
+
+#[derive(Default)]
+struct State {
+    text: String,
+    /// The lists that are open, the outermost first: for a numbered one the number of its last item.
+    lists: Vec<Option<u32>>,
+    /// The link that is open: where it leads, and where its words begin.
+    link: Option<(String, usize)>,
+}
+
+impl Words {
+    fn text(self) -> String {
+        let text = self.0.into_inner().text;
+        text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim().to_owned()
+    }
+}
+
+impl TokenSink for Words {
+    type Handle = ();
+
+    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
+        let mut state = self.0.borrow_mut();
+        match token {
+            Token::CharacterTokens(words) => state.text.push_str(&words),
+            Token::TagToken(tag) if tag.kind == TagKind::StartTag => state.open(&tag),
+            Token::TagToken(tag) => state.close(&tag.name),
+            _ => {}
+        }
+        TokenSinkResult::Continue
+    }
+}
+
+impl State {
+    fn open(&mut self, tag: &Tag) {
+        match &*tag.name {
+            "br" => self.text.push('\n'),
+            "p" => self.blocks(2),
+            "ul" => {
+                self.blocks(1);
+                self.lists.push(None);
+            }
+            "ol" => {
+                self.blocks(1);
+                self.lists.push(Some(0));
+            }
+            "li" => {
+                self.blocks(1);
+                let depth = self.lists.len().saturating_sub(1);
+                // Deeper than anyone writes by hand, the words would only drift out of sight.
+                self.text.push_str(&"  ".repeat(depth.min(8)));
+                match self.lists.last_mut() {
+                    Some(Some(number)) => {
+                        *number += 1;
+                        self.text.push_str(&format!("{number}. "));
+                    }
+                    _ => self.text.push_str("\u{2022} "),
+                }
+            }
+            "a" => {
+                let href = tag.attrs.iter().find(|attribute| &*attribute.name.local == "href");
+                self.link = href.map(|href| (href.value.to_string(), self.text.len()));
+            }
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, name: &str) {
+        match name {
+            "p" => self.blocks(2),
+            "ul" | "ol" => {
+                self.lists.pop();
+                self.blocks(1);
+            }
+            "a" => {
+                let Some((href, start)) = self.link.take() else { return };
+                let words = self.text.get(start..).unwrap_or_default().trim();
+                if words.is_empty() {
+                    self.text.push_str(&href);
+                } else if words != href && words != href.trim_end_matches('/') {
+                    self.text.push_str(&format!(" ({href})"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What comes next begins on a line of its own, after `lines - 1` empty ones.
+    fn blocks(&mut self, lines: usize) {
+        if self.text.trim().is_empty() {
+            return;
+        }
+        let there = self.text.bytes().rev().take_while(|byte| *byte == b'\n').count();
+        for _ in there..lines {
+            self.text.push('\n');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Every tag there is in `html`, with its attributes.
+    #[derive(Default)]
+    struct Tags(RefCell<Vec<Tag>>);
+
+    impl TokenSink for Tags {
+        type Handle = ();
+
+        fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
+            match token {
+                Token::TagToken(tag) => self.0.borrow_mut().push(tag),
+                Token::CommentToken(_) | Token::DoctypeToken(_) => panic!("it is no text and no element: {token:?}"),
+                _ => {}
+            }
+            TokenSinkResult::Continue
+        }
+    }
+
+    fn tags(html: &str) -> Vec<Tag> {
+        let input = BufferQueue::default();
+        input.push_back(StrTendril::from(html));
+        let tokenizer = Tokenizer::new(Tags::default(), TokenizerOpts::default());
+        let _ = tokenizer.feed(&input);
+        tokenizer.end();
+        tokenizer.sink.0.into_inner()
+    }
+
+    fn assert_harmless(html: &str) {
+        for tag in tags(html) {
+            let name = &*tag.name;
+            assert!(ELEMENTS.contains(&name) || name == "a", "{name} in {html:?}");
+            for attribute in &tag.attrs {
+                assert_eq!((name, &*attribute.name.local), ("a", "href"), "{html:?}");
+                let leads_to = attribute.value.to_ascii_lowercase();
+                assert!(leads_to.starts_with("http://") || leads_to.starts_with("https://"), "{leads_to}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_text_says_what_the_html_shows() {
+        for (html, text) in [
+            ("plain", "plain"),
+            ("1 &lt; 2 &amp;&nbsp;3", "1 < 2 &\u{a0}3"),
+            ("<b>bold</b> and <i>leaning</i>", "bold and leaning"),
+            ("one<br>two<br><br>three", "one\ntwo\n\nthree"),
+            ("<p>one</p><p>two</p>three", "one\n\ntwo\n\nthree"),
+            (
+                "To buy:<ul><li>milk</li><li>bread<ol><li>dark</li><li>light</li></ol></li></ul>soon",
+                "To buy:\n\u{2022} milk\n\u{2022} bread\n  1. dark\n  2. light\nsoon",
+            ),
+            (r#"see <a href="https://example.org/a">this</a>"#, "see this (https://example.org/a)"),
+            (r#"<a href="https://example.org/">https://example.org</a>"#, "https://example.org"),
+            (r#"<a href="https://example.org/"></a>"#, "https://example.org/"),
+            ("<a>nowhere</a>", "nowhere"),
+            ("<p></p><ul></ul>", ""),
+        ] {
+            assert_eq!(to_text(&sanitize(html)), text, "{html}");
+        }
+    }
+
+    #[test]
+    fn what_is_nested_beyond_reason_neither_breaks_nor_grows_without_end() {
+        for element in ["<b>", "<ul><li>", "<div>", "<a href=http://x/>", "<table>", "<p><i>", "<svg>", "<math><mtext>"] {
+            let deep = element.repeat(16 * 1024 / element.len());
+            let clean = sanitize(&deep);
+            assert_harmless(&clean);
+            assert!(clean.len() <= deep.len() * 20, "{element}: {} bytes", clean.len());
+            to_text(&clean);
+        }
+    }
+
+    #[test]
+    fn attributes_go_wherever_they_are() {
+        for html in [r#"<b title="x" lang="de">bold</b>"#, r#"<a href="https://example.org/" title="x" onclick="x">this</a>"#] {
+            assert_harmless(&sanitize(html));
+        }
+    }
+
+    /// Pieces that HTML is made of, and that tricks with it are made of.
+    fn piece() -> impl Strategy<Value = String> {
+        let pieces = [
+            "<b>",
+            "<b title=\"x\" lang=\"de\">",
+            "</b>",
+            "<i>",
+            "<p>",
+            "</p>",
+            "<ul>",
+            "<li>",
+            "</ul>",
+            "<br>",
+            "<a href=\"",
+            "<a href='http://e.org/'>",
+            "</a>",
+            "\">",
+            "'",
+            "\"",
+            "<script>",
+            "</script>",
+            "<style>",
+            "</style>",
+            "<svg>",
+            "<math>",
+            "<mtext>",
+            "<title>",
+            "<template>",
+            "<noscript>",
+            "<textarea>",
+            "</textarea>",
+            "<img src=x onerror=alert(1)>",
+            "javascript:",
+            "data:text/html,",
+            "<!--",
+            "-->",
+            "<![CDATA[",
+            "]]>",
+            "<table>",
+            "<form>",
+            "<select>",
+            "<plaintext>",
+            "<iframe>",
+            "&lt;",
+            "&#x3c;",
+            "&",
+            "<",
+            ">",
+            "/",
+            "\0",
+            "\u{202e}",
+            " onclick=alert(1) ",
+            " href=//x ",
+            "<?xml",
+            "<annotation-xml encoding=text/html>",
+        ];
+        prop_oneof![prop::sample::select(pieces.to_vec()).prop_map(str::to_owned), any::<String>()]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_goes_in_only_allowed_elements_come_out(pieces in prop::collection::vec(piece(), 0..24)) {
+            let clean = sanitize(&pieces.concat());
+            assert_harmless(&clean);
+            // Nor do they turn into others for whoever parses them again.
+            assert_harmless(&sanitize(&clean));
+            let text = to_text(&clean);
+            prop_assert!(text.trim() == text);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Attachments: whose they are, which messages refer to them, and which contents nobody refers to any more.
+
+use std::collections::HashSet;
+
+use sqlx::Row;
+
+use super::{AccountId, DbConnection, DbRow, Result, Store, wall_clock_ms, written};
+
+/// An upload as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AttachmentRow {
+    pub(crate) id: String,
+    /// `None` once it is past its days.
+    pub(crate) hash: Option<String>,
+    pub(crate) size: u64,
+    pub(crate) name: String,
+    pub(crate) kind: String,
+}
+
+/// An upload that is whole.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewAttachment<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) account: AccountId,
+    pub(crate) hash: &'a str,
+    pub(crate) size: u64,
+    pub(crate) name: &'a str,
+    pub(crate) kind: &'a str,
+}
+
+impl Store {
+    /// Keeps an upload. One of the same person with the same content and name that went along with nothing yet is the same: its answer was
+    /// lost, and it is sent again.
+    pub(crate) async fn add_attachment(&self, new: NewAttachment<'_>) -> Result<AttachmentRow> {
+        let size = i64::try_from(new.size).unwrap_or(i64::MAX);
+        let mut transaction = self.writer.begin().await?;
+        let known = sqlx::query(
+            "SELECT id, hash, size, name, kind FROM attachments WHERE account = $1 AND hash = $2 AND name = $3 AND kind = $4
+             AND NOT EXISTS (SELECT 1 FROM message_attachments WHERE attachment = attachments.id)",
+        )
+        .bind(new.account.0)
+        .bind(new.hash)
+        .bind(new.name)
+        .bind(new.kind)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if let Some(row) = known {
+            let known = attachment(&row)?;
+            sqlx::query("UPDATE attachments SET made_at_ms = $2 WHERE id = $1")
+                .bind(known.id.as_str())
+                .bind(wall_clock_ms())
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            return Ok(known);
+        }
+        sqlx::query("INSERT INTO contents (hash, size) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING")
+            .bind(new.hash)
+            .bind(size)
+            .execute(&mut *transaction)
+            .await?;
+        let new = sqlx::query(
+            "INSERT INTO attachments (id, account, hash, size, name, kind, made_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)
+             RETURNING id, hash, size, name, kind",
+        )
+        .bind(new.id)
+        .bind(new.account.0)
+        .bind(new.hash)
+        .bind(size)
+        .bind(new.name)
+        .bind(new.kind)
+        .bind(wall_clock_ms());
+        let row = written(new, &mut *transaction).await?.ok_or(sqlx::Error::RowNotFound)?;
+        let added = attachment(&row)?;
+        transaction.commit().await?;
+        Ok(added)
+    }
+
+    /// An attachment, if it is this person's own upload, or went along with a message that was sent to them.
+    pub(crate) async fn attachment_for(&self, account: AccountId, id: &str) -> Result<Option<AttachmentRow>> {
+        // PostgreSQL doesn't even look for it.
+        if id.contains('\0') {
+            return Ok(None);
+        }
+        let row = sqlx::query(
+            "SELECT id, hash, size, name, kind FROM attachments WHERE id = $1 AND (account = $2
+             OR EXISTS (SELECT 1 FROM message_attachments r JOIN messages m ON m.id = r.message
+                        WHERE r.attachment = attachments.id AND m.chat_group IS NULL AND (m.low = $2 OR m.high = $2) AND (m.withheld = 0 OR m.sender = $2))
+             OR EXISTS (SELECT 1 FROM message_attachments r JOIN messages m ON m.id = r.message
+                        JOIN group_members g ON g.chat_group = m.chat_group
+                        WHERE r.attachment = attachments.id AND g.account = $2 AND g.after_id < m.id))",
+        )
+        .bind(id)
+        .bind(account.0)
+        .fetch_optional(&self.reader)
+        .await?;
+        row.as_ref().map(attachment).transpose()
+    }
+
+    /// Bytes of a person's uploads, and of all contents.
+    pub(crate) async fn attachment_bytes(&self, account: AccountId) -> Result<(u64, u64)> {
+        let row = sqlx::query(
+            "SELECT (SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM attachments WHERE account = $1 AND hash IS NOT NULL),
+             (SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM contents)",
+        )
+        .bind(account.0)
+        .fetch_one(&self.reader)
+        .await?;
+        let number = |at: usize| -> Result<u64> { Ok(u64::try_from(row.try_get::<i64, _>(at)?).unwrap_or(0)) };
+        Ok((number(0)?, number(1)?))
+    }
+
+    /// Forgets uploads made before `unused` that went along with nothing, and the contents of all made before `old`.
+    pub(crate) async fn expire_attachments(&self, unused_ms: i64, old_ms: Option<i64>) -> Result<()> {
+        let mut transaction = self.writer.begin().await?;
+        sqlx::query(
+            "DELETE FROM attachments WHERE made_at_ms < $1
+             AND NOT EXISTS (SELECT 1 FROM message_attachments WHERE attachment = attachments.id)",
+        )
+        .bind(unused_ms)
+        .execute(&mut *transaction)
+        .await?;
+        if let Some(old_ms) = old_ms {
+            sqlx::query("UPDATE attachments SET hash = NULL WHERE made_at_ms < $1 AND hash IS NOT NULL")
+                .bind(old_ms)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Forgets the contents that no attachment has any more, and says which: their files may go.
+    pub(crate) async fn drop_unused_contents(&self) -> Result<Vec<String>> {
+        let rows = sqlx::query(
+            "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM attachments WHERE attachments.hash = contents.hash) RETURNING hash",
+        )
+        .fetch_all(&self.writer)
+        .await?;
+        rows.iter().map(|row| row.try_get(0)).collect()
+    }
+
+    /// All contents there are.
+    pub(crate) async fn contents(&self) -> Result<HashSet<String>> {
+        let rows = sqlx::query("SELECT hash FROM contents").fetch_all(&self.reader).await?;
+        rows.iter().map(|row| row.try_get(0)).collect()
+    }
+}
+
+/// What goes along with a message, in order.
+pub(super) async fn of_message(connection: &mut DbConnection, message: i64) -> Result<Vec<AttachmentRow>> {
+    let rows = sqlx::query(
+        "SELECT a.id, a.hash, a.size, a.name, a.kind FROM message_attachments r JOIN attachments a ON a.id = r.attachment
+         WHERE r.message = $1 ORDER BY r.place",
+    )
+    .bind(message)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(attachment).collect()
+}
+
+fn attachment(row: &DbRow) -> Result<AttachmentRow> {
+    Ok(AttachmentRow {
+        id: row.try_get(0)?,
+        hash: row.try_get(1)?,
+        size: u64::try_from(row.try_get::<i64, _>(2)?).unwrap_or(0),
+        name: row.try_get(3)?,
+        kind: row.try_get(4)?,
+    })
+}
