@@ -9,6 +9,9 @@ const SKEW: f64 = 60.0;
 /// Longest name a provider gives a person, in bytes (OpenID Connect Core 1.0, 2).
 const SUBJECT_MAX: usize = 255;
 
+/// An e-mail address, and whether the provider has seen that it is the person's: two claims that count together.
+const ADDRESS: [&str; 2] = ["email", "email_verified"];
+
 /// Why an ID token is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadClaims {
@@ -69,7 +72,9 @@ impl Claims {
         if claims.text("nonce") != Some(expected.nonce) {
             return Err(BadClaims::Nonce);
         }
-        if !(1..=SUBJECT_MAX).contains(&claims.subject().len()) {
+        let subject = claims.subject();
+        // PostgreSQL keeps no NUL.
+        if !(1..=SUBJECT_MAX).contains(&subject.len()) || subject.contains('\0') {
             return Err(BadClaims::Subject);
         }
         Ok(claims)
@@ -91,12 +96,23 @@ impl Claims {
     }
 
     /// Adds what is said elsewhere of the same person; what is said here counts.
-    pub(crate) fn add(&mut self, more: Self) {
-        if more.subject() == self.subject() {
-            for (name, value) in more.0 {
-                self.0.entry(name).or_insert(value);
-            }
+    pub(crate) fn add(&mut self, mut more: Self) {
+        if more.subject() != self.subject() {
+            return;
         }
+        // Where they speak of two addresses, one of them must not count because the other was seen.
+        if more.has_whole_address() && !self.has_whole_address() {
+            self.0.retain(|claim, _| !ADDRESS.contains(&claim.as_str()));
+        } else if ADDRESS.iter().any(|claim| self.has(claim)) {
+            more.0.retain(|claim, _| !ADDRESS.contains(&claim.as_str()));
+        }
+        for (name, value) in more.0 {
+            self.0.entry(name).or_insert(value);
+        }
+    }
+
+    fn has_whole_address(&self) -> bool {
+        ADDRESS.iter().all(|claim| self.has(claim))
     }
 
     /// The domain of the e-mail address, if the provider has seen that it is the person's.
@@ -230,7 +246,7 @@ mod tests {
             assert_eq!(checked(json!({"nonce": nonce})), Err(BadClaims::Nonce), "{nonce}");
         }
         assert_eq!(without("nonce"), Err(BadClaims::Nonce));
-        for sub in [json!(""), json!(null), json!(17), json!("x".repeat(256))] {
+        for sub in [json!(""), json!(null), json!(17), json!("x".repeat(256)), json!("1\u{0}")] {
             assert_eq!(checked(json!({"sub": sub})), Err(BadClaims::Subject), "{sub}");
         }
         for text in ["", "[]", "5", "{", "null"] {
@@ -283,5 +299,29 @@ mod tests {
         claims.add(read(json!({"sub": "1", "name": "Ben", "preferred_username": "ana", "email": null})));
         assert_eq!((claims.text("name"), claims.text("preferred_username")), (Some("Ana"), Some("ana")));
         assert!(!claims.has("email"));
+    }
+
+    #[test]
+    fn an_address_does_not_count_because_another_was_seen() {
+        let added = |here: Value, elsewhere: Value| {
+            let mut claims = Claims(here.as_object().unwrap().clone());
+            claims.add(Claims(elsewhere.as_object().unwrap().clone()));
+            claims.email_domain().map(str::to_owned)
+        };
+        let seen = json!({"email": "ana@example.com", "email_verified": true});
+        let (half, word) = (json!({"email": "ana@example.org"}), json!({"email_verified": true}));
+        assert_eq!(added(half.clone(), word.clone()), None);
+        assert_eq!(added(word.clone(), half.clone()), None);
+        for less in [half, word, json!({}), json!({"email": null})] {
+            assert_eq!(added(less.clone(), seen.clone()).as_deref(), Some("example.com"), "{less}");
+            assert_eq!(added(seen.clone(), less.clone()).as_deref(), Some("example.com"), "{less}");
+        }
+        let unseen = json!({"email": "ana@example.org", "email_verified": false});
+        assert_eq!(added(unseen.clone(), seen.clone()), None, "what is said here counts");
+        assert_eq!(added(seen, unseen).as_deref(), Some("example.com"));
+        // It still says what somebody may be called.
+        let mut claims = Claims(json!({"sub": "1"}).as_object().unwrap().clone());
+        claims.add(Claims(json!({"sub": "1", "email": "ana@example.org"}).as_object().unwrap().clone()));
+        assert_eq!(claims.name(), Some("ana".parse().unwrap()));
     }
 }

@@ -115,7 +115,12 @@ async fn read(request: reqwest::RequestBuilder) -> Result<Vec<u8>, FetchFailed> 
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, FetchFailed> {
-    serde_json::from_slice(body).map_err(|error| FetchFailed::Form(error.to_string()))
+    serde_json::from_slice(body).map_err(|error| FetchFailed::Form(without_quotes(&error.to_string())))
+}
+
+/// What is wrong, up to what is quoted: that is the answer's own, as long as it likes, and may be a token.
+fn without_quotes(says: &str) -> String {
+    says.split('"').next().unwrap_or_default().trim_end().to_owned()
 }
 
 fn failed(error: reqwest::Error) -> FetchFailed {
@@ -145,5 +150,22 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
         Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::api::OidcOffer;
+
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_is_missing_and_repeats_nothing_of_the_answer() {
+        let refused = |body: &str| parse::<OidcOffer>(body.as_bytes()).unwrap_err().to_string();
+        assert!(refused("{}").contains("missing field `name`"));
+        for body in [r#""s3cret""#, r#"{"name": {"s3cret": 1}}"#, r#"["s3cret", "s3cret"]"#, "s3cret", r#"{"s3cret"#] {
+            let says = refused(body);
+            assert!(says.starts_with("its answer can't be read: ") && !says.contains("s3cret"), "{says}");
+        }
     }
 }

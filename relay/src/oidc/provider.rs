@@ -26,12 +26,15 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// How soon its keys are fetched again for a token by an unknown one: nobody makes the relay ask all the time by sending nonsense.
 const KEYS_AGAIN: Duration = Duration::from_secs(30);
 
+/// Characters of what it calls itself that go into the log.
+const SHOWN_MAX: usize = 200;
+
 /// Why the provider is of no help.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProviderFailed {
     #[error("{what}: {source}")]
     Fetch { what: &'static str, source: FetchFailed },
-    #[error("what it says of itself is of {0}, and the configuration of another issuer: both must be the same to the letter")]
+    #[error("what it says of itself is of {0:?}, and the configuration of another issuer: both must be the same to the letter")]
     Issuer(String),
     #[error("its {0} is no https address")]
     Endpoint(&'static str),
@@ -82,8 +85,7 @@ struct Tokens {
     access_token: Option<String>,
 }
 
-/// The provider, and what is known of it.
-#[derive(Debug)]
+/// The provider, and what is known of it. Without `Debug`, which would show the secret.
 pub(crate) struct Provider {
     issuer: String,
     client_id: String,
@@ -93,7 +95,7 @@ pub(crate) struct Provider {
 }
 
 /// One asks at a time; the others wait for what it learns.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Known {
     metadata: Option<(Arc<Metadata>, Instant)>,
     failed: Option<Instant>,
@@ -167,7 +169,7 @@ impl Provider {
         let address = Url::parse(&address).map_err(|error| failed(FetchFailed::Form(error.to_string())))?;
         let metadata = self.fetch.json::<Metadata>(&address).await.map_err(failed)?;
         if metadata.issuer != self.issuer {
-            return Err(ProviderFailed::Issuer(metadata.issuer));
+            return Err(ProviderFailed::Issuer(metadata.issuer.chars().take(SHOWN_MAX).collect()));
         }
         let userinfo = metadata.userinfo_endpoint.as_ref().unwrap_or(&metadata.jwks_uri);
         for (name, endpoint) in [
