@@ -214,7 +214,8 @@ impl Provider {
         // One that the provider doesn't publish any more counts a day longer at most.
         if let Some((keys, age)) = kept.filter(|(_, age)| *age < FRESH) {
             match keys.verify(token) {
-                Err(BadSignature::UnknownKey) if age >= KEYS_AGAIN => {}
+                // Not every provider names its keys, nor each of them anew.
+                Err(BadSignature::UnknownKey | BadSignature::Wrong) if age >= KEYS_AGAIN => {}
                 outcome => return Ok(outcome?),
             }
         }

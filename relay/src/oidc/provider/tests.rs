@@ -132,6 +132,12 @@ async fn a_new_key_is_fetched_but_not_all_the_time() {
     redeemed_at(&provider, &fake, start + KEYS_AGAIN + FRESH / 2).await.unwrap();
     let late = redeemed_at(&provider, &fake, start + KEYS_AGAIN + FRESH).await;
     assert!(matches!(late, Err(ProviderFailed::Signature(BadSignature::UnknownKey))), "{late:?}");
+    // A new one may go by the name of an old one.
+    fake.book().secretly = None;
+    fake.book().signers = vec![Signer::es256("third")];
+    let early = redeemed_at(&provider, &fake, start + KEYS_AGAIN + FRESH).await;
+    assert!(matches!(early, Err(ProviderFailed::Signature(BadSignature::Wrong))), "{early:?}");
+    redeemed_at(&provider, &fake, start + 2 * KEYS_AGAIN + FRESH).await.unwrap();
 }
 
 #[tokio::test]
