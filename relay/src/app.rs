@@ -14,6 +14,7 @@ use crate::{
     files::{Files, allowance::Allowance},
     hub::{Hub, session::Session},
     metrics::Metrics,
+    oidc::Oidc,
     password::Hasher,
     rate::{Buckets, Rate},
     refusal::{Answer, Refusal},
@@ -47,6 +48,8 @@ pub(crate) struct Parts {
     pub(crate) doorman: Doorman,
     pub(crate) slots: Slots,
     pub(crate) metrics: Metrics,
+    /// The organisation's provider, where there is one.
+    pub(crate) oidc: Option<Oidc>,
     pub(crate) started: Instant,
     pub(crate) files: Files,
     /// How fast each session may say that its person is typing.
@@ -78,6 +81,7 @@ impl App {
         let allowance = Allowance::new(config.attachments.quota, config.attachments.total);
         let unusable = |source| crate::Error::Data { path: config.files(), source };
         let files = Files::open(config.files(), allowance).map_err(unusable)?;
+        let oidc = config.oidc.as_ref().map(Oidc::open).transpose()?;
         let app = Self(Arc::new(Parts {
             config,
             store,
@@ -88,6 +92,7 @@ impl App {
             files,
             typing: Mutex::new(Buckets::new(TYPING)),
             metrics: Metrics::default(),
+            oidc,
             started: now,
             chat_order: tokio::sync::Mutex::new(()),
             buddy_order: tokio::sync::Mutex::new(()),

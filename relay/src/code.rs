@@ -1,4 +1,4 @@
-//! Invitation codes: what lets someone make an account where not everyone may.
+//! Invitation codes: what lets someone make an account where not everyone may. And the code by which a person knows their own sign-in.
 
 use std::fmt;
 
@@ -64,6 +64,14 @@ impl fmt::Debug for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Code(hidden)")
     }
+}
+
+/// A code to be compared by a person, not to be kept secret: so short that it is read at a glance, `7KQ-F9M`.
+pub(crate) fn pairing() -> Result<String, NoRandomness> {
+    let bytes = token::bytes::<6>()?;
+    let mut code = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect::<String>();
+    code.insert(3, '-');
+    Ok(code)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod database;
 mod file;
+mod oidc;
 mod values;
 
 use std::{
@@ -11,8 +12,11 @@ use std::{
     time::Duration,
 };
 
-pub use self::database::{DatabaseUrl, NotADatabase};
 use self::file::File;
+pub use self::{
+    database::{DatabaseUrl, NotADatabase},
+    oidc::OidcConfig,
+};
 use crate::{
     error::Error, forwarded::TrustedProxies, listen::Listen, rate::Rates, store::Location, tls::CertificateFiles,
     token::TokenHash,
@@ -58,6 +62,8 @@ pub struct Config {
     pub metrics: Option<MetricsAccess>,
     /// How much people may upload, and how long it is kept.
     pub attachments: Attachments,
+    /// How people sign in at an organisation's OpenID provider; where there is none they sign in by password alone.
+    pub oidc: Option<OidcConfig>,
 }
 
 /// Bounds of the folder of attachments.
@@ -174,6 +180,7 @@ impl Config {
             ticker_interval: Duration::from_secs(60),
             metrics: None,
             attachments: Attachments::default(),
+            oidc: None,
         }
     }
 

@@ -81,6 +81,11 @@ impl Doorman {
         counts.guess(name.key(), from, now)
     }
 
+    /// Counts a sign-in whose guessing, if any, is done elsewhere: by the browser, at an OpenID provider.
+    pub(crate) fn sign_in_elsewhere(&self, from: Option<Origin>, now: Instant) -> Result<(), Duration> {
+        from.map_or(Ok(()), |from| self.lock().sign_ins.take(from, now))
+    }
+
     /// Counts an invitation code as a guess, which it is until it was found to count.
     pub(crate) fn code(&self, from: Option<Origin>, now: Instant) -> Result<Guess, Duration> {
         self.lock().guess(CODE.to_owned(), from, now)

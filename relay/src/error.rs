@@ -35,6 +35,19 @@ pub enum Error {
         /// What is wrong, and what may stand there.
         message: String,
     },
+    /// The file with the OpenID client's secret can't be read.
+    #[error("the file {} with the OpenID client's secret can't be read: {source}", path.display())]
+    ClientSecret {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The relay can't ask others by HTTP.
+    #[error(
+        "this computer can't make secure connections: {0}. Install its certificates (on Debian: the package ca-certificates)"
+    )]
+    HttpClient(String),
     /// Another relay runs on this data folder.
     #[error("another relay runs on the data folder {}", path.display())]
     InUse {

@@ -10,12 +10,18 @@ pub(crate) mod groups;
 pub(crate) mod host;
 pub(crate) mod marks;
 pub(crate) mod media;
+pub(crate) mod oidc;
 pub(crate) mod people;
 pub(crate) mod sessions;
 pub(crate) mod watch;
 
 use axum::{Json, extract::State};
-use proto::{ErrorCode, api::Health, limits::CLIENT_ID_MAX, version};
+use proto::{
+    ErrorCode,
+    api::{Health, OidcOffer},
+    limits::CLIENT_ID_MAX,
+    version,
+};
 
 use crate::{
     app::App,
@@ -28,6 +34,7 @@ pub(crate) async fn health(State(app): State<App>) -> Json<Health> {
         status: if app.is_stopping() { "stopping" } else { "ok" }.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         protocol: version::SUPPORTED.to_vec(),
+        oidc: app.oidc.as_ref().map(|oidc| OidcOffer { name: oidc.name().to_owned() }),
     })
 }
 

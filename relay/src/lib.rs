@@ -28,6 +28,7 @@ mod journal;
 mod listen;
 mod media;
 mod metrics;
+mod oidc;
 mod password;
 mod rate;
 mod refusal;
@@ -41,7 +42,9 @@ mod tls;
 mod token;
 
 pub use crate::{
-    config::{Admission, Attachments, Config, DatabaseUrl, FILE, Flags, MetricsAccess, NotADatabase, PORT, PlainHttp},
+    config::{
+        Admission, Attachments, Config, DatabaseUrl, FILE, Flags, MetricsAccess, NotADatabase, OidcConfig, PORT, PlainHttp,
+    },
     error::Error,
     forwarded::{ForwardedHeader, Network, NotANetwork, TrustedProxies},
     listen::{Listen, NotAnAddress, Socket},

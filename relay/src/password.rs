@@ -32,6 +32,9 @@ type Memory = Vec<Block>;
 /// A hash of no known password, verified in place of the one of a name nobody has: time doesn't tell which names exist.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdCEhIQ$bm9ib2R5J3MgaGFzaCwgMzIgYnl0ZXMgbG9uZy4uLi4";
 
+/// Kept where there is no password, as in an account of an OpenID provider's: no hash looks like it, so no password is right.
+pub(crate) const NO_PASSWORD: &str = "*";
+
 type Work = Box<dyn FnOnce(&mut Memory) + Send>;
 
 /// Hashes and verifies passwords, one at a time. Cloning shares the thread, which ends with the last clone.
@@ -63,8 +66,9 @@ impl Hasher {
         self.run(move |memory| hash(memory, &password)).await?
     }
 
-    /// Whether the password is the one of `kept`; for `None` it takes as long and says no.
+    /// Whether the password is the one of `kept`; for `None`, and where there is none, it takes as long and says no.
     pub(crate) async fn verify(&self, password: String, kept: Option<String>) -> Result<bool, HashFailed> {
+        let kept = kept.filter(|kept| kept != NO_PASSWORD);
         self.run(move |memory| {
             let matches = matches(memory, &password, kept.as_deref().unwrap_or(NOBODY))?;
             Ok(matches && kept.is_some())
@@ -149,6 +153,9 @@ mod tests {
         assert!(hasher.verify("correct horse".to_owned(), Some(kept.clone())).await.unwrap());
         assert!(!hasher.verify("wrong horse".to_owned(), Some(kept)).await.unwrap());
         assert!(!hasher.verify("correct horse".to_owned(), None).await.unwrap());
+        for password in ["correct horse", "", NO_PASSWORD] {
+            assert!(!hasher.verify(password.to_owned(), Some(NO_PASSWORD.to_owned())).await.unwrap());
+        }
     }
 
     #[tokio::test]

@@ -66,6 +66,9 @@ impl Relay {
         let relay = Self { app, handle: Handle::new(), tls, tasks: Arc::default(), lock };
         relay.keep(writing.abort_handle());
         relay.keep(tokio::spawn(tick(relay.app.clone(), relay.tls.clone(), seen)).abort_handle());
+        if relay.app.oidc.is_some() {
+            relay.keep(tokio::spawn(find_provider(relay.app.clone())).abort_handle());
+        }
         Ok(relay)
     }
 
@@ -132,6 +135,9 @@ impl Relay {
     pub async fn stop(&self) {
         self.app.stop();
         self.app.hub.say_goodbye(BACK_IN);
+        if let Some(oidc) = &self.app.oidc {
+            oidc.pending().wake_all();
+        }
         self.handle.stop();
         self.app.hub.note_seen(Instant::now());
         self.app.hub.flush().await;
@@ -191,6 +197,13 @@ impl Relay {
     }
 }
 
+/// So that whoever runs the relay reads in its log whether the OpenID provider can be found.
+async fn find_provider(app: App) {
+    if let Some(oidc) = &app.oidc {
+        oidc.find_provider().await;
+    }
+}
+
 async fn tick(app: App, tls: Option<Arc<Tls>>, mut seen: i64) {
     let mut ticks = tokio::time::interval(TICK);
     let mut tidied = Instant::now();
@@ -213,6 +226,9 @@ async fn tick(app: App, tls: Option<Arc<Tls>>, mut seen: i64) {
         if now.saturating_duration_since(tidied) >= TIDY {
             tidied = now;
             app.doorman.tidy(now);
+            if let Some(oidc) = &app.oidc {
+                oidc.pending().tidy(now);
+            }
             app.hub.expire_missed(wall_clock_ms());
             app.hub.note_seen(now);
             if let Err(error) = app.store.expire_codes(wall_clock_ms()).await {

@@ -20,7 +20,7 @@ use crate::{
     app::App,
     handlers::{
         accounts, attachments, buddies, calls, chat, events, groups, health, host, marks, media, no_such_method, no_such_route,
-        people, sessions, watch,
+        oidc, people, sessions, watch,
     },
     metrics::requests,
     refusal::Refusal,
@@ -40,6 +40,10 @@ pub(crate) fn router(app: App) -> Router {
         .route("/v1/health", get(health))
         .route("/v1/accounts", post(accounts::sign_up))
         .route("/v1/session", post(sessions::sign_in).delete(sessions::sign_out))
+        .route("/v1/oidc", post(oidc::begin).get(oidc::poll).delete(oidc::cancel))
+        .route("/v1/oidc/start", get(oidc::browser::start))
+        .route("/v1/oidc/confirm", post(oidc::browser::confirm))
+        .route("/v1/oidc/callback", get(oidc::browser::callback))
         .route("/v1/sessions", get(sessions::list))
         .route("/v1/sessions/{id}", delete(sessions::end))
         .route("/v1/account/password", post(accounts::change_password))

@@ -12,6 +12,7 @@ mod chat;
 mod codes;
 mod conversations;
 mod groups;
+mod oidc;
 mod open;
 mod people;
 mod schema;
@@ -30,12 +31,14 @@ use sqlx::{
 };
 
 pub(crate) use self::{
+    accounts::AccountRow,
     attachments::{AttachmentRow, NewAttachment},
     calls::{CallRow, CallWrite, MemberRow},
     chat::{Keeping, Kept, NewMessage, Page, Place},
     codes::ByCode,
     conversations::ConversationRow,
     groups::{GroupRow, NewGroup, Reached},
+    oidc::ForSubject,
     open::{Location, User},
     people::{BlockRow, MissedRow, PresenceRow},
     sessions::{NewSession, SessionRow},
@@ -117,6 +120,7 @@ fn steps(kind: Kind) -> Vec<Migration> {
         step(2, "sessions and codes", include_str!("../migrations/0002_sessions_and_codes.sql")),
         step(3, "people and rights", include_str!("../migrations/0003_people_and_rights.sql")),
         step(4, "groups, marks, attachments", include_str!("../migrations/0004_groups_marks_attachments.sql")),
+        step(5, "oidc", include_str!("../migrations/0005_oidc.sql")),
     ]
 }
 

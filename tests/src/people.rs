@@ -24,14 +24,18 @@ pub struct Relay {
 impl Relay {
     /// Starts a relay with nobody on it.
     pub fn start() -> Self {
-        Self::start_with("http")
+        Self::configured("http", |_| String::new())
     }
 
-    fn start_with(scheme: &'static str) -> Self {
+    /// Starts a relay with a configuration file, which may name the relay's address.
+    pub fn configured(scheme: &'static str, configuration: impl FnOnce(&str) -> String) -> Self {
         // A port that was free a moment ago, and known beforehand: a restarted relay must come back on the same one.
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("there is a free port");
         let folder = TempDir::new().expect("a folder of its own");
         let mut relay = Self { process: None, scheme, listen: free.to_string(), folder };
+        std::fs::create_dir_all(relay.data()).expect("its data folder can be made");
+        let text = configuration(&relay.url());
+        std::fs::write(relay.data().join("tvphone-relay.toml"), text).expect("its configuration can be written");
         relay.restart();
         relay
     }
@@ -43,7 +47,7 @@ impl Relay {
 
     /// The same with TLS and a certificate of the relay's own making.
     pub fn secure_with_ana_and_ben() -> Self {
-        Self::start_with("https").and_ana_and_ben()
+        Self::configured("https", |_| String::new()).and_ana_and_ben()
     }
 
     fn and_ana_and_ben(self) -> Self {

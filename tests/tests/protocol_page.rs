@@ -42,6 +42,7 @@ fn every_json_example_is_what_the_programs_say() {
             "AddBuddy" => same::<api::AddBuddy>(&text),
             "AddMember" => same::<api::AddMember>(&text),
             "Attachment" => same::<chat::Attachment>(&text),
+            "BeginOidc" => same::<api::BeginOidc>(&text),
             "Block" => same::<api::Block>(&text),
             "ChangePassword" => same::<api::ChangePassword>(&text),
             "Done" => same::<api::Done>(&text),
@@ -59,9 +60,11 @@ fn every_json_example_is_what_the_programs_say() {
             "MakeGroup" => same::<api::MakeGroup>(&text),
             "Message" => same::<model::Message>(&text),
             "MoveMarks" => same::<api::MoveMarks>(&text),
-            "RenameGroup" => same::<api::RenameGroup>(&text),
+            "OidcAnswer" => same::<api::OidcAnswer>(&text),
+            "OidcBegun" => same::<api::OidcBegun>(&text),
             "OnePeer" => same::<api::OnePeer>(&text),
             "OwnPresence" => same::<model::OwnPresence>(&text),
+            "RenameGroup" => same::<api::RenameGroup>(&text),
             "Report" => same::<api::Report>(&text),
             "Ring" => same::<api::Ring>(&text),
             "Rung" => same::<api::Rung>(&text),
@@ -84,7 +87,7 @@ fn every_json_example_is_what_the_programs_say() {
         kinds.insert(name);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(kinds.len(), 37, "each type has an example: {kinds:?}");
+    assert_eq!(kinds.len(), 40, "each type has an example: {kinds:?}");
 }
 
 #[test]

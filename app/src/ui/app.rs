@@ -76,8 +76,8 @@ impl App {
         let mut sign_in = SignIn::new(&settings).by(options.proxy.clone()).trusting(options.trust.clone());
         let task = match (options.user, options.password) {
             (Some(name), Some(password)) => sign_in.at_once(&name, password),
-            (Some(name), None) => sign_in.prefill(&name),
-            _ => sign_in.focus(),
+            (Some(name), None) => Task::batch([sign_in.prefill(&name), sign_in.look()]),
+            _ => Task::batch([sign_in.focus(), sign_in.look()]),
         };
         let wishes = Wishes { call: options.call, answer: options.answer };
         let at = Self::at(Screen::SignIn(Box::new(sign_in)), settings, options.setup, wishes);
@@ -194,10 +194,6 @@ impl App {
         }
     }
 
-    fn sign_in_again(&self) -> SignIn {
-        SignIn::new(&self.settings).by(self.proxy.clone()).trusting(self.trust.clone())
-    }
-
     fn enter(&mut self, session: Session) -> Task<Message> {
         self.settings.name = session.name().to_string();
         self.settings.save();
@@ -224,16 +220,24 @@ impl App {
             }
             desk::Action::SignOut => {
                 let goodbye = desk.say_goodbye().map(Message::Desk);
-                self.screen = Screen::SignIn(Box::new(self.sign_in_again()));
-                goodbye
+                Task::batch([goodbye, self.sign_in_again(None)])
             }
             desk::Action::SignedOut(reason) => {
                 let goodbye = desk.hang_up().map(Message::Desk);
                 self.toasts.push(Kind::Trouble, reason.clone(), Instant::now());
-                self.screen = Screen::SignIn(Box::new(self.sign_in_again().because(reason)));
-                goodbye
+                Task::batch([goodbye, self.sign_in_again(Some(reason))])
             }
         }
+    }
+
+    fn sign_in_again(&mut self, reason: Option<String>) -> Task<Message> {
+        let mut sign_in = SignIn::new(&self.settings).by(self.proxy.clone()).trusting(self.trust.clone());
+        if let Some(reason) = reason {
+            sign_in = sign_in.because(reason);
+        }
+        let look = sign_in.look().map(Message::SignIn);
+        self.screen = Screen::SignIn(Box::new(sign_in));
+        look
     }
 
     /// Hangs up and signs out before the window goes, but doesn't wait for a relay that is out of reach.

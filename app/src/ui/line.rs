@@ -15,7 +15,7 @@ use proto::{
     chat::{Attachment, Group},
     model::{Message, OwnPresence},
 };
-use relay_client::{ProxySettings, Relay, Session, Trust, Update};
+use relay_client::{BrowserSignIn, ProxySettings, Relay, Session, Trust, Update};
 
 use super::{
     net,
@@ -318,6 +318,12 @@ pub struct Way {
     pub trust: Trust,
 }
 
+impl Way {
+    fn relay(self) -> Result<Relay, relay_client::Error> {
+        Relay::with(&self.relay, self.trust)?.with_proxy(self.proxy)
+    }
+}
+
 /// Why someone isn't signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
@@ -352,7 +358,7 @@ pub enum Account {
 /// Signs in, with a new account first if that is wanted.
 pub fn sign_in(way: Way, name: Name, password: String, account: Account) -> Task<Result<Session, Failure>> {
     Task::future(async move {
-        let relay = Relay::with(&way.relay, way.trust)?.with_proxy(way.proxy)?;
+        let relay = way.relay()?;
         let made = match account {
             Account::Known => Ok(()),
             Account::New => relay.sign_up(&name, &password).await,
@@ -367,6 +373,22 @@ pub fn sign_in(way: Way, name: Name, password: String, account: Account) -> Task
         Ok(relay.sign_in(&name, &password, DEVICE).await?)
     })
 }
+
+/// Whom else one can sign in with at a relay, as they are called.
+pub fn offer(way: Way) -> Answer<Option<String>> {
+    Task::future(async move {
+        let offer = way.relay()?.health().await?.oidc;
+        Ok(offer.map(|offer| offer.name.chars().filter(|c| !c.is_control()).take(OFFER_MAX).collect()))
+    })
+}
+
+/// Begins to sign in by the browser.
+pub fn begin_by_browser(way: Way) -> Answer<BrowserSignIn> {
+    Task::future(async move { Ok(way.relay()?.sign_in_by_browser(DEVICE).await?) })
+}
+
+/// Longest name of whom to sign in with, in characters: it stands on a button.
+const OFFER_MAX: usize = 40;
 
 /// What the person's list of sessions calls this one.
 const DEVICE: &str = concat!("tvphone ", env!("CARGO_PKG_VERSION"), " on ", "desktop");

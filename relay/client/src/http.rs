@@ -491,6 +491,11 @@ fn check(text: &str) -> Result<Url, BadUrl> {
     Ok(url)
 }
 
+/// Whether a browser shows what is at this address as a page.
+pub(crate) fn is_web(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

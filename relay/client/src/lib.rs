@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 mod backoff;
+pub mod browser;
 pub mod crypto;
 pub mod error;
 pub mod events;
@@ -20,7 +21,10 @@ pub mod relay;
 pub mod session;
 pub mod trust;
 
-pub use self::http::{is_in_the_clear, origin};
+pub use self::{
+    browser::BrowserSignIn,
+    http::{is_in_the_clear, origin},
+};
 pub use error::Error;
 pub use events::Update;
 pub use proxy::{ProxyLogin, ProxySettings, ProxySource};

@@ -10,6 +10,7 @@ use proto::{
 };
 
 use crate::{
+    browser::BrowserSignIn,
     error::Error,
     http::{Ask, Http},
     proxy::ProxySettings,
@@ -116,6 +117,20 @@ impl Relay {
         let ask = Ask::new(Method::POST, self.http.url(&["session"])).json(body);
         let body = repeat(&self.http, ask, Error::is_unsent).await?;
         self.resume(self.http.parse(&body)?)
+    }
+
+    /// Begins a sign-in by the browser, at a relay whose [`Relay::health`] offers one. `device` is what the person calls this device; it may be
+    /// empty.
+    ///
+    /// # Errors
+    /// Refused with `not_found` (this relay offers none), `rate_limited`, or `internal` (whoever would say who someone is can't be reached), or the
+    /// relay wasn't reached.
+    pub async fn sign_in_by_browser(&self, device: &str) -> Result<BrowserSignIn, Error> {
+        BrowserSignIn::begin(self, device).await
+    }
+
+    pub(crate) fn http(&self) -> &Arc<Http> {
+        &self.http
     }
 
     /// Goes on with a session of earlier, as [`Session::signed_in`] gave it. Asks nothing of the relay.

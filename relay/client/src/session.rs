@@ -41,7 +41,7 @@ const ATTEMPTS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(12);
 
 /// How much longer than its hold a poll of the event lane may take: a slow network's round trips and a new connection.
-const POLL_MARGIN: Duration = Duration::from_secs(7);
+pub(crate) const POLL_MARGIN: Duration = Duration::from_secs(7);
 
 /// A session at a relay. Cloning shares it; dropping it doesn't sign out.
 ///

@@ -1,4 +1,5 @@
-//! The routes: what each takes and gives. All but sign-up, sign-in and health want `Authorization: Bearer TOKEN`.
+//! The routes: what each takes and gives. All but sign-up, sign-in and health want `Authorization: Bearer TOKEN`; a sign-in by the
+//! browser has a secret of its own in its place.
 //!
 //! | route | takes | gives |
 //! |---|---|---|
@@ -6,6 +7,9 @@
 //! | `POST /v1/accounts` | [`SignUp`] | [`Done`] |
 //! | `POST /v1/session` | [`SignIn`] | [`SignedIn`] |
 //! | `DELETE /v1/session` | | [`Done`] |
+//! | `POST /v1/oidc` | [`BeginOidc`] | [`OidcBegun`] |
+//! | `GET /v1/oidc?wait_ms=N` | | [`OidcAnswer`] |
+//! | `DELETE /v1/oidc` | | [`Done`] |
 //! | `GET /v1/sessions` | | [`Sessions`] |
 //! | `DELETE /v1/sessions/ID` | | [`Done`] |
 //! | `POST /v1/account/password` | [`ChangePassword`] | [`Done`] |
@@ -48,10 +52,14 @@
 //! | `GET /v1/calls/ID/audio?reader=R&poll=N&wait_ms=N`, `.../video?...` | | chunks |
 
 mod chat;
+mod oidc;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::chat::{AddMember, EditChat, History, MakeGroup, MoveMarks, PageHistory, RenameGroup, SendChat, Types, Upload};
+pub use self::{
+    chat::{AddMember, EditChat, History, MakeGroup, MoveMarks, PageHistory, RenameGroup, SendChat, Types, Upload},
+    oidc::{BeginOidc, OidcAnswer, OidcBegun, OidcOffer, PollOidc},
+};
 use crate::{
     chat::{Conversation, Group},
     event::Event,
@@ -73,6 +81,9 @@ pub struct Health {
     pub version: String,
     /// The protocol versions it speaks, most preferred first.
     pub protocol: Vec<u16>,
+    /// Who else than the relay may say who someone is, by their browser; not every relay has one.
+    #[serde(default)]
+    pub oidc: Option<OidcOffer>,
 }
 
 /// Body of `POST /v1/accounts`.

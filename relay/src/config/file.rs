@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::{
     Admission, Config, MB, MetricsAccess, PlainHttp,
     database::Said,
+    oidc::Section,
     values::{Addresses, AtOnce, Networks, PerSecond, Secret, Whole},
 };
 use crate::{
@@ -47,6 +48,8 @@ pub(super) struct File {
     attachments_quota_mb: Option<Whole<1, 1_000_000>>,
     attachments_total_mb: Option<Whole<1, 100_000_000>>,
     attachments_days: Option<Whole<0, 36_500>>,
+    #[serde(default)]
+    oidc: Section,
     #[serde(default)]
     rates: Table,
 }
@@ -85,6 +88,9 @@ impl File {
             {
                 *named = folder.join(&*named);
             }
+        }
+        if let Some(folder) = path.parent() {
+            file.oidc.seen_from(folder);
         }
         Ok(file)
     }
@@ -143,6 +149,9 @@ impl File {
         set(&mut attachments.quota, self.attachments_quota_mb.map(|mb| mb.0 * MB));
         set(&mut attachments.total, self.attachments_total_mb.map(|mb| mb.0 * MB));
         set(&mut attachments.keep, self.attachments_days.map(|days| (days.0 > 0).then(|| Duration::from_secs(days.0 * DAY))));
+        if self.oidc.0.is_some() {
+            config.oidc = self.oidc.0;
+        }
         self.rates.apply(&mut config.rates);
     }
 }

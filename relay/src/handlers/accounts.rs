@@ -15,6 +15,7 @@ use crate::{
     config::Admission,
     doorman::Origin,
     extract::{Anyone, Caller, Json},
+    password::NO_PASSWORD,
     refusal::{Answer, Refusal},
     store::{ByCode, wall_clock_ms},
     token::TokenHash,
@@ -99,6 +100,13 @@ pub(crate) async fn change_password(
     let guess = app.doorman.sign_in(from, &name, Instant::now()).map_err(Refusal::rate_limited)?;
     let no_guess = || app.doorman.no_guess(guess.clone());
     let kept = app.store.password(session.account).await.inspect_err(|_| no_guess())?.ok_or_else(gone)?;
+    if kept == NO_PASSWORD {
+        no_guess();
+        return Err(Refusal::new(
+            ErrorCode::Forbidden,
+            "You sign in here by your organisation, so there is no password to change: change it there.",
+        ));
+    }
     let plausible = wish.old.len() <= PASSWORD_MAX;
     let verified = if plausible { app.hasher.verify(wish.old, Some(kept.clone())).await } else { Ok(false) };
     if !verified.inspect_err(|_| no_guess())? {

@@ -14,7 +14,7 @@ use crate::{
     app::App,
     extract::{Anyone, Caller, Id, Json},
     refusal::{Answer, Refusal},
-    store::{NewSession, SessionRow, wall_clock_ms},
+    store::{AccountRow, NewSession, SessionRow, wall_clock_ms},
     token::{self, TokenHash},
 };
 
@@ -38,25 +38,33 @@ pub(crate) async fn sign_in(State(app): State<App>, Anyone(from): Anyone, Json(w
         return Err(wrong());
     };
     app.doorman.no_guess(guess);
-    let device = wish.device.chars().filter(|c| !c.is_control()).take(DEVICE_MAX).collect::<String>();
+    let device = device_name(&wish.device);
     let work = app.clone();
-    app.see_through(async move {
-        let now = Instant::now();
-        let (token, public) = (token::token()?, token::session_id()?);
-        let hash = TokenHash::of(token.reveal());
-        let order = work.session_order.lock().await;
-        // An account made by the admin command a moment ago may not have been noticed yet.
-        work.hub.add_person(account.id, account.name.clone());
-        work.limit_sessions(account.id, now).await?;
-        let public = public.as_str();
-        let new = NewSession { token: hash, public, account: account.id, password: &kept, device: &device };
-        let id = work.store.add_session(new).await?.ok_or_else(wrong)?;
-        work.add_session(&SessionRow { id, account: account.id, token: hash }, now);
-        drop(order);
-        work.metrics.signed_in(true);
-        Ok(Reply(SignedIn { token, name: account.name, version }))
-    })
-    .await
+    app.see_through(async move { begin(&work, account, &kept, &device, version).await?.ok_or_else(wrong).map(Reply) }).await
+}
+
+/// What a person calls a device, fit to be kept.
+pub(crate) fn device_name(said: &str) -> String {
+    said.chars().filter(|c| !c.is_control()).take(DEVICE_MAX).collect()
+}
+
+/// Begins a session of someone who has proved to be that; `None` when the password is not `kept` any more, or the account is gone. To be seen
+/// through.
+pub(crate) async fn begin(app: &App, account: AccountRow, kept: &str, device: &str, version: u16) -> Answer<Option<SignedIn>> {
+    let now = Instant::now();
+    let (token, public) = (token::token()?, token::session_id()?);
+    let hash = TokenHash::of(token.reveal());
+    let order = app.session_order.lock().await;
+    // An account made by the admin command a moment ago may not have been noticed yet.
+    app.hub.add_person(account.id, account.name.clone());
+    app.limit_sessions(account.id, now).await?;
+    let public = public.as_str();
+    let new = NewSession { token: hash, public, account: account.id, password: kept, device };
+    let Some(id) = app.store.add_session(new).await? else { return Ok(None) };
+    app.add_session(&SessionRow { id, account: account.id, token: hash }, now);
+    drop(order);
+    app.metrics.signed_in(true);
+    Ok(Some(SignedIn { token, name: account.name, version }))
 }
 
 /// `DELETE /v1/session`.

@@ -10,6 +10,7 @@ use super::{AccountId, DbRow, Kind, Result, Store};
 /// sessions and passwords nothing is told by which someone could sign in.
 pub(super) const OF_A_PERSON: &[(&str, &str)] = &[
     ("account", "SELECT name, created_at_ms FROM accounts WHERE id = $1"),
+    ("signs_in_at", "SELECT issuer, subject FROM oidc WHERE account = $1"),
     ("sessions", "SELECT public AS id, device, signed_in_at_ms, used_at_ms FROM sessions WHERE account = $1 ORDER BY sessions.id"),
     (
         "calls",

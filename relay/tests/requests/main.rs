@@ -19,6 +19,7 @@ mod invisible;
 mod lanes;
 mod logs;
 mod marks;
+mod oidc;
 mod people;
 mod postgres;
 mod proxies;

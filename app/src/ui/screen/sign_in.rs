@@ -1,5 +1,6 @@
 //! Signing in, or making an account first: one form.
 
+pub mod browser;
 pub mod connection;
 pub mod question;
 
@@ -12,11 +13,11 @@ use iced::{
 use proto::{ErrorCode, Fingerprint, Name, limits::PASSWORD_MIN};
 use relay_client::{ProxySettings, Session, Trust};
 
-use self::question::Question;
+use self::{browser::Browser, question::Question};
 
 use crate::ui::{
     icon::{self, Icon, icon},
-    line::{self, Account, Failure},
+    line::{self, Account, Failure, Way},
     settings::{Connection, Settings},
     theme::{self, spacing, text},
 };
@@ -37,6 +38,7 @@ pub struct SignIn {
     /// Said for this run; goes before what is remembered.
     proxy: Option<ProxySettings>,
     dialog: Option<connection::Dialog>,
+    browser: Box<Browser>,
     /// The authorities that are good besides those of the system.
     trust: Trust,
     /// The certificates that are pinned, by their relays.
@@ -56,6 +58,7 @@ pub enum Message {
     LabelPressed(&'static str),
     Toggled,
     Submitted,
+    Browser(browser::Message),
     Finished(Result<Session, Failure>),
     /// The certificate is the right one.
     Trusted,
@@ -115,6 +118,12 @@ impl SignIn {
         self.focus()
     }
 
+    /// Asks the relay who else may say who someone is.
+    pub fn look(&mut self) -> Task<Message> {
+        let way = self.way(address(&self.relay));
+        self.browser.look(&self.relay, way.ok()).map(Message::Browser)
+    }
+
     pub fn relay(&self) -> &str {
         &self.relay
     }
@@ -147,14 +156,22 @@ impl SignIn {
                     }
                 }
                 self.dialog = None;
+                self.error = None;
+                // It may not have been reached before.
+                return Action::Run(self.look());
             }
-            Message::RelayChanged(relay) => self.relay = relay,
+            Message::RelayChanged(relay) => {
+                self.relay = relay;
+                self.error = None;
+                return Action::Run(self.browser.relay_changed(&self.relay).map(Message::Browser));
+            }
             Message::NameChanged(name) => self.name = name,
             Message::PasswordChanged(password) => self.password = password,
             Message::CodeChanged(code) => self.code = Some(code),
             Message::LabelPressed(field) => return Action::Run(operation::focus(field)),
             Message::Toggled => self.new = !self.new,
-            Message::Submitted if self.busy => return Action::None,
+            Message::Browser(message) => return self.browser(message),
+            Message::Submitted if self.busy || self.browser.is_busy() => return Action::None,
             Message::Submitted => return Action::Run(self.submit()),
             Message::Finished(Ok(session)) => {
                 self.busy = false;
@@ -179,7 +196,9 @@ impl SignIn {
             Message::Trusted => {
                 let Some(question) = self.question.take() else { return Action::None };
                 self.pinned.insert(question.relay.clone(), question.fingerprint);
-                return Action::Pin(*question, self.submit());
+                // It could not be asked before what it offers.
+                let look = self.look();
+                return Action::Pin(*question, Task::batch([self.submit(), look]));
             }
             Message::Distrusted => self.question = None,
         }
@@ -187,11 +206,29 @@ impl SignIn {
         Action::None
     }
 
+    fn browser(&mut self, message: browser::Message) -> Action {
+        if matches!(message, browser::Message::Pressed) {
+            self.error = None;
+        }
+        let way = self.way(address(&self.relay));
+        match self.browser.update(message, way) {
+            browser::Action::None => Action::None,
+            browser::Action::Run(task) => Action::Run(task.map(Message::Browser)),
+            browser::Action::SignedIn(session) => {
+                self.password.clear();
+                Action::SignedIn(session)
+            }
+            browser::Action::Failed(error) => {
+                self.error = Some(error);
+                Action::None
+            }
+        }
+    }
+
     fn submit(&mut self) -> Task<Message> {
         let checked = check(&self.relay, &self.name, &self.password, self.new);
-        let proxy = self.proxy.clone().map_or_else(|| self.connection.proxy_settings(""), Ok);
-        match checked.and_then(|checked| Ok((checked, proxy?))) {
-            Ok(((relay, name), proxy)) => {
+        match checked.and_then(|(relay, name)| Ok((self.way(relay)?, name))) {
+            Ok((way, name)) => {
                 self.busy = true;
                 self.error = None;
                 let account = match &self.code {
@@ -199,7 +236,6 @@ impl SignIn {
                     Some(code) if !code.trim().is_empty() => Account::ByCode(code.clone()),
                     _ => Account::New,
                 };
-                let way = line::Way { trust: self.trust_in(&relay), relay, proxy };
                 line::sign_in(way, name, self.password.clone(), account).map(Message::Finished)
             }
             Err(error) => {
@@ -207,6 +243,12 @@ impl SignIn {
                 Task::none()
             }
         }
+    }
+
+    /// How this relay is reached, or what is wrong with what was chosen.
+    fn way(&self, relay: String) -> Result<Way, String> {
+        let proxy = self.proxy.clone().map_or_else(|| self.connection.proxy_settings(""), Ok)?;
+        Ok(Way { trust: self.trust_in(&relay), relay, proxy })
     }
 
     /// A certificate is pinned for its relay and for nobody else.
@@ -222,7 +264,8 @@ impl SignIn {
         ]
         .spacing(spacing::S)
         .align_x(Center);
-        let form = self.question.as_deref().map_or_else(|| self.form(), Question::view);
+        let code = || self.browser.view().map(|code| code.map(Message::Browser));
+        let form = self.question.as_deref().map(Question::view).or_else(code).unwrap_or_else(|| self.form());
         let card = container(form).padding(spacing::XL).width(spacing::FORM).style(theme::container::card);
         let page = column![heading, card].spacing(spacing::XL).align_x(Center).padding(spacing::XL);
         let page = center(scrollable(page).style(theme::input::scroll)).style(theme::container::background);
@@ -248,7 +291,8 @@ impl SignIn {
         column![form]
             .push(relay_client::is_in_the_clear(&self.relay).then(in_the_clear))
             .push(self.error.as_deref().map(problem))
-            .push(submit.on_press_maybe((!self.busy).then_some(Message::Submitted)))
+            .push(submit.on_press_maybe((!self.busy && !self.browser.is_busy()).then_some(Message::Submitted)))
+            .push(self.browser.button().map(|button| button.map(Message::Browser)))
             .push(link(toggle, Message::Toggled))
             .push(link("Connection and proxy", Message::ConnectionPressed))
             .spacing(spacing::L)
@@ -262,7 +306,7 @@ impl SignIn {
         on_input: fn(String) -> Message,
     ) -> text_input::TextInput<'a, Message> {
         let field = text_input(placeholder, value).padding(spacing::M).size(text::BODY).style(theme::input::field);
-        if self.busy { field } else { field.on_input(on_input).on_submit(Message::Submitted) }
+        if self.busy || self.browser.is_busy() { field } else { field.on_input(on_input).on_submit(Message::Submitted) }
     }
 }
 

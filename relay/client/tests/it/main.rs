@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy allows it in test functions, and what they share is no different")]
 
+mod browser;
 mod control;
 mod events;
 mod fake;

@@ -24,7 +24,7 @@ use crate::{
 };
 
 fn health() -> Response {
-    json(&Health { status: "ok".to_owned(), version: "1".to_owned(), protocol: vec![1] })
+    json(&Health { status: "ok".to_owned(), version: "1".to_owned(), protocol: vec![1], oidc: None })
 }
 
 fn asks(challenge: &str) -> Response {

@@ -73,7 +73,9 @@ struct Secure {
 
 impl Secure {
     async fn show(shown: Shown) -> Self {
-        let fake = Fake::serve(|_| async { json(&Health { status: "ok".into(), version: "0".into(), protocol: vec![1] }) }).await;
+        let fake =
+            Fake::serve(|_| async { json(&Health { status: "ok".into(), version: "0".into(), protocol: vec![1], oidc: None }) })
+                .await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
         let tls = Arc::new(Mutex::new(config(shown)));

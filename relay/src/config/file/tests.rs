@@ -53,6 +53,7 @@ fn the_sample_names_every_key_and_each_has_its_usual_value() {
         attachments_quota_mb,
         attachments_total_mb,
         attachments_days,
+        oidc,
         rates,
     } = file;
     let said = [
@@ -77,6 +78,8 @@ fn the_sample_names_every_key_and_each_has_its_usual_value() {
         attachments_days.is_some(),
     ];
     assert!(said.iter().all(|said| *said), "{said:?}");
+    // Its keys are looked at beside it; to say nothing by them is usual.
+    assert!(oidc.0.is_none() && all_said().contains("\nissuer = \"\"\n"));
     let Table { sign_up, sign_in, wrong_password, wrong_password_everywhere, report, control, uploads, polls } = rates;
     for row in [sign_up, sign_in, wrong_password, wrong_password_everywhere, report, control, uploads, polls] {
         assert!(row.is_some());
@@ -143,6 +146,8 @@ fn what_can_not_be_is_refused_with_its_line_and_what_may_stand_there() {
         ("[rates]\nsign_in = { at_once = 5, per_second = nan }", 2, &["a number from 0.001 to 1000000"]),
         ("[rates]\nsign_in = { at_once = 5 }", 2, &["missing field `per_second`"]),
         ("data = \"x\"\nsign_up open", 2, &["expected"]),
+        ("\n[oidc]\nissuer = \"\"\nsecret = \"x\"", 4, &["unknown field `secret`", "`client_secret_file`"]),
+        ("\n[oidc]\nissuer = \"https://id.example.org\"", 2, &["needs client_id too"]),
     ] {
         let (at, message) = File::parse(text).unwrap_err();
         assert_eq!(at, line, "{text}: {message}");
