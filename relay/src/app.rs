@@ -64,6 +64,7 @@ impl App {
         let hasher = Hasher::new()?;
         let doorman = Doorman::new(&config.rates);
         let slots = Slots::new(config.connections);
+        hub.set_call_peers(config.call_peers);
         let app = Self(Arc::new(Parts {
             config,
             store,

@@ -32,12 +32,35 @@ pub struct Config {
     pub rates: Rates,
     /// Connections open at once; half of them from one address.
     pub connections: usize,
+    /// Peers in one call.
+    pub call_peers: usize,
+    /// How long a client is waited for in the middle of something.
+    pub patience: Patience,
     /// Sessions that ask nothing for this long end.
     pub session_unused: Duration,
     /// How often each ticker provider is run.
     pub ticker_interval: Duration,
     /// Who may read the measurements at `/metrics`; nobody when there is none, and then requests aren't counted either.
     pub metrics: Option<MetricsAccess>,
+}
+
+/// How long a client is waited for in the middle of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For a request's head. An idle connection waits for the next head, so this is also when it is closed.
+    pub head: Duration,
+    /// For a whole body.
+    pub body: Duration,
+    /// For it to take anything of an answer.
+    pub stalled: Duration,
+}
+
+impl Default for Patience {
+    /// The head: later than clients drop an idle connection (reqwest: 60 s here), so that none sends into a closing one. A body:
+    /// the largest within it is 90 kbit/s, too slow for a call. An answer: as long as the slowest body.
+    fn default() -> Self {
+        Self { head: Duration::from_secs(75), body: Duration::from_secs(30), stalled: Duration::from_secs(30) }
+    }
 }
 
 /// Who may make an account.
@@ -105,6 +128,8 @@ impl Config {
             sign_up: Admission::Open,
             rates: Rates::default(),
             connections: 4096,
+            call_peers: proto::limits::PEERS_MAX,
+            patience: Patience::default(),
             session_unused: Duration::from_secs(30 * 24 * 3600),
             ticker_interval: Duration::from_secs(60),
             metrics: None,

@@ -30,6 +30,7 @@ pub(super) struct File {
     data: Option<PathBuf>,
     sign_up: Option<Admission>,
     connections: Option<Whole<1, 1_000_000>>,
+    call_peers: Option<Whole<2, 1000>>,
     session_days: Option<Whole<1, 3650>>,
     ticker_seconds: Option<Whole<1, 86_400>>,
     metrics: Option<bool>,
@@ -99,6 +100,7 @@ impl File {
         set(&mut config.listen, self.listen.map(|listen| listen.0));
         set(&mut config.sign_up, self.sign_up);
         set(&mut config.connections, self.connections.map(|most| usize::try_from(most.0).unwrap_or(usize::MAX)));
+        set(&mut config.call_peers, self.call_peers.map(|most| usize::try_from(most.0).unwrap_or(usize::MAX)));
         set(&mut config.session_unused, self.session_days.map(|days| Duration::from_secs(days.0 * DAY)));
         set(&mut config.ticker_interval, self.ticker_seconds.map(|seconds| Duration::from_secs(seconds.0)));
         if let Some(metrics) = self.metrics {

@@ -103,14 +103,26 @@ pub(crate) struct Fresh {
 }
 
 /// All calls and invitations.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Switchboard {
+    peers_max: usize,
     calls: HashMap<CallId, Call>,
     in_call: HashMap<SessionId, CallId>,
     invitations: HashMap<InvitationId, Invitation>,
 }
 
+impl Default for Switchboard {
+    fn default() -> Self {
+        Self { peers_max: PEERS_MAX, calls: HashMap::new(), in_call: HashMap::new(), invitations: HashMap::new() }
+    }
+}
+
 impl Switchboard {
+    /// From now on a call takes so many peers; those that have more keep them.
+    pub(crate) fn set_peers_max(&mut self, peers_max: usize) {
+        self.peers_max = peers_max;
+    }
+
     /// Puts a call of an earlier run back.
     pub(crate) fn restore(&mut self, id: CallId, call: Call) {
         for member in call.members.values() {
@@ -211,7 +223,7 @@ impl Switchboard {
         let mut effects = Vec::new();
         let id = if let Some(id) = current {
             let expected = self.invitations.values().filter(|invitation| invitation.rings() && invitation.call == id).count();
-            if self.calls.get(&id).map_or(0, |call| call.members.len()) + expected >= PEERS_MAX {
+            if self.calls.get(&id).map_or(0, |call| call.members.len()) + expected >= self.peers_max {
                 return Err(Refused::Full);
             }
             id
@@ -238,7 +250,7 @@ impl Switchboard {
             if current.is_some() {
                 return Err(Refused::InACall);
             }
-            if self.calls.get(&call).is_none_or(|call| call.members.len() >= PEERS_MAX) {
+            if self.calls.get(&call).is_none_or(|call| call.members.len() >= self.peers_max) {
                 return Err(Refused::Full);
             }
         } else if current.as_ref() == Some(&call) {

@@ -33,8 +33,16 @@ fn applied(text: &str) -> Config {
 fn the_sample_names_every_key_and_each_has_its_usual_value() {
     let file = File::parse(&all_said()).unwrap();
     // Taken apart whole: a new key that the sample doesn't name stops this from compiling or from passing.
-    let File { listen, data, sign_up, connections, session_days, ticker_seconds, metrics, metrics_token, rates } = file;
-    assert!(listen.is_some() && data.is_some() && sign_up.is_some() && connections.is_some() && session_days.is_some());
+    let File { listen, data, sign_up, connections, call_peers, session_days, ticker_seconds, metrics, metrics_token, rates } =
+        file;
+    assert!(
+        listen.is_some()
+            && data.is_some()
+            && sign_up.is_some()
+            && connections.is_some()
+            && call_peers.is_some()
+            && session_days.is_some()
+    );
     assert!(ticker_seconds.is_some() && metrics.is_some() && metrics_token.is_some());
     let Table { sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls } = rates;
     for row in [sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls] {
@@ -53,11 +61,11 @@ fn the_sample_as_it_is_and_an_empty_file_change_nothing() {
 #[test]
 fn what_the_file_says_counts() {
     let config = applied(
-        "listen = [\"0.0.0.0:80\", \"[::]:80\"]\nsign_up = \"code\"\nconnections = 100\nsession_days = 7\nticker_seconds = 5\n\
+        "listen = [\"0.0.0.0:80\", \"[::]:80\"]\nsign_up = \"code\"\nconnections = 100\ncall_peers = 40\nsession_days = 7\nticker_seconds = 5\n\
          metrics = true\n[rates]\ncontrol = { at_once = 20, per_second = 0.5 }\n",
     );
     assert_eq!(config.listen, [address("0.0.0.0:80"), address("[::]:80")]);
-    assert_eq!((config.sign_up, config.connections), (Admission::Code, 100));
+    assert_eq!((config.sign_up, config.connections, config.call_peers), (Admission::Code, 100, 40));
     assert_eq!((config.session_unused.as_secs(), config.ticker_interval.as_secs()), (604_800, 5));
     assert_eq!(config.metrics, Some(MetricsAccess::loopback()));
     assert_eq!(config.rates, Rates { control: Rate { burst: 20.0, per_second: 0.5 }, ..Rates::default() });
@@ -77,6 +85,7 @@ fn what_can_not_be_is_refused_with_its_line_and_what_may_stand_there() {
         ("listen = 80", 1, &["integer `80`", "an address and a port"]),
         ("# words\nsign_up = \"never\"", 2, &["unknown variant `never`", "`open`", "`code`", "`closed`"]),
         ("connections = 0", 1, &["integer `0`", "a whole number from 1 to 1000000"]),
+        ("call_peers = 1", 1, &["integer `1`", "a whole number from 2 to 1000"]),
         ("connections = \"many\"", 1, &["string \"many\"", "a whole number from 1 to 1000000"]),
         ("session_days = 1.5", 1, &["a whole number from 1 to 3650"]),
         ("metrics = 1", 1, &["integer `1`", "a boolean"]),
