@@ -1,11 +1,6 @@
 //! What handlers take: who asks, and what for. Everything that can't be read is refused in the one form.
 
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Instant};
 
 use axum::{
     body::Bytes,
@@ -25,9 +20,6 @@ use crate::{
     refusal::{Answer, Refusal},
     token::TokenHash,
 };
-
-/// How long a body may take to arrive: the largest within it is 90 kbit/s, too slow for a call.
-const BODY: Duration = Duration::from_secs(30);
 
 /// The session that asks; its request counts against its control rate.
 pub(crate) struct Caller(pub(crate) Arc<Session>);
@@ -130,7 +122,7 @@ impl FromRequest<App> for Raw {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Answer<Self> {
-        let body = tokio::time::timeout(BODY, Bytes::from_request(request, app)).await;
+        let body = tokio::time::timeout(app.config.patience.body, Bytes::from_request(request, app)).await;
         let body = body.map_err(|_| Refusal::bad_request("The body took too long to arrive."))?;
         body.map(Self).map_err(|rejection| match rejection {
             BytesRejection::FailedToBufferBody(failed) if failed.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE => {

@@ -90,7 +90,13 @@ impl Relay {
                 if at == 0 {
                     self.keep(tokio::spawn(ticker::run(self.app.clone(), listener.local_addr()?)).abort_handle());
                 }
-                servers.spawn(server::serve(listener, self.router(), self.handle.clone(), self.app.slots.clone()));
+                servers.spawn(server::serve(
+                    listener,
+                    self.router(),
+                    self.handle.clone(),
+                    self.app.slots.clone(),
+                    self.app.config.patience,
+                ));
             }
             while let Some(served) = servers.join_next().await {
                 served.map_err(std::io::Error::other)??;

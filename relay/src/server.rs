@@ -5,7 +5,6 @@ use std::{
     net::SocketAddr,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use axum::Router;
@@ -15,13 +14,11 @@ use tokio::net::TcpStream;
 use tower::Service;
 
 use crate::{
+    config::Patience,
     doorman::Origin,
+    patient::Patient,
     slots::{Slot, Slots},
 };
-
-/// How long a client may take for a request's head. An idle connection waits for the next head, so this is also when it
-/// is closed: later than clients drop theirs (reqwest: 60 s here), so that none sends into a closing one.
-const HEAD: Duration = Duration::from_secs(75);
 
 /// Most bytes of a request's head, and of one read: a head of ours has a few hundred.
 const BUFFER: usize = 64 * 1024;
@@ -32,11 +29,12 @@ pub(crate) async fn serve(
     router: Router,
     handle: Handle<SocketAddr>,
     slots: Slots,
+    patience: Patience,
 ) -> io::Result<()> {
-    let admit = Admit { slots };
+    let admit = Admit { slots, patience };
     // Without TLS nobody negotiates HTTP/2, and telling the versions apart by the first bytes would wait for them without end.
     let mut server = axum_server::from_tcp(listener)?.acceptor(admit).handle(handle).http1_only();
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(BUFFER);
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(patience.head).max_buf_size(BUFFER);
     server.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await
 }
 
@@ -44,18 +42,19 @@ pub(crate) async fn serve(
 #[derive(Clone, Debug)]
 struct Admit {
     slots: Slots,
+    patience: Patience,
 }
 
 impl<S> Accept<TcpStream, S> for Admit {
-    type Stream = TcpStream;
+    type Stream = Patient<TcpStream>;
     type Service = Admitted<S>;
-    type Future = std::future::Ready<io::Result<(TcpStream, Admitted<S>)>>;
+    type Future = std::future::Ready<io::Result<(Patient<TcpStream>, Admitted<S>)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let admitted = || {
             let slot = self.slots.take(Origin::of(stream.peer_addr()?.ip())).map_err(io::Error::other)?;
             stream.set_nodelay(true)?;
-            Ok((stream, Admitted { service, _slot: Arc::new(slot) }))
+            Ok((Patient::new(stream, self.patience.stalled), Admitted { service, _slot: Arc::new(slot) }))
         };
         std::future::ready(admitted())
     }

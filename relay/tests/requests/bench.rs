@@ -77,11 +77,16 @@ impl Bench {
         Self { router: relay.router(), relay, folder }
     }
 
+    /// Another relay on the folder of one that has ended.
+    pub(crate) fn over(relay: Relay, folder: TempDir) -> Self {
+        Self { router: relay.router(), relay, folder }
+    }
+
     /// Crashes the relay and starts another on the same folder.
     pub(crate) async fn crash_and_restart(self) -> Self {
         self.relay.kill();
         let relay = Relay::open(Config::new(self.folder.path())).await.unwrap();
-        Self { router: relay.router(), relay, folder: self.folder }
+        Self::over(relay, self.folder)
     }
 
     pub(crate) async fn raw(&self, request: Request<Body>) -> Reply {

@@ -11,6 +11,7 @@ mod codes;
 mod command_line;
 mod configured;
 mod events;
+mod hostile;
 mod lanes;
 mod refusals;
 mod restart;
