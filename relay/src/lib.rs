@@ -19,12 +19,15 @@ mod descriptors;
 mod doorman;
 mod error;
 mod extract;
+#[cfg(test)]
+mod fuzz;
 mod handlers;
 mod hub;
 mod journal;
 mod media;
 mod metrics;
 mod password;
+mod patient;
 mod rate;
 mod refusal;
 mod relay;
@@ -36,7 +39,7 @@ mod ticker;
 mod token;
 
 pub use crate::{
-    config::{Admission, Config, FILE, Flags, MetricsAccess, PORT},
+    config::{Admission, Config, FILE, Flags, MetricsAccess, PORT, Patience},
     error::Error,
     rate::{Rate, Rates},
     relay::Relay,
