@@ -133,7 +133,7 @@ pub fn run(target: &mut dyn Target, readers: usize, peer: PeerId, seq: &mut u32,
             before = Some(target.spent());
             run.measured_from = Some(*seq);
         }
-        write_chunk(&mut body, peer, *seq, run.posted.len() as u32 % KEYFRAMES == 0);
+        write_chunk(&mut body, peer, *seq, (run.posted.len() as u32).is_multiple_of(KEYFRAMES));
         request.clear();
         target.post(&body, &mut request);
         let number = readers + run.posted.len() % PUBLISHERS;

@@ -116,6 +116,7 @@ fn configuration(module: &Path, folder: &Path, address: SocketAddr) -> anyhow::R
     for temporary in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         writeln!(text, "  {temporary}_temp_path {folder}/{temporary};")?;
     }
+    writeln!(text, "  nchan_message_temp_path {folder}/messages;")?;
     writeln!(text, "  server {{ listen {address};")?;
     writeln!(text, "    location = /publish {{ nchan_publisher; nchan_channel_id $arg_run;")?;
     // What the relay keeps of a track: three seconds.

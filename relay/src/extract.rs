@@ -3,14 +3,14 @@
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Instant};
 
 use axum::{
-    body::Bytes,
+    body::{Bytes, HttpBody as _},
     extract::{
         ConnectInfo, FromRequest, FromRequestParts, Path, Request,
         rejection::{BytesRejection, PathRejection, QueryRejection},
     },
     http::{HeaderMap, header, request::Parts},
 };
-use proto::ErrorCode;
+use proto::{ErrorCode, limits::CONTROL_MAX};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -45,8 +45,8 @@ pub(crate) struct Query<T>(pub(crate) T);
 /// The variable part of the path.
 pub(crate) struct Id(pub(crate) String);
 
-/// A body as it is.
-pub(crate) struct Raw(pub(crate) Bytes);
+/// A body as it is, of at most so many bytes.
+pub(crate) struct Raw<const MAX: usize>(pub(crate) Bytes);
 
 fn session(parts: &Parts, app: &App, counts: Counts) -> Answer<Arc<Session>> {
     app.check_running()?;
@@ -112,21 +112,26 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Answer<Self> {
-        let Raw(body) = Raw::from_request(request, app).await?;
+        let Raw(body) = Raw::<CONTROL_MAX>::from_request(request, app).await?;
         let value = serde_json::from_slice(&body);
         value.map(Self).map_err(|error| Refusal::bad_request(format!("The body can't be read: {error}.")))
     }
 }
 
-impl FromRequest<App> for Raw {
+impl<const MAX: usize> FromRequest<App> for Raw<MAX> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Answer<Self> {
+        let too_large = || Refusal::new(ErrorCode::TooLarge, "The body is larger than this route takes.");
+        // Who says beforehand that it is too much needn't send it to hear so.
+        if request.body().size_hint().lower() > MAX as u64 {
+            return Err(too_large());
+        }
         let body = tokio::time::timeout(app.config.patience.body, Bytes::from_request(request, app)).await;
         let body = body.map_err(|_| Refusal::bad_request("The body took too long to arrive."))?;
         body.map(Self).map_err(|rejection| match rejection {
             BytesRejection::FailedToBufferBody(failed) if failed.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
-                Refusal::new(ErrorCode::TooLarge, "The body is larger than this route takes.")
+                too_large()
             }
             other => Refusal::bad_request(format!("The body can't be read: {other}.")),
         })

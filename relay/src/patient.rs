@@ -82,15 +82,16 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn who_reads_now_and_then_is_waited_for_and_who_reads_nothing_is_not() {
-        let limit = Duration::from_secs(30);
+        let limit = Duration::from_millis(400);
         let (near, mut far) = tokio::io::duplex(8);
         let mut patient = Patient::new(near, limit);
         let reading = tokio::spawn(async move {
-            for _ in 0..4 {
-                tokio::time::sleep(limit - Duration::from_secs(1)).await;
-                far.read_exact(&mut [0; 4]).await.unwrap();
+            // Longer than the limit altogether, each time well within it.
+            for _ in 0..8 {
+                tokio::time::sleep(limit / 4).await;
+                far.read_exact(&mut [0; 2]).await.unwrap();
             }
             far
         });

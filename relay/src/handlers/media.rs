@@ -11,7 +11,7 @@ use axum::{
 use proto::{
     CallId, Kind,
     api::{Feedback, PollMedia},
-    limits::WAIT_MAX,
+    limits::{UPLOAD_MAX, WAIT_MAX},
 };
 
 use super::calls::not_a_peer;
@@ -30,12 +30,12 @@ use crate::{
 const CROWDED: Duration = Duration::from_millis(100);
 
 /// `POST /v1/calls/ID/audio`.
-pub(crate) async fn send_audio(app: State<App>, uploader: Uploader, id: Id, body: Raw) -> Answer<Reply<Feedback>> {
+pub(crate) async fn send_audio(app: State<App>, uploader: Uploader, id: Id, body: Raw<UPLOAD_MAX>) -> Answer<Reply<Feedback>> {
     send(app, uploader, id, body, Kind::Audio)
 }
 
 /// `POST /v1/calls/ID/video`.
-pub(crate) async fn send_video(app: State<App>, uploader: Uploader, id: Id, body: Raw) -> Answer<Reply<Feedback>> {
+pub(crate) async fn send_video(app: State<App>, uploader: Uploader, id: Id, body: Raw<UPLOAD_MAX>) -> Answer<Reply<Feedback>> {
     send(app, uploader, id, body, Kind::Video)
 }
 
@@ -49,7 +49,13 @@ pub(crate) async fn poll_video(app: State<App>, poller: Poller, id: Id, query: Q
     poll(app, poller, id, query, Kind::Video).await
 }
 
-fn send(State(app): State<App>, Uploader(session): Uploader, Id(id): Id, Raw(body): Raw, kind: Kind) -> Answer<Reply<Feedback>> {
+fn send(
+    State(app): State<App>,
+    Uploader(session): Uploader,
+    Id(id): Id,
+    Raw(body): Raw<UPLOAD_MAX>,
+    kind: Kind,
+) -> Answer<Reply<Feedback>> {
     let id = CallId::new(id);
     let room = app.hub.room(&id).ok_or_else(|| not_a_peer(&app, &id))?;
     let published = room.publish(session.id, kind, body.clone(), Instant::now()).map_err(|NotAPeer| not_a_peer(&app, &id))?;

@@ -22,6 +22,8 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     builder
         .tags(ELEMENTS.into_iter().chain(["a"]).collect())
         .clean_content_tags(HashSet::from(["script", "style"]))
+        // By itself it would let two through on every element.
+        .generic_attributes(HashSet::new())
         .tag_attributes(HashMap::from([("a", HashSet::from(["href"]))]))
         .url_schemes(HashSet::from(["http", "https"]))
         .url_relative(UrlRelative::Deny)

@@ -36,7 +36,7 @@ const END: Duration = Duration::from_secs(20);
 async fn beside_a_call(attack: impl FnOnce(SocketAddr, &str) + Send + 'static) {
     let bench = Bench::with(hasty).await;
     let (address, _serving) = serve(&bench).await;
-    let eva = bench.person("Eva").await.token.clone();
+    let eva = bench.person("Eva").await.token;
     blocking(move || {
         let call = Witness::new(address);
         call.beside(|| attack(address, &eva));

@@ -75,29 +75,28 @@ async fn uploads_replayed_and_shuffled_reach_the_reader_once_each() {
     let call = ana.call(&ben).await;
     ben.fetch(&call, Kind::Audio, 7, 1, 0).await;
     let (address, _serving) = serve(&bench).await;
-    let (token, path) = (ana.token.clone(), format!("/v1/calls/{call}/audio"));
-    blocking(move || {
-        let mut wires = [Wire::open(address), Wire::open(address)];
+    let tokens = [ana.token.clone(), ben.token.clone()];
+    let path = format!("/v1/calls/{call}/audio");
+    let mut seqs = blocking(move || {
+        let [mut one, mut other, mut reader] = [(); 3].map(|()| Wire::open(address));
+        let mut seqs = Vec::new();
         // Forward, backward and in strides, so that each comes three times and from everywhere.
         let forward = 0..CHUNKS;
         let strides = (0..CHUNKS).map(|at| at * 7 % CHUNKS);
         for (at, seq) in strides.chain(forward.clone().rev()).chain(forward).enumerate() {
-            let (wire, body) = (&mut wires[at % 2], chunk(Kind::Audio, 1, seq, true));
-            wire.say(&post(&path, &token, &format!("Content-Length: {}\r\n\r\n", body.len())));
+            let (wire, body) = (if at % 2 == 0 { &mut one } else { &mut other }, chunk(Kind::Audio, 1, seq, true));
+            wire.say(&post(&path, &tokens[0], &format!("Content-Length: {}\r\n\r\n", body.len())));
             wire.send(&body);
             let (head, _) = wire.answer();
             assert!(head.starts_with("http/1.1 200"), "{head}");
+            // Read at once: what waits for half a second is passed over.
+            reader.get(&format!("{path}?reader=7&poll={}", at + 2), &tokens[1]);
+            let heard = Chunk::decode_all(reader.receive().1.into()).unwrap();
+            seqs.extend(heard.into_iter().map(|chunk| chunk.header.seq));
         }
+        seqs
     })
     .await;
-    let mut seqs = Vec::new();
-    for poll in 2.. {
-        let reply = ben.fetch(&call, Kind::Audio, 7, poll, 0).await;
-        if reply.body.is_empty() {
-            break;
-        }
-        seqs.extend(Chunk::decode_all(reply.body.clone()).unwrap().into_iter().map(|chunk| chunk.header.seq));
-    }
     seqs.sort_unstable();
     assert_eq!(seqs, (0..CHUNKS).collect::<Vec<_>>());
     bench.relay.stop().await;

@@ -88,6 +88,10 @@ impl Witness {
     /// Does it while they talk; fails if that shows in the call.
     pub(super) fn beside<T>(&self, attack: impl FnOnce() -> T) -> T {
         let books = Books::default();
+        // A reader hears what is said from its first poll on.
+        let mut wire = Wire::open(self.address);
+        wire.get(&format!("{}?reader=1&poll=1", self.path), &self.tokens[1]);
+        assert!(wire.receive().0.starts_with("http/1.1 200"));
         let outcome = thread::scope(|scope| {
             let ended = EndOnDrop(&books);
             for _ in 0..2 {
@@ -134,7 +138,7 @@ impl Witness {
     fn listen(&self, books: &Books) {
         let mut wire = Wire::open(self.address);
         while !books.over.load(Ordering::Relaxed) {
-            let poll = 1 + books.next_poll.fetch_add(1, Ordering::Relaxed);
+            let poll = 2 + books.next_poll.fetch_add(1, Ordering::Relaxed);
             wire.get(&format!("{}?reader=1&poll={poll}&wait_ms=200", self.path), &self.tokens[1]);
             let (head, body) = wire.receive();
             let at = Instant::now();
