@@ -10,7 +10,8 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use media::{CameraSpec, MicrophoneSpec, SpeakerSpec};
-use proto::Name;
+use proto::{Fingerprint, Name};
+use relay_client::Trust;
 
 use crate::engine::Setup;
 
@@ -59,6 +60,37 @@ impl Devices {
     }
 }
 
+/// Which certificates of the relay are good besides those the system trusts.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Certificates {
+    /// The relay's certificate has this fingerprint (SHA-256), and no other one is good
+    #[arg(long, value_name = "FINGERPRINT", requires = "relay")]
+    pub trust: Option<Fingerprint>,
+    /// File with certificates (PEM) of authorities that are good besides those of the system
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+}
+
+impl Certificates {
+    /// The authorities, with nothing pinned.
+    pub fn authorities(&self) -> anyhow::Result<Trust> {
+        let system = Trust::system();
+        Ok(match &self.ca {
+            Some(file) => system.with_ca_file(file)?,
+            None => system,
+        })
+    }
+
+    /// All of it, for one relay.
+    pub fn trust(&self) -> anyhow::Result<Trust> {
+        let authorities = self.authorities()?;
+        Ok(match self.trust {
+            Some(fingerprint) => authorities.pin(fingerprint),
+            None => authorities,
+        })
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct Window {
     /// Address of the relay, such as https://relay.example.org
@@ -70,6 +102,8 @@ pub struct Window {
     /// File whose first line is the password
     #[arg(long, value_name = "FILE", requires = "user")]
     pub password_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub certificates: Certificates,
     #[command(flatten)]
     pub devices: Devices,
     /// Ring this buddy as soon as they are there
@@ -111,6 +145,8 @@ pub struct Robot {
     /// File whose first line is the password
     #[arg(long, value_name = "FILE")]
     pub password_file: PathBuf,
+    #[command(flatten)]
+    pub certificates: Certificates,
     /// Ring this buddy, waiting for them to be there
     #[arg(long, value_name = "NAME")]
     pub call: Option<Name>,
@@ -206,6 +242,19 @@ mod tests {
         assert_eq!(cli.window.setup().camera, CameraSpec::Device(None));
         assert!(parse("tvphone --window 10;20").is_err());
         assert_eq!(parse("tvphone --window 10,-20").unwrap().window.window, Some((10, -20)));
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_some_relay_and_is_pinned() {
+        let fingerprint = Fingerprint::new([0xab; 32]);
+        assert!(parse(&format!("tvphone --trust {fingerprint}")).is_err());
+        assert!(parse("tvphone --relay https://relay.example.org --trust AB:CD").is_err());
+        let cli = parse(&format!("tvphone --relay https://relay.example.org --trust {fingerprint}")).unwrap();
+        let certificates = cli.window.certificates;
+        assert_eq!(certificates.trust().unwrap().pinned(), Some(fingerprint));
+        assert_eq!(certificates.authorities().unwrap().pinned(), None);
+        let certificates = Certificates { ca: Some("no-such-file.pem".into()), ..Certificates::default() };
+        assert!(certificates.trust().unwrap_err().to_string().contains("no-such-file.pem"));
     }
 
     #[test]

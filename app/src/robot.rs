@@ -63,7 +63,7 @@ type Updates = Pin<Box<dyn Stream<Item = Update> + Send>>;
 
 /// Makes or takes one call. The exit status is 0 only if the call happened.
 pub async fn run(options: cli::Robot) -> anyhow::Result<ExitCode> {
-    let relay = Relay::new(&options.relay)?;
+    let relay = Relay::with(&options.relay, options.certificates.trust()?)?;
     let session = match relay.sign_in(&options.user, &options.password()?, "robot").await {
         Ok(session) => session,
         Err(error) => {

@@ -19,7 +19,8 @@ pub mod widget;
 
 use anyhow::Context as _;
 use iced::{Program, Theme, window};
-use proto::Name;
+use proto::{Fingerprint, Name};
+use relay_client::Trust;
 
 pub use self::settings::Settings;
 use self::{
@@ -34,6 +35,10 @@ pub struct Options {
     pub relay: Option<String>,
     pub user: Option<Name>,
     pub password: Option<String>,
+    /// Authorities that are good besides those of the system.
+    pub trust: Trust,
+    /// The certificate of that relay.
+    pub pin: Option<Fingerprint>,
     pub setup: Setup,
     /// Ring this buddy as soon as they are there.
     pub call: Option<Name>,
@@ -63,6 +68,8 @@ impl TryFrom<cli::Window> for Options {
             password: window.password()?,
             setup: window.setup(),
             preset: preset.transpose()?,
+            trust: window.certificates.authorities()?,
+            pin: window.certificates.trust,
             relay: window.relay,
             user: window.user,
             call: window.call,

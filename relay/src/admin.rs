@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use proto::Name;
+use proto::{Fingerprint, Name};
 
 use crate::{
     code::Code,
@@ -11,6 +11,7 @@ use crate::{
     handlers::accounts::check_password,
     password::Hasher,
     store::{AccountId, Store, wall_clock_ms},
+    tls,
 };
 
 /// Milliseconds of a day.
@@ -25,6 +26,14 @@ pub struct CodeLeft {
     pub uses: u32,
     /// How much longer it counts.
     pub time: Duration,
+}
+
+/// What the certificate of a relay of this configuration is known by. The self-signed one is made if there is none yet.
+///
+/// # Errors
+/// When the certificate can't be read or made.
+pub fn fingerprint(config: &Config) -> Result<Fingerprint, Error> {
+    tls::fingerprint_of(config)
 }
 
 /// The accounts in a data folder.

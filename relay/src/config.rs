@@ -11,7 +11,7 @@ use std::{
 };
 
 use self::file::File;
-use crate::{error::Error, rate::Rates, token::TokenHash};
+use crate::{error::Error, forwarded::TrustedProxies, listen::Listen, rate::Rates, tls::CertificateFiles, token::TokenHash};
 
 /// Port the relay listens on unless told otherwise.
 pub const PORT: u16 = 7480;
@@ -23,7 +23,13 @@ pub const FILE: &str = "tvphone-relay.toml";
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Where to listen, at least one address. Behind a reverse proxy that speaks TLS this stays on the loopback.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Listen>,
+    /// The certificate for the addresses with TLS. Where there is none a self-signed one is made and kept in the data folder.
+    pub certificate: Option<CertificateFiles>,
+    /// Who may come to the other addresses.
+    pub plain_http: PlainHttp,
+    /// Proxies that are trusted to say whom they speak for.
+    pub proxies: TrustedProxies,
     /// Folder of the database (`relay.db`) and of the ticker's `providers/`; made if there is none.
     pub data: PathBuf,
     /// Who may make an account; the admin command always may.
@@ -51,15 +57,16 @@ pub struct Patience {
     pub head: Duration,
     /// For a whole body.
     pub body: Duration,
-    /// For it to take anything of an answer.
-    pub stalled: Duration,
+    /// For a byte in either direction, whatever it is doing.
+    pub silence: Duration,
 }
 
 impl Default for Patience {
     /// The head: later than clients drop an idle connection (reqwest: 60 s here), so that none sends into a closing one. A body:
-    /// the largest within it is 90 kbit/s, too slow for a call. An answer: as long as the slowest body.
+    /// the largest within it is 90 kbit/s, too slow for a call. Silence: a poll is silent for 25 s, a body has 30 s; so this is for whoever
+    /// doesn't read its answer.
     fn default() -> Self {
-        Self { head: Duration::from_secs(75), body: Duration::from_secs(30), stalled: Duration::from_secs(30) }
+        Self { head: Duration::from_secs(75), body: Duration::from_secs(30), silence: Duration::from_secs(75) }
     }
 }
 
@@ -73,6 +80,16 @@ pub enum Admission {
     Code,
     /// Nobody; the admin command makes them.
     Closed,
+}
+
+/// Who may come without TLS. Whoever may not is told so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum PlainHttp {
+    /// Whoever comes to an address for it.
+    Everyone,
+    /// This machine, and trusted proxies.
+    Loopback,
 }
 
 /// Who may read the measurements.
@@ -113,7 +130,13 @@ pub struct Flags {
     /// The data folder.
     pub data: Option<PathBuf>,
     /// Where to listen; empty where nothing was said of it.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Listen>,
+    /// The certificate's file.
+    pub certificate: Option<PathBuf>,
+    /// The file of its key.
+    pub key: Option<PathBuf>,
+    /// Who may come without TLS.
+    pub plain_http: Option<PlainHttp>,
     /// Who may make an account.
     pub sign_up: Option<Admission>,
 }
@@ -123,7 +146,10 @@ impl Config {
     #[must_use]
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
-            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))],
+            listen: vec![Listen::plain(SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)))],
+            certificate: None,
+            plain_http: PlainHttp::Everyone,
+            proxies: TrustedProxies::default(),
             data: data.into(),
             sign_up: Admission::Open,
             rates: Rates::default(),
@@ -151,10 +177,19 @@ impl Config {
         // The ticker's programs run in a folder of their own, from where a relative path would lead elsewhere.
         let data = std::path::absolute(&data).map_err(|source| Error::Data { path: data, source })?;
         let mut config = Self::new(data);
+        // A certificate that is said on the command line comes with its own key or holds it.
+        let certificate =
+            if flags.certificate.is_some() || flags.key.is_some() { (flags.certificate, flags.key) } else { file.certificate() };
+        config.certificate = match certificate {
+            (Some(certificate), key) => Some(CertificateFiles { key: key.unwrap_or_else(|| certificate.clone()), certificate }),
+            (None, Some(key)) => return Err(Error::KeyAlone { key }),
+            (None, None) => None,
+        };
         file.apply(&mut config);
         if !flags.listen.is_empty() {
             config.listen = flags.listen;
         }
+        config.plain_http = flags.plain_http.unwrap_or(config.plain_http);
         config.sign_up = flags.sign_up.unwrap_or(config.sign_up);
         Ok(config)
     }
@@ -180,6 +215,11 @@ impl Config {
     /// The database.
     pub(crate) fn database(&self) -> PathBuf {
         self.data.join("relay.db")
+    }
+
+    /// The certificate the relay makes for itself, with its key.
+    pub(crate) fn self_signed(&self) -> PathBuf {
+        self.data.join("self-signed.pem")
     }
 
     /// The ticker's programs.

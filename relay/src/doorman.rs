@@ -17,13 +17,16 @@ pub(crate) struct Origin(IpAddr);
 impl Origin {
     /// `None` for the loopback: it is whoever runs this, or a proxy in front for everyone.
     pub(crate) fn of(address: IpAddr) -> Option<Self> {
+        (!address.to_canonical().is_loopback()).then(|| Self::at(address))
+    }
+
+    /// The same, even if it is the loopback.
+    pub(crate) fn at(address: IpAddr) -> Self {
         // An IPv4 client on an IPv6 socket is still an IPv4 client.
-        let origin = match address.to_canonical() {
-            address if address.is_loopback() => return None,
+        Self(match address.to_canonical() {
             IpAddr::V4(address) => IpAddr::V4(address),
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
-        };
-        Some(Self(origin))
+        })
     }
 }
 

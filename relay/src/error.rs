@@ -1,6 +1,6 @@
 //! Why a relay can't be opened or run.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{io, path::PathBuf};
 
 /// Why a relay can't be opened or run.
 #[derive(Debug, thiserror::Error)]
@@ -44,11 +44,23 @@ pub enum Error {
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
+    /// A key is named, and no certificate for it.
+    #[error("the key {} goes with no certificate: name that, too", key.display())]
+    KeyAlone {
+        /// The key's file.
+        key: PathBuf,
+    },
+    /// The certificate can't be used.
+    #[error("the certificate can't be used: {0}")]
+    Certificate(#[from] crate::tls::BadCertificate),
+    /// TLS can't be set up.
+    #[error("TLS can't be set up: {0}")]
+    Tls(rustls::Error),
     /// The address can't be listened on.
     #[error("can't listen on {address}: {source}")]
     Listen {
         /// Which.
-        address: SocketAddr,
+        address: crate::listen::Listen,
         /// Why.
         source: io::Error,
     },

@@ -85,21 +85,21 @@ impl FromRequestParts<App> for Anyone {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
         app.check_running()?;
-        Ok(Self(origin(parts)))
+        Ok(Self(origin(parts, app)))
     }
 }
 
 impl FromRequestParts<App> for Whence {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, Infallible> {
-        Ok(Self(origin(parts)))
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self(origin(parts, app)))
     }
 }
 
-fn origin(parts: &Parts) -> Option<Origin> {
-    let from = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    from.and_then(|ConnectInfo(address)| Origin::of(address.ip()))
+fn origin(parts: &Parts, app: &App) -> Option<Origin> {
+    let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    app.config.proxies.origin(peer.ip(), &parts.headers)
 }
 
 /// The token of an `Authorization: Bearer` header.

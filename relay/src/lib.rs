@@ -3,8 +3,8 @@
 //! ```no_run
 //! # async fn example() -> Result<(), relay::Error> {
 //! let relay = relay::Relay::open(relay::Config::new("/var/lib/tvphone-relay")).await?;
-//! let listeners = relay.bind()?;
-//! relay.serve(listeners).await?; // until `relay.stop()` on a clone
+//! let sockets = relay.bind()?;
+//! relay.serve(sockets).await?; // until `relay.stop()` on a clone
 //! # Ok(())
 //! # }
 //! ```
@@ -19,15 +19,16 @@ mod descriptors;
 mod doorman;
 mod error;
 mod extract;
+mod forwarded;
 #[cfg(test)]
 mod fuzz;
 mod handlers;
 mod hub;
 mod journal;
+mod listen;
 mod media;
 mod metrics;
 mod password;
-mod patient;
 mod rate;
 mod refusal;
 mod relay;
@@ -36,12 +37,16 @@ mod server;
 mod slots;
 mod store;
 mod ticker;
+mod tls;
 mod token;
 
 pub use crate::{
-    config::{Admission, Config, FILE, Flags, MetricsAccess, PORT, Patience},
+    config::{Admission, Config, FILE, Flags, MetricsAccess, PORT, Patience, PlainHttp},
     error::Error,
+    forwarded::{ForwardedHeader, Network, NotANetwork, TrustedProxies},
+    listen::{Listen, NotAnAddress, Socket},
     rate::{Rate, Rates},
     relay::Relay,
+    tls::{BadCertificate, CertificateFiles},
     token::NoRandomness,
 };

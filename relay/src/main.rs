@@ -1,14 +1,14 @@
 //! The relay's command line.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use proto::Name;
-use relay::{Admission, Config, Flags, Relay, admin::Admin};
+use relay::{
+    Admission, Config, Flags, Listen, PlainHttp, Relay,
+    admin::{self, Admin},
+};
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
     layer::SubscriberExt as _,
@@ -36,9 +36,19 @@ struct Serve {
     /// Configuration file; what is said here comes before it [default: tvphone-relay.toml in the data folder, if there is one].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Address and port to listen on, once or several times; port 0 takes a free one [default: 127.0.0.1:7480].
+    /// Where to listen, once or several times: https://ADDR:PORT with TLS, http://ADDR:PORT or ADDR:PORT without; port 0 takes a free one
+    /// [default: 127.0.0.1:7480].
     #[arg(long, value_name = "ADDR")]
-    listen: Vec<SocketAddr>,
+    listen: Vec<Listen>,
+    /// File of the certificate for https:// addresses, in PEM [default: a self-signed one, made in the data folder].
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
+    /// File of its private key, in PEM [default: the certificate's file].
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
+    /// Who may come without TLS [default: everyone].
+    #[arg(long, value_name = "WHO", value_enum)]
+    plain_http: Option<PlainHttp>,
     /// Folder of the database and the ticker's providers [default: tvphone-relay in the user's data folder].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -53,7 +63,15 @@ struct Serve {
 impl From<Serve> for Flags {
     fn from(args: Serve) -> Self {
         let sign_up = if args.no_sign_up { Some(Admission::Closed) } else { args.sign_up };
-        Self { file: args.config, data: args.data, listen: args.listen, sign_up }
+        Self {
+            file: args.config,
+            data: args.data,
+            listen: args.listen,
+            certificate: args.certificate,
+            key: args.key,
+            plain_http: args.plain_http,
+            sign_up,
+        }
     }
 }
 
@@ -80,6 +98,8 @@ enum AdminCommand {
     /// Invitation codes, for a relay with `sign_up = "code"`.
     #[command(subcommand)]
     Code(CodeCommand),
+    /// Print what the certificate is known by (SHA-256), for people to compare when they first connect.
+    Fingerprint,
 }
 
 #[derive(Debug, Subcommand)]
@@ -147,20 +167,25 @@ fn main() -> anyhow::Result<()> {
 
 async fn serve(args: Serve) -> anyhow::Result<()> {
     let relay = Relay::open(Config::load(args.into())?).await?;
-    let listeners = relay.bind()?;
+    let sockets = relay.bind()?;
     // Before the line is printed: whoever reads it may say stop at once.
     let told = told_to_stop()?;
-    for listener in &listeners {
-        println!("listening on http://{}", listener.local_addr()?);
+    for socket in &sockets {
+        println!("listening on {}", socket.listen()?);
     }
-    relay.run(listeners, told).await?;
+    relay.run(sockets, told).await?;
     Ok(())
 }
 
 async fn admin(args: AdminArgs) -> anyhow::Result<()> {
     let config = Config::load(Flags { file: args.config, data: args.data, ..Flags::default() })?;
+    if matches!(args.what, AdminCommand::Fingerprint) {
+        println!("{}", admin::fingerprint(&config)?);
+        return Ok(());
+    }
     let admin = Admin::open(&config.data).await?;
     match args.what {
+        AdminCommand::Fingerprint => {}
         AdminCommand::User(UserCommand::Add { name, password_file }) => {
             admin.add_user(&name, &first_line(&password_file)?).await?;
         }

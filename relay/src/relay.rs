@@ -2,14 +2,13 @@
 
 use std::{
     fs::{File, TryLockError},
-    net::{SocketAddr, TcpListener},
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use axum::Router;
-use axum_server::Handle;
+use proto::Fingerprint;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::{
@@ -18,9 +17,14 @@ use crate::{
     descriptors,
     error::Error,
     hub::Hub,
-    journal, router, server,
+    journal,
+    listen::{Listen, Socket},
+    router,
+    server::{Handle, Limits, Server},
     store::{Store, wall_clock_ms},
-    ticker, token,
+    ticker,
+    tls::Tls,
+    token,
 };
 
 /// How often the relay looks what is due, and what the admin command has changed.
@@ -36,7 +40,9 @@ const GRACE: Duration = Duration::from_millis(1500);
 #[derive(Clone, Debug)]
 pub struct Relay {
     app: App,
-    handle: Handle<SocketAddr>,
+    handle: Handle,
+    /// Where there is an address for it.
+    tls: Option<Arc<Tls>>,
     tasks: Arc<Mutex<Vec<AbortHandle>>>,
     /// Locked while this relay uses the data folder.
     lock: Arc<Mutex<Option<File>>>,
@@ -50,14 +56,16 @@ impl Relay {
     pub async fn open(config: Config) -> Result<Self, Error> {
         let now = Instant::now();
         let lock = lock(&config)?;
+        let tls = if config.listen.iter().any(|listen| listen.secure) { Some(Arc::new(Tls::open(&config)?)) } else { None };
         let store = Store::open(&config.database()).await?;
         let (journal, writer) = journal::new();
         let writing = tokio::spawn(writer.run(store.clone()));
         let seen = store.last_change().await?;
         let app = App::open(config, store, Hub::new(token::epoch()?, journal), now).await?;
-        let relay = Self { app, handle: Handle::new(), tasks: Arc::default(), lock: Arc::new(Mutex::new(Some(lock))) };
+        let lock = Arc::new(Mutex::new(Some(lock)));
+        let relay = Self { app, handle: Handle::new(), tls, tasks: Arc::default(), lock };
         relay.keep(writing.abort_handle());
-        relay.keep(tokio::spawn(tick(relay.app.clone(), seen)).abort_handle());
+        relay.keep(tokio::spawn(tick(relay.app.clone(), relay.tls.clone(), seen)).abort_handle());
         Ok(relay)
     }
 
@@ -70,33 +78,35 @@ impl Relay {
     ///
     /// # Errors
     /// When one of them is in use or not this machine's.
-    pub fn bind(&self) -> Result<Vec<TcpListener>, Error> {
-        let listen =
-            |address: &SocketAddr| TcpListener::bind(address).map_err(|source| Error::Listen { address: *address, source });
-        self.app.config.listen.iter().map(listen).collect()
+    pub fn bind(&self) -> Result<Vec<Socket>, Error> {
+        let all = &self.app.config.listen;
+        let bind = |listen: &Listen| Socket::bind(listen, all).map_err(|source| Error::Listen { address: *listen, source });
+        all.iter().map(bind).collect()
     }
 
-    /// Serves on these listeners until [`Self::stop`] or [`Self::kill`].
+    /// What the certificate that clients are shown is known by, if there is an address with TLS.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.tls.as_ref().map(|tls| tls.fingerprint())
+    }
+
+    /// Serves on these sockets until [`Self::stop`] or [`Self::kill`]. A listener of one's own is one for plain HTTP.
     ///
     /// # Errors
-    /// When a listener can't be used.
-    pub fn serve(&self, listeners: Vec<TcpListener>) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '_>> {
+    /// When a socket can't be used.
+    pub fn serve(&self, sockets: Vec<impl Into<Socket>>) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '_>> {
+        let sockets = sockets.into_iter().map(Into::into).collect::<Vec<Socket>>();
         // In a box: whoever calls an async function compiles all that's in it, here the whole server.
         Box::pin(async move {
             descriptors::allow(self.app.config.connections);
+            self.say_who_we_are();
             let mut servers = JoinSet::new();
-            for (at, listener) in listeners.into_iter().enumerate() {
-                listener.set_nonblocking(true)?;
+            let server = self.server();
+            for (at, socket) in sockets.into_iter().enumerate() {
                 if at == 0 {
-                    self.keep(tokio::spawn(ticker::run(self.app.clone(), listener.local_addr()?)).abort_handle());
+                    self.keep(tokio::spawn(ticker::run(self.app.clone(), socket.listen()?.address)).abort_handle());
                 }
-                servers.spawn(server::serve(
-                    listener,
-                    self.router(),
-                    self.handle.clone(),
-                    self.app.slots.clone(),
-                    self.app.config.patience,
-                ));
+                servers.spawn(server.clone().serve(socket, self.tls.as_ref().map(|tls| tls.config())));
             }
             while let Some(served) = servers.join_next().await {
                 served.map_err(std::io::Error::other)??;
@@ -105,13 +115,13 @@ impl Relay {
         })
     }
 
-    /// Serves on these listeners until `shutdown` ends, then stops cleanly.
+    /// Serves on these sockets until `shutdown` ends, then stops cleanly.
     ///
     /// # Errors
-    /// When a listener can't be used.
-    pub async fn run(&self, listeners: Vec<TcpListener>, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    /// When a socket can't be used.
+    pub async fn run(&self, sockets: Vec<Socket>, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         tokio::select! {
-            served = self.serve(listeners) => return served,
+            served = self.serve(sockets) => return served,
             () = shutdown => {}
         }
         self.stop().await;
@@ -122,10 +132,10 @@ impl Relay {
     pub async fn stop(&self) {
         self.app.stop();
         self.app.hub.say_goodbye(BACK_IN);
-        self.handle.graceful_shutdown(Some(GRACE));
+        self.handle.stop();
         self.app.hub.flush().await;
         let deadline = Instant::now() + GRACE;
-        while self.handle.connection_count() > 0 && Instant::now() < deadline {
+        while self.app.slots.counts().0 > 0 && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         if let Err(error) = self.app.note_used().await {
@@ -138,7 +148,7 @@ impl Relay {
     /// Ends at once, as a crash would: connections break, nobody is told. What was acknowledged is on disk, but for changes of calls
     /// that the log says could not be stored.
     pub fn kill(&self) {
-        self.handle.shutdown();
+        self.handle.end();
         for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             task.abort();
         }
@@ -151,18 +161,44 @@ impl Relay {
         self.app.hub.tick(now);
     }
 
+    fn server(&self) -> Server {
+        let (config, slots) = (&self.app.config, self.app.slots.clone());
+        Server::new(
+            self.router(),
+            self.handle.clone(),
+            slots,
+            config.proxies.clone(),
+            config.plain_http,
+            Limits::new(&config.patience),
+        )
+    }
+
+    fn say_who_we_are(&self) {
+        let Some(tls) = &self.tls else { return };
+        let fingerprint = tls.fingerprint();
+        if tls.can_change() {
+            tracing::info!(%fingerprint, "TLS is spoken with the configured certificate");
+        } else {
+            tracing::info!(%fingerprint, "TLS is spoken with a self-signed certificate: tell people its fingerprint");
+        }
+    }
+
     fn keep(&self, task: AbortHandle) {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
     }
 }
 
-async fn tick(app: App, mut seen: i64) {
+async fn tick(app: App, tls: Option<Arc<Tls>>, mut seen: i64) {
     let mut ticks = tokio::time::interval(TICK);
     let mut tidied = Instant::now();
     loop {
         ticks.tick().await;
         let now = Instant::now();
         app.hub.tick(now);
+        if let Some(tls) = tls.clone().filter(|tls| tls.can_change()) {
+            // A file may lie on a slow disk. The look that goes on beside the next tick is one that nobody waits for.
+            tokio::task::spawn_blocking(move || tls.look());
+        }
         match follow(&app, seen, now).await {
             Ok(newest) => seen = newest,
             Err(error) => tracing::warn!(%error, "what the admin command changed could not be read"),

@@ -10,7 +10,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{delete, get, post},
 };
-use proto::limits::{CONTROL_MAX, UPLOAD_MAX};
+use proto::{
+    ErrorCode,
+    limits::{CONTROL_MAX, UPLOAD_MAX},
+};
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
 use crate::{
@@ -60,6 +63,15 @@ pub(crate) fn router(app: App) -> Router {
         None => routes,
     };
     routes.with_state(app)
+}
+
+/// What answers where TLS is wanted and plain HTTP is spoken. The connection ends with the answer.
+pub(crate) fn https_only() -> Router {
+    let refused = || async {
+        let heads = [(header::CONNECTION, "close"), (header::CACHE_CONTROL, "no-store")];
+        (heads, Refusal::new(ErrorCode::HttpsOnly, "This relay takes encrypted connections only: use its https:// address."))
+    };
+    Router::new().fallback(refused)
 }
 
 type Panicked = fn(Box<dyn Any + Send>) -> Response;

@@ -1,82 +1,150 @@
-//! The sockets: what a connection may cost, and how the relay stops.
+//! The sockets: who is let in, what a connection may cost, and how the relay stops.
+
+mod connection;
+mod handle;
+mod http1;
+mod watched;
 
 use std::{
-    io,
+    io::{self, ErrorKind},
     net::SocketAddr,
     sync::Arc,
-    task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::Router;
-use axum_server::{Handle, accept::Accept};
-use hyper_util::rt::TokioTimer;
-use tokio::net::TcpStream;
-use tower::Service;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
 
+pub(crate) use self::handle::Handle;
+use self::{connection::Connection, handle::Phase};
 use crate::{
-    config::Patience,
+    config::{Patience, PlainHttp},
     doorman::Origin,
-    patient::Patient,
-    slots::{Slot, Slots},
+    forwarded::TrustedProxies,
+    listen::Socket,
+    router,
+    slots::Slots,
 };
 
-/// Most bytes of a request's head, and of one read: a head of ours has a few hundred.
-const BUFFER: usize = 64 * 1024;
+/// How long to wait when no connection can be accepted: the system has run out of something, and asking at once would only keep it busy.
+const PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until the handle says stop.
-pub(crate) async fn serve(
-    listener: std::net::TcpListener,
+/// How long a connection may take for what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// For the handshake of TLS: a slow network needs some round trips, a lost packet a second or three.
+    pub(crate) handshake: Duration,
+    /// For a request's head.
+    pub(crate) head: Duration,
+    /// Without a byte in either direction, and it is closed.
+    pub(crate) silence: Duration,
+    /// How often a silent HTTP/2 connection is asked whether it is still there, and how long it has to say so.
+    pub(crate) ping: (Duration, Duration),
+}
+
+impl Limits {
+    pub(crate) fn new(patience: &Patience) -> Self {
+        let seconds = Duration::from_secs;
+        let Patience { head, silence, .. } = *patience;
+        Self { handshake: seconds(10), head, silence, ping: (seconds(20), seconds(15)) }
+    }
+}
+
+#[cfg(test)]
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new(&Patience::default())
+    }
+}
+
+/// What all sockets of a relay have in common. Cloning shares it.
+#[derive(Clone, Debug)]
+pub(crate) struct Server(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     router: Router,
-    handle: Handle<SocketAddr>,
+    /// What answers in its place where TLS is wanted.
+    refusal: Router,
+    handle: Handle,
     slots: Slots,
-    patience: Patience,
-) -> io::Result<()> {
-    let admit = Admit { slots, patience };
-    // Without TLS nobody negotiates HTTP/2, and telling the versions apart by the first bytes would wait for them without end.
-    let mut server = axum_server::from_tcp(listener)?.acceptor(admit).handle(handle).http1_only();
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(patience.head).max_buf_size(BUFFER);
-    server.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await
+    proxies: TrustedProxies,
+    plain_http: PlainHttp,
+    limits: Limits,
 }
 
-/// Admits so many connections and no more, each without Nagle's delay.
-#[derive(Clone, Debug)]
-struct Admit {
-    slots: Slots,
-    patience: Patience,
-}
+impl Server {
+    pub(crate) fn new(
+        router: Router,
+        handle: Handle,
+        slots: Slots,
+        proxies: TrustedProxies,
+        plain_http: PlainHttp,
+        limits: Limits,
+    ) -> Self {
+        Self(Arc::new(Parts { router, refusal: router::https_only(), handle, slots, proxies, plain_http, limits }))
+    }
 
-impl<S> Accept<TcpStream, S> for Admit {
-    type Stream = Patient<TcpStream>;
-    type Service = Admitted<S>;
-    type Future = std::future::Ready<io::Result<(Patient<TcpStream>, Admitted<S>)>>;
-
-    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let admitted = || {
-            let slot = self.slots.take(Origin::of(stream.peer_addr()?.ip())).map_err(io::Error::other)?;
-            stream.set_nodelay(true)?;
-            Ok((Patient::new(stream, self.patience.stalled), Admitted { service, _slot: Arc::new(slot) }))
+    /// Serves a socket, with TLS where it is one for that, until the handle says stop.
+    pub(crate) async fn serve(self, socket: Socket, tls: Option<Arc<ServerConfig>>) -> io::Result<()> {
+        let tls = match (socket.secure, tls) {
+            (false, _) => None,
+            (true, Some(tls)) => Some(tls),
+            (true, None) => return Err(io::Error::other("there is no certificate for it")),
         };
-        std::future::ready(admitted())
+        socket.listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(socket.listener)?;
+        let mut handle = self.0.handle.listener();
+        let mut failing = false;
+        while handle.phase() == Phase::Running {
+            let accepted = tokio::select! {
+                biased;
+                _ = handle.changed() => continue,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    failing = false;
+                    self.admit(stream, peer, tls.as_ref());
+                }
+                // It was gone before it was here.
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::error!(%error, "no connection can be accepted");
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+        // Whoever knocks from now on is refused at once.
+        drop(listener);
+        handle.ended().await;
+        Ok(())
+    }
+
+    /// Lets a connection in if there is room for it; else it is closed without a word.
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, tls: Option<&Arc<ServerConfig>>) {
+        let trusted = self.0.proxies.trust(peer.ip());
+        // A trusted proxy is there for many.
+        let origin = if trusted { None } else { Origin::of(peer.ip()) };
+        let Ok(slot) = self.0.slots.take(origin) else { return };
+        let local = trusted || peer.ip().to_canonical().is_loopback();
+        let welcome = tls.is_some() || local || self.0.plain_http == PlainHttp::Everyone;
+        let connection = Connection {
+            router: if welcome { self.0.router.clone() } else { self.0.refusal.clone() },
+            peer,
+            limits: self.0.limits,
+            handle: self.0.handle.listener(),
+            slot,
+        };
+        match tls {
+            None => tokio::spawn(connection.plain(stream)),
+            Some(tls) => tokio::spawn(connection.secure(stream, tls.clone(), self.0.refusal.clone())),
+        };
     }
 }
 
-/// The service of one connection; its slot is free again once the connection is gone.
-#[derive(Clone, Debug)]
-struct Admitted<S> {
-    service: S,
-    _slot: Arc<Slot>,
-}
-
-impl<S: Service<R>, R> Service<R> for Admitted<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.service.poll_ready(context)
-    }
-
-    fn call(&mut self, request: R) -> S::Future {
-        self.service.call(request)
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 /// A relay of its own: its data folder goes with it.
 pub struct Relay {
     process: Option<Process>,
+    scheme: &'static str,
     listen: String,
     folder: TempDir,
 }
@@ -23,16 +24,30 @@ pub struct Relay {
 impl Relay {
     /// Starts a relay with nobody on it.
     pub fn start() -> Self {
+        Self::start_with("http")
+    }
+
+    fn start_with(scheme: &'static str) -> Self {
         // A port that was free a moment ago, and known beforehand: a restarted relay must come back on the same one.
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("there is a free port");
-        let mut relay = Self { process: None, listen: free.to_string(), folder: TempDir::new().expect("a folder of its own") };
+        let folder = TempDir::new().expect("a folder of its own");
+        let mut relay = Self { process: None, scheme, listen: free.to_string(), folder };
         relay.restart();
         relay
     }
 
     /// Starts a relay where Ana and Ben are buddies.
     pub fn with_ana_and_ben() -> Self {
-        let relay = Self::start();
+        Self::start().and_ana_and_ben()
+    }
+
+    /// The same with TLS and a certificate of the relay's own making.
+    pub fn secure_with_ana_and_ben() -> Self {
+        Self::start_with("https").and_ana_and_ben()
+    }
+
+    fn and_ana_and_ben(self) -> Self {
+        let relay = self;
         relay.add_user("Ana");
         relay.add_user("Ben");
         relay.add_buddies("Ana", "Ben");
@@ -43,9 +58,9 @@ impl Relay {
     pub fn restart(&mut self) {
         assert!(self.process.is_none(), "the relay runs already");
         let mut command = Command::new(program("tvphone-relay"));
-        command.args(["serve", "--listen", &self.listen, "--data"]).arg(self.data());
+        command.args(["serve", "--listen", &self.url(), "--data"]).arg(self.data());
         let (process, line) = Process::start_and_read_line(&mut command, START_LIMIT);
-        assert!(line.contains(&self.listen), "the relay said {line:?}");
+        assert!(line.contains(&self.url()), "the relay said {line:?}");
         self.process = Some(process);
     }
 
@@ -59,7 +74,14 @@ impl Relay {
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.listen)
+        format!("{}://{}", self.scheme, self.listen)
+    }
+
+    /// What its certificate is known by, as whoever runs it would tell.
+    pub fn fingerprint(&self) -> String {
+        let output = self.admin(&["fingerprint"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("plain text").trim().to_owned()
     }
 
     pub fn data(&self) -> PathBuf {

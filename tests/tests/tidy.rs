@@ -37,7 +37,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("codecs", &["dcv-color-primitives", "fast_image_resize", "openh264", "openh264-sys2", "opus", "turbojpeg"]),
     ("media", &["audioadapter-buffers", "cpal", "hound", "nokhwa", "ringbuf", "rubato", "shiguredo_mp4"]),
     ("relay_client", &["reqwest"]),
-    ("relay", &["ammonia", "argon2", "axum", "axum-server", "sqlx", "toml", "tower-http"]),
+    ("relay", &["ammonia", "argon2", "axum", "hyper", "rcgen", "sqlx", "toml", "tower-http"]),
     ("app", &["iced", "lucide-icons"]),
 ];
 
@@ -140,8 +140,8 @@ fn crates_use_only_what_the_design_lets_them() {
 fn versions_stand_in_one_place_pinned_and_used() {
     let mut wrong = Vec::new();
     let packages = packages();
-    let used: BTreeSet<&str> =
-        packages.iter().flat_map(|package| &package.dependencies).map(|dependency| dependency.name.as_str()).collect();
+    let used = packages.iter().flat_map(|package| &package.dependencies);
+    let used: BTreeSet<&str> = used.map(|dependency| dependency.rename.as_ref().unwrap_or(&dependency.name).as_str()).collect();
     let root = read(&house().join("Cargo.toml"));
     for line in sections(&root, |name| name == "workspace.dependencies") {
         let Some((name, value)) = line.split_once('=') else { continue };

@@ -7,7 +7,7 @@ use iced::{
     widget::{operation, stack},
     window,
 };
-use relay_client::Session;
+use relay_client::{Session, Trust};
 
 use super::{
     Options,
@@ -31,6 +31,7 @@ pub struct App {
     settings: Settings,
     setup: Setup,
     wishes: Wishes,
+    trust: Trust,
     toasts: Toasts,
     scale: f32,
     system_is_dark: bool,
@@ -60,7 +61,11 @@ impl App {
         if let Some(relay) = options.relay {
             settings.relay = relay;
         }
-        let mut sign_in = SignIn::new(&settings);
+        let relay = sign_in::address(&settings.relay);
+        if let (Some(fingerprint), Ok(relay)) = (options.pin, relay_client::origin(&relay)) {
+            settings.trusted.insert(relay, fingerprint);
+        }
+        let mut sign_in = SignIn::new(&settings).trusting(options.trust.clone());
         let task = match (options.user, options.password) {
             (Some(name), Some(password)) => sign_in.at_once(&name, password),
             (Some(name), None) => sign_in.prefill(&name),
@@ -68,12 +73,13 @@ impl App {
         };
         let wishes = Wishes { call: options.call, answer: options.answer };
         let at = Self::at(Screen::SignIn(sign_in), settings, options.setup, wishes);
-        let app = Self { system_is_dark: options.system_is_dark, ..at };
+        let app = Self { system_is_dark: options.system_is_dark, trust: options.trust, ..at };
         (app, task.map(Message::SignIn))
     }
 
     pub fn at(screen: Screen, settings: Settings, setup: Setup, wishes: Wishes) -> Self {
-        Self { screen, settings, setup, wishes, toasts: Toasts::default(), scale: 1.0, system_is_dark: false }
+        let trust = Trust::system();
+        Self { screen, settings, setup, wishes, trust, toasts: Toasts::default(), scale: 1.0, system_is_dark: false }
     }
 
     pub fn screen(&self) -> &Screen {
@@ -165,6 +171,11 @@ impl App {
                 self.settings.relay = sign_in.relay().to_owned();
                 self.enter(session)
             }
+            sign_in::Action::Pin(question, task) => {
+                self.settings.trusted.insert(question.relay, question.fingerprint);
+                self.settings.save();
+                task.map(Message::SignIn)
+            }
         }
     }
 
@@ -193,13 +204,13 @@ impl App {
             }
             desk::Action::SignOut => {
                 let goodbye = desk.say_goodbye().map(Message::Desk);
-                self.screen = Screen::SignIn(SignIn::new(&self.settings));
+                self.screen = Screen::SignIn(SignIn::new(&self.settings).trusting(self.trust.clone()));
                 goodbye
             }
             desk::Action::SignedOut(reason) => {
                 let goodbye = desk.hang_up().map(Message::Desk);
                 self.toasts.push(Kind::Trouble, reason.clone(), Instant::now());
-                self.screen = Screen::SignIn(SignIn::new(&self.settings).because(reason));
+                self.screen = Screen::SignIn(SignIn::new(&self.settings).trusting(self.trust.clone()).because(reason));
                 goodbye
             }
         }

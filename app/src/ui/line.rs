@@ -11,9 +11,9 @@ use proto::{
     api::{History, Joined, PageHistory, Rung, SetMedia},
     model::Message,
 };
-use relay_client::{Relay, Session, Update};
+use relay_client::{Relay, Session, Trust, Update};
 
-use super::{net, notice::Notice, pretend::Pretend};
+use super::{net, notice::Notice, pretend::Pretend, screen::sign_in::question::Question};
 
 pub type Answer<T> = Task<Result<T, Notice>>;
 
@@ -39,6 +39,11 @@ impl Line {
             Self::Relay { session, .. } => session.name(),
             Self::Pretend(pretend) => &pretend.me,
         }
+    }
+
+    /// Whether whoever runs the network can read what is said to the relay.
+    pub fn is_in_the_clear(&self) -> bool {
+        self.session().is_some_and(Session::is_in_the_clear)
     }
 
     pub fn session(&self) -> Option<&Session> {
@@ -134,10 +139,29 @@ impl Line {
     }
 }
 
+/// Why someone isn't signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The relay shows a certificate that the person must look at first.
+    Unknown(Question),
+    Told(Notice),
+}
+
+impl From<relay_client::Error> for Failure {
+    fn from(error: relay_client::Error) -> Self {
+        match error {
+            relay_client::Error::UnknownCertificate { relay, fingerprint } => {
+                Self::Unknown(Question { relay: relay.to_string(), fingerprint })
+            }
+            error => Self::Told(error.into()),
+        }
+    }
+}
+
 /// Signs in, with a new account first if that is wanted.
-pub fn sign_in(relay: String, name: Name, password: String, new: bool) -> Answer<Session> {
+pub fn sign_in(relay: String, name: Name, password: String, new: bool, trust: Trust) -> Task<Result<Session, Failure>> {
     Task::future(async move {
-        let relay = Relay::new(&relay)?;
+        let relay = Relay::with(&relay, trust)?;
         if new && let Err(refused) = relay.sign_up(&name, &password).await {
             // An earlier try may have made the account and not come further: then the password is this one.
             let own = refused.code() == Some(ErrorCode::NameTaken);

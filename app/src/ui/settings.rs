@@ -1,7 +1,8 @@
 //! What the app remembers from one start to the next. Never a password, never a token.
 
-use std::{fs, io, path::PathBuf};
+use std::{collections::BTreeMap, fs, io, path::PathBuf};
 
+use proto::Fingerprint;
 use serde::{Deserialize, Serialize};
 
 use super::theme::Appearance;
@@ -14,6 +15,8 @@ pub struct Settings {
     /// Name signed in with last.
     pub name: String,
     pub appearance: Appearance,
+    /// Certificates of relays that nobody else vouches for, by the relays' addresses without a path.
+    pub trusted: BTreeMap<String, Fingerprint>,
     /// Where they are kept; nowhere in tests.
     #[serde(skip)]
     file: Option<PathBuf>,
@@ -72,6 +75,7 @@ mod tests {
         settings.relay = "https://relay.example.org".into();
         settings.name = "Ana".into();
         settings.appearance = Appearance::Dark;
+        settings.trusted.insert("https://relay.example.org".into(), Fingerprint::new([7; 32]));
         settings.save();
         assert_eq!(Settings::load_from(file.clone()), settings);
 

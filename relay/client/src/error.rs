@@ -1,8 +1,10 @@
 //! What can go wrong between here and the relay.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, io, path::PathBuf, sync::Arc, time::Duration};
 
-use proto::ErrorCode;
+use proto::{ErrorCode, Fingerprint};
+
+use crate::trust::Distrust;
 
 /// Why a request failed. `Display` is a sentence for a person that says what to do. Cloning is cheap.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -48,6 +50,55 @@ pub enum Error {
         /// What is wrong.
         source: rustls::Error,
     },
+    /// The relay shows a certificate it has made itself, so that a person must say whether it is the right one.
+    #[error(
+        "Nobody vouches for the relay {relay}: it shows a certificate of its own making, with the fingerprint {fingerprint}. \
+         Trust it only if that is what whoever runs the relay says it has."
+    )]
+    UnknownCertificate {
+        /// Its address without a path.
+        relay: Arc<str>,
+        /// What to compare, and to pin.
+        fingerprint: Fingerprint,
+    },
+    /// The relay shows another certificate than the one that is pinned.
+    #[error(
+        "The relay {relay} isn't the one you trusted, or somebody listens in between: it shows another certificate than it did. \
+         Nothing was sent. Ask whoever runs the relay whether it has a new one, with the fingerprint {found}."
+    )]
+    CertificateChanged {
+        /// Its address without a path.
+        relay: Arc<str>,
+        /// What is pinned.
+        pinned: Fingerprint,
+        /// What it shows.
+        found: Fingerprint,
+    },
+    /// This computer knows no authorities that could vouch for a relay.
+    #[error(
+        "This computer can't tell whether {relay} is the right relay: {source}. Install its certificates (on Debian: the package \
+         ca-certificates)."
+    )]
+    NoSystemCertificates {
+        /// Its address without a path.
+        relay: Arc<str>,
+        /// What is missing.
+        source: rustls::Error,
+    },
+    /// A file of certificates can't be used.
+    #[error("The certificates in {} can't be used: {reason}.", file.display())]
+    Certificates {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        reason: BadCertificates,
+    },
+    /// TLS couldn't be set up.
+    #[error("This computer can't make secure connections: {source}.")]
+    NoTls {
+        /// Why.
+        source: rustls::Error,
+    },
     /// The network's proxy lets nobody through without a password.
     #[error("This network's proxy wants a password. Put it into the proxy's address in the system's proxy settings.")]
     ProxyAuthentication,
@@ -87,9 +138,7 @@ pub enum Error {
         reason: BadUrl,
     },
     /// The HTTP client couldn't be set up.
-    #[error(
-        "This computer can't make secure connections: {source}. Install its certificates (on Debian: the package ca-certificates)."
-    )]
+    #[error("This computer can't make HTTP connections: {source}.")]
     Setup {
         /// What is missing.
         source: Arc<reqwest::Error>,
@@ -123,6 +172,21 @@ impl fmt::Display for Found {
             Self::Nonsense => f.write_str("something unreadable"),
         }
     }
+}
+
+/// What is wrong with a file of certificates.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadCertificates {
+    /// It can't be read.
+    #[error("the file can't be read: {0}")]
+    Read(Arc<io::Error>),
+    /// There is none in it.
+    #[error("there is none in PEM")]
+    None,
+    /// One in it can't vouch for anything.
+    #[error("{0}")]
+    Unfit(rustls::Error),
 }
 
 /// What is wrong with an address.
@@ -185,7 +249,12 @@ impl Error {
         // The path holds ids of calls; the address alone is enough for anyone who reads the log.
         let error = error.without_url();
         if let Some(source) = tls_trouble(&error) {
-            Self::Tls { relay, source }
+            match Distrust::of(&source) {
+                Some(Distrust::SelfSigned(fingerprint)) => Self::UnknownCertificate { relay, fingerprint },
+                Some(Distrust::Changed { pinned, found }) => Self::CertificateChanged { relay, pinned, found },
+                Some(Distrust::NoSystem(source)) => Self::NoSystemCertificates { relay, source },
+                None => Self::Tls { relay, source },
+            }
         } else if error.is_timeout() {
             Self::Timeout { relay }
         } else if error.is_connect() {

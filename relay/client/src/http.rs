@@ -14,7 +14,10 @@ use reqwest::{
 use url::Url;
 
 use self::pool::{Pool, Purpose};
-use crate::error::{BadUrl, Error, Found};
+use crate::{
+    error::{BadUrl, Error, Found},
+    trust::Trust,
+};
 
 /// Largest answer to a control request, in bytes: 200 messages of 4000 characters, each of four bytes, are a fifth of it.
 const CONTROL_ANSWER_MAX: usize = 16 << 20;
@@ -98,11 +101,12 @@ impl Ask {
 }
 
 impl Http {
-    pub(crate) fn new(text: &str) -> Result<Self, Error> {
+    pub(crate) fn new(text: &str, trust: Trust) -> Result<Self, Error> {
         let base = check(text).map_err(|reason| Error::BadUrl { url: text.to_owned(), reason })?;
         let relay: Arc<str> = base.origin().ascii_serialization().into();
-        let control = Pool::new(&base, Purpose::Control)?;
-        let media = Pool::new(&base, Purpose::Media)?;
+        let tls = trust.config(&base)?;
+        let control = Pool::new(&base, Purpose::Control, tls.clone())?;
+        let media = Pool::new(&base, Purpose::Media, tls)?;
         Ok(Self { relay, base, control, media })
     }
 
@@ -198,6 +202,22 @@ impl Http {
     }
 }
 
+/// Whether what is said to the relay of this address can be read by whoever runs the network: it has no TLS, and isn't on this machine. An
+/// address that can't be one is no danger.
+#[must_use]
+pub fn is_in_the_clear(address: &str) -> bool {
+    check(address).is_ok_and(|base| base.scheme() == "http" && !pool::is_loopback(&base))
+}
+
+/// Scheme, host and port of a relay's address, as in [`Relay::origin`](crate::Relay::origin).
+///
+/// # Errors
+/// [`Error::BadUrl`].
+pub fn origin(address: &str) -> Result<String, Error> {
+    let base = check(address).map_err(|reason| Error::BadUrl { url: address.to_owned(), reason })?;
+    Ok(base.origin().ascii_serialization())
+}
+
 fn check(text: &str) -> Result<Url, BadUrl> {
     let text = text.trim();
     let lower = text.to_ascii_lowercase();
@@ -245,8 +265,23 @@ mod tests {
     }
 
     #[test]
+    fn only_plain_http_to_another_machine_is_in_the_clear() {
+        for clear in ["http://relay.example.org", "http://192.0.2.1:80", " HTTP://[2001:db8::1]/phone"] {
+            assert!(is_in_the_clear(clear), "{clear}");
+        }
+        for safe in
+            ["https://relay.example.org", "http://localhost:80", "http://127.3.2.1", "http://[::1]:7480", "http://", "relay"]
+        {
+            assert!(!is_in_the_clear(safe), "{safe}");
+        }
+        assert_eq!(origin("https://Relay.example.org/phone/").unwrap(), "https://relay.example.org");
+        assert_eq!(origin("https://relay.example.org:8443").unwrap(), "https://relay.example.org:8443");
+        assert!(matches!(origin("relay"), Err(Error::BadUrl { .. })));
+    }
+
+    #[test]
     fn paths_go_under_the_base_and_are_escaped() {
-        let at = |base: &str, segments: &[&str]| Http::new(base).unwrap().url(segments).to_string();
+        let at = |base: &str, segments: &[&str]| Http::new(base, Trust::system()).unwrap().url(segments).to_string();
         assert_eq!(at("http://h", &["health"]), "http://h/v1/health");
         assert_eq!(at("http://h/phone/", &["calls", "a/../b", "leave"]), "http://h/phone/v1/calls/a%2F..%2Fb/leave");
         assert_eq!(at("http://h/phone", &["buddies", "Zoë"]), "http://h/phone/v1/buddies/Zo%C3%AB");

@@ -16,8 +16,11 @@ mod http;
 pub mod lanes;
 pub mod relay;
 pub mod session;
+pub mod trust;
 
 pub use error::Error;
 pub use events::Update;
+pub use http::{is_in_the_clear, origin};
 pub use relay::Relay;
 pub use session::Session;
+pub use trust::Trust;

@@ -13,6 +13,7 @@ use crate::{
     error::Error,
     http::{Ask, Http},
     session::{Session, json, repeat},
+    trust::Trust,
 };
 
 /// A relay's address and the connections to it. Cloning shares them.
@@ -26,15 +27,29 @@ impl Relay {
     /// nothing yet.
     ///
     /// # Errors
-    /// [`Error::BadUrl`], or [`Error::Setup`] on a computer without certificates.
+    /// [`Error::BadUrl`], or [`Error::Setup`] where this computer has what it takes for no HTTP at all.
     pub fn new(url: &str) -> Result<Self, Error> {
-        Http::new(url).map(|http| Self { http: Arc::new(http) })
+        Self::with(url, Trust::system())
+    }
+
+    /// The same, with certificates of one's own choice.
+    ///
+    /// # Errors
+    /// As of [`Relay::new`].
+    pub fn with(url: &str, trust: Trust) -> Result<Self, Error> {
+        Http::new(url, trust).map(|http| Self { http: Arc::new(http) })
     }
 
     /// The address as it was understood.
     #[must_use]
     pub fn url(&self) -> &str {
         self.http.base().as_str()
+    }
+
+    /// Scheme, host and port: what a certificate is shown for, and pinned for.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.http.relay
     }
 
     /// Asks whether it takes requests, once.

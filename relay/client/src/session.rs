@@ -81,6 +81,12 @@ impl Session {
         self.inner.http.base().as_str()
     }
 
+    /// Whether whoever runs the network can read what is said to the relay.
+    #[must_use]
+    pub fn is_in_the_clear(&self) -> bool {
+        crate::http::is_in_the_clear(self.relay_url())
+    }
+
     /// What [`Relay::resume`](crate::Relay::resume) takes. It holds the session's secret.
     #[must_use]
     pub fn signed_in(&self) -> &SignedIn {

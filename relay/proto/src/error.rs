@@ -23,6 +23,8 @@ pub enum ErrorCode {
     WrongCode,
     /// Not allowed for this person: not a buddy, not a member of the call.
     Forbidden,
+    /// The relay takes encrypted connections only, and this one isn't.
+    HttpsOnly,
     /// There is no such route, person, invitation or call.
     NotFound,
     /// The route exists, the method doesn't.
@@ -57,7 +59,7 @@ impl ErrorCode {
         match self {
             Self::BadRequest | Self::UnsupportedVersion => 400,
             Self::Unauthorized | Self::WrongPassword => 401,
-            Self::Forbidden | Self::SignUpClosed | Self::WrongCode => 403,
+            Self::Forbidden | Self::SignUpClosed | Self::WrongCode | Self::HttpsOnly => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::NameTaken | Self::InvitationOver | Self::Busy | Self::Offline | Self::CallFull => 409,

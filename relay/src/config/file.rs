@@ -11,11 +11,12 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    Admission, Config, MetricsAccess,
-    values::{Addresses, AtOnce, PerSecond, Secret, Whole},
+    Admission, Config, MetricsAccess, PlainHttp,
+    values::{Addresses, AtOnce, Networks, PerSecond, Secret, Whole},
 };
 use crate::{
     error::Error,
+    forwarded::ForwardedHeader,
     rate::{Rate, Rates},
 };
 
@@ -27,6 +28,11 @@ const DAY: u64 = 24 * 3600;
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     listen: Option<Addresses>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    plain_http: Option<PlainHttp>,
+    trusted_proxies: Option<Networks>,
+    forwarded_header: Option<ForwardedHeader>,
     data: Option<PathBuf>,
     sign_up: Option<Admission>,
     connections: Option<Whole<1, 1_000_000>>,
@@ -65,9 +71,13 @@ impl File {
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
         let text = fs::read_to_string(path).map_err(|source| Error::ConfigFile { path: path.to_owned(), source })?;
         let mut file = Self::parse(&text).map_err(|(line, message)| Error::Config { path: path.to_owned(), line, message })?;
-        // A folder is named as seen from the file, wherever the relay is started.
-        if let (Some(data), Some(folder)) = (&mut file.data, path.parent()) {
-            *data = folder.join(&*data);
+        // Folders and files are named as seen from this one, wherever the relay is started.
+        for named in [&mut file.data, &mut file.certificate, &mut file.key] {
+            if let (Some(named), Some(folder)) = (named, path.parent())
+                && !named.as_os_str().is_empty()
+            {
+                *named = folder.join(&*named);
+            }
         }
         Ok(file)
     }
@@ -95,9 +105,19 @@ impl File {
         self.data.clone()
     }
 
-    /// Puts what it says in the place of what `config` has; but for the data folder, which was needed before.
+    /// The files of the certificate and of its key it names; an empty name is none.
+    pub(super) fn certificate(&self) -> (Option<PathBuf>, Option<PathBuf>) {
+        let named = |path: &Option<PathBuf>| path.clone().filter(|path| !path.as_os_str().is_empty());
+        (named(&self.certificate), named(&self.key))
+    }
+
+    /// Puts what it says in the place of what `config` has; but for the data folder and the certificate, which go
+    /// with what the command line says.
     pub(super) fn apply(self, config: &mut Config) {
         set(&mut config.listen, self.listen.map(|listen| listen.0));
+        set(&mut config.plain_http, self.plain_http);
+        set(&mut config.proxies.networks, self.trusted_proxies.map(|networks| networks.0));
+        set(&mut config.proxies.header, self.forwarded_header);
         set(&mut config.sign_up, self.sign_up);
         set(&mut config.connections, self.connections.map(|most| usize::try_from(most.0).unwrap_or(usize::MAX)));
         set(&mut config.call_peers, self.call_peers.map(|most| usize::try_from(most.0).unwrap_or(usize::MAX)));

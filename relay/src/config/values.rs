@@ -1,11 +1,13 @@
 //! Values of the configuration file that have bounds. Each says what may stand there when something else does.
 
-use std::{fmt, net::SocketAddr};
+use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
     de::{Error, SeqAccess, Unexpected, Visitor},
 };
+
+use crate::{forwarded::Network, listen::Listen};
 
 /// Fewest characters of a token: 16 random letters and digits can't be guessed over a network.
 const SECRET_MIN: usize = 16;
@@ -92,17 +94,19 @@ impl Visitor<'_> for Amount {
 
 /// Where to listen: one address, or a list of at least one.
 #[derive(Clone, Debug)]
-pub(super) struct Addresses(pub(super) Vec<SocketAddr>);
+pub(super) struct Addresses(pub(super) Vec<Listen>);
 
 impl<'de> Deserialize<'de> for Addresses {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct OneOrMore;
 
         impl<'de> Visitor<'de> for OneOrMore {
-            type Value = Vec<SocketAddr>;
+            type Value = Vec<Listen>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an address and a port such as \"127.0.0.1:7480\" or \"[::]:80\", or a list of such")
+                f.write_str(
+                    "an address and a port such as \"127.0.0.1:7480\", \"https://0.0.0.0:443\" or \"http://[::]:80\", or a list of such",
+                )
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
@@ -122,6 +126,19 @@ impl<'de> Deserialize<'de> for Addresses {
         }
 
         deserializer.deserialize_any(OneOrMore).map(Self)
+    }
+}
+
+/// Proxies: a list of addresses and networks.
+#[derive(Clone, Debug)]
+pub(super) struct Networks(pub(super) Vec<Network>);
+
+impl<'de> Deserialize<'de> for Networks {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let list = Vec::<String>::deserialize(deserializer)?;
+        let network =
+            |text: &String| text.parse::<Network>().map_err(|error| D::Error::custom(format_args!("\"{text}\": {error}")));
+        list.iter().map(network).collect::<Result<_, _>>().map(Self)
     }
 }
 

@@ -38,7 +38,7 @@ fn harmless(html: &str) {
         rest = &rest[start + end + 1..];
         if let Some(address) = tag.strip_prefix("a href=\"").and_then(|tag| tag.strip_suffix('"')) {
             assert!(address.starts_with("http://") || address.starts_with("https://"), "{address:?} in {html:?}");
-            assert!(!address.contains(['"', '<', ' ', '\n']), "{address:?} in {html:?}");
+            assert!(!address.contains(['"', '<']), "{address:?} in {html:?}");
             continue;
         }
         let name = tag.strip_prefix('/').unwrap_or(tag);

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// So short that a test need not wait for what takes a minute; longer than a busy machine keeps an honest client.
-const PATIENCE: Patience = Patience { head: SHORT, body: SHORT, stalled: SHORT };
+const PATIENCE: Patience = Patience { head: SHORT, body: SHORT, silence: SHORT };
 
 const SHORT: Duration = Duration::from_secs(2);
 

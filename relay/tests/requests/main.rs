@@ -13,8 +13,10 @@ mod configured;
 mod events;
 mod hostile;
 mod lanes;
+mod proxies;
 mod refusals;
 mod restart;
+mod secure;
 mod sessions;
 mod sockets;
 #[cfg(unix)]

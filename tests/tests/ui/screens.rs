@@ -4,11 +4,16 @@ use app::ui::{
     app::{Message, Screen},
     icon::Icon,
     keys::Shortcut,
+    line::Failure,
     preset::Sample,
-    screen::desk::phone::Phone,
+    screen::{
+        desk::phone::Phone,
+        sign_in::{self, question::Question},
+    },
 };
 use iced::{Event, keyboard, widget::Id};
-use proto::api::SetMedia;
+use proto::{Fingerprint, api::SetMedia};
+use relay_client::Error;
 
 use crate::stand::Stand;
 
@@ -24,6 +29,56 @@ fn a_wrong_form_is_told_before_anything_is_sent() {
     stand.expect(
         "That can't be a name: a name has 1 to 32 letters, digits, dots, underscores and hyphens, and begins with a letter or digit.",
     );
+}
+
+#[test]
+fn an_address_in_the_clear_is_told_while_it_is_typed() {
+    let mut stand = Stand::new(Sample::SignedOut);
+    stand.type_into("sign-in-relay", "relay.example.org");
+    stand.expect_not(sign_in::IN_THE_CLEAR);
+    let mut stand = Stand::new(Sample::SignedOut);
+    stand.type_into("sign-in-relay", "http://relay.example.org");
+    stand.expect(sign_in::IN_THE_CLEAR);
+    let mut stand = Stand::new(Sample::SignedOut);
+    stand.type_into("sign-in-relay", "http://127.0.0.1:7480");
+    stand.expect_not(sign_in::IN_THE_CLEAR);
+}
+
+/// A stand where signing in came to this.
+fn signing_in_came_to(error: Error) -> Stand {
+    let mut stand = Stand::new(Sample::SignedOut);
+    stand.type_into("sign-in-relay", "relay.example.org");
+    drop(stand.app.update(Message::SignIn(sign_in::Message::Finished(Err(Failure::from(error))))));
+    stand
+}
+
+#[test]
+fn a_certificate_of_the_relays_own_making_is_shown_and_remembered_once_it_is_trusted() {
+    let fingerprint = Fingerprint::new([0xab; 32]);
+    let unknown = || Error::UnknownCertificate { relay: "https://relay.example.org".into(), fingerprint };
+    let mut stand = signing_in_came_to(unknown());
+    stand.expect("Is this your relay?");
+    stand.expect("AB:AB:AB:AB:AB:AB:AB:AB");
+    stand.expect_not("Sign in");
+    stand.click("Don\u{2019}t");
+    stand.expect("Sign in");
+    assert!(stand.app.settings().trusted.is_empty());
+
+    let mut stand = signing_in_came_to(unknown());
+    stand.click("Trust this relay");
+    stand.expect_not("Is this your relay?");
+    let question = Question { relay: "https://relay.example.org".into(), fingerprint };
+    assert_eq!(stand.app.settings().trusted.get(&question.relay), Some(&question.fingerprint));
+}
+
+#[test]
+fn a_changed_certificate_is_refused_and_not_asked_about() {
+    let [pinned, found] = [[1; 32], [2; 32]].map(Fingerprint::new);
+    let changed = Error::CertificateChanged { relay: "https://relay.example.org".into(), pinned, found };
+    let stand = signing_in_came_to(changed.clone());
+    stand.expect(&changed.to_string());
+    stand.expect("Sign in");
+    stand.expect_not("Trust this relay");
 }
 
 #[test]

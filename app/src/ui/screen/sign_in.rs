@@ -1,16 +1,21 @@
 //! Signing in, or making an account first: one form.
 
+pub mod question;
+
+use std::collections::BTreeMap;
+
 use iced::{
     Center, Element, Fill, Task,
     widget::{button, center, column, container, mouse_area, operation, row, scrollable, space, text_input},
 };
-use proto::{Name, limits::PASSWORD_MIN};
-use relay_client::Session;
+use proto::{Fingerprint, Name, limits::PASSWORD_MIN};
+use relay_client::{Session, Trust};
+
+use self::question::Question;
 
 use crate::ui::{
     icon::{self, Icon, icon},
-    line,
-    notice::Notice,
+    line::{self, Failure},
     settings::Settings,
     theme::{self, spacing, text},
 };
@@ -24,6 +29,12 @@ pub struct SignIn {
     new: bool,
     busy: bool,
     error: Option<String>,
+    /// The authorities that are good besides those of the system.
+    trust: Trust,
+    /// The certificates that are pinned, by their relays.
+    pinned: BTreeMap<String, Fingerprint>,
+    /// A certificate that the person must look at first.
+    question: Option<Question>,
 }
 
 #[derive(Debug, Clone)]
@@ -34,7 +45,10 @@ pub enum Message {
     LabelPressed(&'static str),
     Toggled,
     Submitted,
-    Finished(Result<Session, Notice>),
+    Finished(Result<Session, Failure>),
+    /// The certificate is the right one.
+    Trusted,
+    Distrusted,
 }
 
 pub enum Action {
@@ -42,15 +56,27 @@ pub enum Action {
     Run(Task<Message>),
     /// Signed in; these are to be remembered.
     SignedIn(Session),
+    /// A certificate is to be remembered.
+    Pin(Question, Task<Message>),
 }
 
 const RELAY: &str = "sign-in-relay";
 const NAME: &str = "sign-in-name";
 const PASSWORD: &str = "sign-in-password";
 
+/// Said where there is no encryption on the way.
+pub const IN_THE_CLEAR: &str = "Without encryption: whoever runs the network can read along, your password too, and watch your calls. \
+                                https:// is safe, if the relay has it.";
+
 impl SignIn {
     pub fn new(settings: &Settings) -> Self {
-        Self { relay: settings.relay.clone(), name: settings.name.clone(), ..Self::default() }
+        let pinned = settings.trusted.clone();
+        Self { relay: settings.relay.clone(), name: settings.name.clone(), pinned, ..Self::default() }
+    }
+
+    /// What else is good besides the system's authorities.
+    pub fn trusting(self, trust: Trust) -> Self {
+        Self { trust, ..self }
     }
 
     /// Why the one who was signed in is here again.
@@ -95,11 +121,21 @@ impl SignIn {
                 self.password.clear();
                 return Action::SignedIn(session);
             }
-            Message::Finished(Err(notice)) => {
+            Message::Finished(Err(Failure::Unknown(question))) => {
+                self.busy = false;
+                self.question = Some(question);
+            }
+            Message::Finished(Err(Failure::Told(notice))) => {
                 self.busy = false;
                 self.error = Some(notice.text);
                 return Action::None;
             }
+            Message::Trusted => {
+                let Some(question) = self.question.take() else { return Action::None };
+                self.pinned.insert(question.relay.clone(), question.fingerprint);
+                return Action::Pin(question, self.submit());
+            }
+            Message::Distrusted => self.question = None,
         }
         self.error = None;
         Action::None
@@ -111,13 +147,20 @@ impl SignIn {
             Ok((relay, name)) => {
                 self.busy = true;
                 self.error = None;
-                line::sign_in(relay, name, self.password.clone(), self.new).map(Message::Finished)
+                let trust = self.trust_in(&relay);
+                line::sign_in(relay, name, self.password.clone(), self.new, trust).map(Message::Finished)
             }
             Err(error) => {
                 self.error = Some(error);
                 Task::none()
             }
         }
+    }
+
+    /// A certificate is pinned for its relay and for nobody else.
+    fn trust_in(&self, relay: &str) -> Trust {
+        let pinned = relay_client::origin(relay).ok().and_then(|origin| self.pinned.get(&origin));
+        pinned.map_or_else(|| self.trust.clone(), |fingerprint| self.trust.clone().pin(*fingerprint))
     }
 
     pub fn view(&self) -> Element<'_, Message> {
@@ -127,6 +170,13 @@ impl SignIn {
         ]
         .spacing(spacing::S)
         .align_x(Center);
+        let form = self.question.as_ref().map_or_else(|| self.form(), Question::view);
+        let card = container(form).padding(spacing::XL).width(spacing::FORM).style(theme::container::card);
+        let page = column![heading, card].spacing(spacing::XL).align_x(Center).padding(spacing::XL);
+        center(scrollable(page).style(theme::input::scroll)).style(theme::container::background).into()
+    }
+
+    fn form(&self) -> Element<'_, Message> {
         let submit = if self.new { "Create account" } else { "Sign in" };
         let submit = container(text::strong(if self.busy { "One moment\u{2026}" } else { submit })).center_x(Fill);
         let submit = button(submit).width(Fill).padding([spacing::M, spacing::L]).style(theme::button::primary);
@@ -138,14 +188,13 @@ impl SignIn {
             labelled(PASSWORD, "Password", self.field(secret, &self.password, Message::PasswordChanged).secure(true)),
         ]
         .spacing(spacing::M);
-        let form = column![form]
+        column![form]
+            .push(relay_client::is_in_the_clear(&self.relay).then(in_the_clear))
             .push(self.error.as_deref().map(problem))
             .push(submit.on_press_maybe((!self.busy).then_some(Message::Submitted)))
             .push(container(button(text::body(toggle)).style(theme::button::link).on_press(Message::Toggled)).center_x(Fill))
-            .spacing(spacing::L);
-        let card = container(form).padding(spacing::XL).width(spacing::FORM).style(theme::container::card);
-        let page = column![heading, card].spacing(spacing::XL).align_x(Center).padding(spacing::XL);
-        center(scrollable(page).style(theme::input::scroll)).style(theme::container::background).into()
+            .spacing(spacing::L)
+            .into()
     }
 
     fn field<'a>(
@@ -164,9 +213,21 @@ fn labelled<'a>(id: &'static str, label: &'a str, field: text_input::TextInput<'
     column![label, field.id(id)].spacing(spacing::XS).into()
 }
 
+/// What it means that the address begins with http://.
+fn in_the_clear<'a>() -> Element<'a, Message> {
+    let line = row![icon(Icon::TriangleAlert, icon::SMALL).style(text::warning), text::body(IN_THE_CLEAR).width(Fill)];
+    container(line.spacing(spacing::S).align_y(Center)).padding(spacing::M).style(theme::container::warning).into()
+}
+
 fn problem(error: &str) -> Element<'_, Message> {
     let line = row![icon(Icon::TriangleAlert, icon::SMALL).style(text::danger), text::body(error).width(Fill), space().width(0),];
     container(line.spacing(spacing::S).align_y(Center)).padding(spacing::M).style(theme::container::danger).into()
+}
+
+/// People type addresses without the scheme; the safe one is meant.
+pub fn address(relay: &str) -> String {
+    let relay = relay.trim();
+    if relay.contains("://") { relay.to_owned() } else { format!("https://{relay}") }
 }
 
 /// What can be said without asking the relay.
@@ -175,8 +236,7 @@ fn check(relay: &str, name: &str, password: &str, new: bool) -> Result<(String, 
     if relay.is_empty() {
         return Err("Which relay? Ask whoever runs it for its address.".into());
     }
-    // People type addresses without the scheme; the safe one is meant.
-    let relay = if relay.contains("://") { relay.to_owned() } else { format!("https://{relay}") };
+    let relay = address(relay);
     let name = name.trim().parse::<Name>().map_err(|error| format!("That can't be a name: {error}."))?;
     if password.is_empty() {
         return Err("The password is missing.".into());
@@ -190,6 +250,25 @@ fn check(relay: &str, name: &str, password: &str, new: bool) -> Result<(String, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_is_pinned_for_its_relay_alone() {
+        let mut sign_in = SignIn::default();
+        let fingerprint = Fingerprint::new([7; 32]);
+        let question = Question { relay: "https://relay.example.org".into(), fingerprint };
+        let _ = sign_in.update(Message::Finished(Err(Failure::Unknown(question.clone()))));
+        let _ = sign_in.update(Message::Distrusted);
+        assert_eq!(sign_in.trust_in("https://relay.example.org").pinned(), None);
+        assert!(matches!(sign_in.update(Message::Trusted), Action::None), "nothing is asked any more");
+        let _ = sign_in.update(Message::Finished(Err(Failure::Unknown(question.clone()))));
+        assert!(matches!(sign_in.update(Message::Trusted), Action::Pin(pinned, _) if pinned == question));
+        for same in ["https://relay.example.org", "https://Relay.example.org:443/phone/"] {
+            assert_eq!(sign_in.trust_in(same).pinned(), Some(fingerprint), "{same}");
+        }
+        for other in ["https://relay.example.org:8443", "https://relay.example.com", "http://relay.example.org"] {
+            assert_eq!(sign_in.trust_in(other).pinned(), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_form_is_checked_before_it_is_sent() {

@@ -7,11 +7,12 @@ use std::{
 };
 
 use reqwest::{Client, redirect::Policy};
+use rustls::ClientConfig;
 use tokio::sync::watch;
 use url::{Host, Url};
 
 use super::patience::Patience;
-use crate::{crypto, error::Error};
+use crate::error::Error;
 
 /// How long a connection may take: a slow network needs three round trips, a lost packet costs one or three seconds.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -43,18 +44,23 @@ pub(crate) enum Purpose {
 pub(crate) struct Pool {
     purpose: Purpose,
     base: Url,
+    tls: ClientConfig,
     client: RwLock<Client>,
     patience: Mutex<Patience>,
     renewals: watch::Sender<u64>,
 }
 
 impl Pool {
-    pub(crate) fn new(base: &Url, purpose: Purpose) -> Result<Self, Error> {
-        crypto::install();
-        let client = build(base, purpose).map_err(|source| Error::Setup { source: Arc::new(source) })?;
+    pub(crate) fn new(base: &Url, purpose: Purpose, mut tls: ClientConfig) -> Result<Self, Error> {
+        tls.alpn_protocols = match purpose {
+            Purpose::Control => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            Purpose::Media => vec![b"http/1.1".to_vec()],
+        };
+        let client = build(base, purpose, tls.clone()).map_err(|source| Error::Setup { source: Arc::new(source) })?;
         Ok(Self {
             purpose,
             base: base.clone(),
+            tls,
             client: RwLock::new(client),
             patience: Mutex::default(),
             renewals: watch::Sender::new(0),
@@ -88,7 +94,7 @@ impl Pool {
     }
 
     fn renew(&self) {
-        match build(&self.base, self.purpose) {
+        match build(&self.base, self.purpose, self.tls.clone()) {
             Ok(client) => {
                 *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
                 self.renewals.send_modify(|count| *count += 1);
@@ -99,8 +105,9 @@ impl Pool {
     }
 }
 
-fn build(base: &Url, purpose: Purpose) -> Result<Client, reqwest::Error> {
+fn build(base: &Url, purpose: Purpose, tls: ClientConfig) -> Result<Client, reqwest::Error> {
     let mut builder = Client::builder()
+        .tls_backend_preconfigured(tls)
         .user_agent(concat!("tvphone/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
         .connect_timeout(CONNECT)
@@ -113,10 +120,6 @@ fn build(base: &Url, purpose: Purpose) -> Result<Client, reqwest::Error> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         builder = builder.tcp_user_timeout(UNACKNOWLEDGED);
-    }
-    if base.scheme() == "http" {
-        // Without TLS the system's certificates aren't needed, and a machine that has none needn't be refused.
-        builder = builder.tls_certs_only([]);
     }
     if is_loopback(base) {
         // No proxy can reach this machine's own relay.
@@ -133,7 +136,8 @@ fn build(base: &Url, purpose: Purpose) -> Result<Client, reqwest::Error> {
     builder.build()
 }
 
-fn is_loopback(base: &Url) -> bool {
+/// Whether the address is this machine's own.
+pub(crate) fn is_loopback(base: &Url) -> bool {
     match base.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),

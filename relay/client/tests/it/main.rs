@@ -7,6 +7,7 @@ mod events;
 mod fake;
 mod lanes;
 mod strangers;
+mod trust;
 
 use std::{future::Future, time::Duration};
 

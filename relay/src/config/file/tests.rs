@@ -1,8 +1,7 @@
 //! What a configuration file may say, and how its mistakes are told.
 
-use std::net::SocketAddr;
-
 use super::*;
+use crate::{forwarded::TrustedProxies, listen::Listen, tls::CertificateFiles};
 
 const SAMPLE: &str = include_str!("../../../../assets/relay/tvphone-relay.toml");
 
@@ -18,7 +17,7 @@ fn all_said() -> String {
     )
 }
 
-fn address(text: &str) -> SocketAddr {
+fn address(text: &str) -> Listen {
     text.parse().unwrap()
 }
 
@@ -33,16 +32,28 @@ fn applied(text: &str) -> Config {
 fn the_sample_names_every_key_and_each_has_its_usual_value() {
     let file = File::parse(&all_said()).unwrap();
     // Taken apart whole: a new key that the sample doesn't name stops this from compiling or from passing.
-    let File { listen, data, sign_up, connections, call_peers, session_days, ticker_seconds, metrics, metrics_token, rates } =
-        file;
-    assert!(
-        listen.is_some()
-            && data.is_some()
-            && sign_up.is_some()
-            && connections.is_some()
-            && call_peers.is_some()
-            && session_days.is_some()
-    );
+    assert_eq!(file.certificate(), (None, None));
+    let File { listen, certificate, key, plain_http, trusted_proxies, forwarded_header, data, .. } = &file;
+    assert!(listen.is_some() && certificate.is_some() && key.is_some() && plain_http.is_some() && data.is_some());
+    assert!(trusted_proxies.is_some() && forwarded_header.is_some());
+    let File {
+        listen: _,
+        certificate: _,
+        key: _,
+        plain_http: _,
+        trusted_proxies: _,
+        forwarded_header: _,
+        data: _,
+        sign_up,
+        connections,
+        call_peers,
+        session_days,
+        ticker_seconds,
+        metrics,
+        metrics_token,
+        rates,
+    } = file;
+    assert!(sign_up.is_some() && connections.is_some() && call_peers.is_some() && session_days.is_some());
     assert!(ticker_seconds.is_some() && metrics.is_some() && metrics_token.is_some());
     let Table { sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls } = rates;
     for row in [sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls] {
@@ -62,9 +73,15 @@ fn the_sample_as_it_is_and_an_empty_file_change_nothing() {
 fn what_the_file_says_counts() {
     let config = applied(
         "listen = [\"0.0.0.0:80\", \"[::]:80\"]\nsign_up = \"code\"\nconnections = 100\ncall_peers = 40\nsession_days = 7\nticker_seconds = 5\n\
-         metrics = true\n[rates]\ncontrol = { at_once = 20, per_second = 0.5 }\n",
+         metrics = true\nplain_http = \"loopback\"\ntrusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"]\n\
+         forwarded_header = \"forwarded\"\n[rates]\ncontrol = { at_once = 20, per_second = 0.5 }\n",
     );
     assert_eq!(config.listen, [address("0.0.0.0:80"), address("[::]:80")]);
+    assert_eq!(config.plain_http, PlainHttp::Loopback);
+    let networks = ["127.0.0.1", "10.0.0.0/8"].map(|network| network.parse().unwrap()).to_vec();
+    assert_eq!(config.proxies, TrustedProxies { networks, header: ForwardedHeader::Forwarded });
+    let both = applied("listen = [\"https://0.0.0.0:443\", \"http://0.0.0.0:80\", \"127.0.0.1:7480\"]").listen;
+    assert_eq!(both.iter().map(|listen| listen.secure).collect::<Vec<_>>(), [true, false, false]);
     assert_eq!((config.sign_up, config.connections, config.call_peers), (Admission::Code, 100, 40));
     assert_eq!((config.session_unused.as_secs(), config.ticker_interval.as_secs()), (604_800, 5));
     assert_eq!(config.metrics, Some(MetricsAccess::loopback()));
@@ -82,6 +99,10 @@ fn what_can_not_be_is_refused_with_its_line_and_what_may_stand_there() {
         ("listn = []", 1, &["unknown field `listn`", "`listen`", "`metrics_token`"][..]),
         ("\n\nlisten = \"here\"", 3, &["an address and a port", "127.0.0.1:7480"]),
         ("listen = []", 1, &["at least one address"]),
+        ("listen = \"https://relay.example.org:443\"", 1, &["an address and a port", "https://0.0.0.0:443"]),
+        ("plain_http = \"nobody\"", 1, &["unknown variant `nobody`", "`everyone`", "`loopback`"]),
+        ("trusted_proxies = [\"proxy.example\"]", 1, &["\"proxy.example\"", "an address or a network", "10.0.0.0/8"]),
+        ("forwarded_header = \"via\"", 1, &["unknown variant `via`", "`x-forwarded-for`", "`forwarded`"]),
         ("listen = 80", 1, &["integer `80`", "an address and a port"]),
         ("# words\nsign_up = \"never\"", 2, &["unknown variant `never`", "`open`", "`code`", "`closed`"]),
         ("connections = 0", 1, &["integer `0`", "a whole number from 1 to 1000000"]),
@@ -116,6 +137,26 @@ fn a_token_that_can_not_be_is_refused_without_being_shown() {
     }
     let (_, message) = File::parse("metrics_token = 12345678901234567").unwrap_err();
     assert!(!message.contains("12345678901234567"), "{message}");
+}
+
+#[test]
+fn the_certificate_of_the_command_line_comes_before_the_files_with_its_own_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("relay.toml");
+    let load = |certificate: Option<&str>, key: Option<&str>| {
+        let (certificate, key) = (certificate.map(PathBuf::from), key.map(PathBuf::from));
+        Config::load(crate::Flags { file: Some(file.clone()), certificate, key, ..crate::Flags::default() })
+    };
+    let files = |certificate: PathBuf, key: PathBuf| Some(CertificateFiles { certificate, key });
+    fs::write(&file, "data = \"data\"\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n").unwrap();
+    let beside = |name: &str| folder.path().join(name);
+    assert_eq!(load(None, None).unwrap().certificate, files(beside("cert.pem"), beside("key.pem")));
+    assert_eq!(load(Some("/a"), Some("/b")).unwrap().certificate, files("/a".into(), "/b".into()));
+    assert_eq!(load(Some("/a"), None).unwrap().certificate, files("/a".into(), "/a".into()), "both in one file");
+    fs::write(&file, "data = \"data\"\nkey = \"key.pem\"\n").unwrap();
+    assert!(load(None, None).unwrap_err().to_string().contains("goes with no certificate"));
+    fs::write(&file, "data = \"data\"\n").unwrap();
+    assert_eq!(load(None, None).unwrap().certificate, None);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::{
     io::Write as _,
     net::{SocketAddr, TcpStream},
     sync::Mutex,
+    time::Duration,
 };
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -38,6 +39,21 @@ fn possible() -> usize {
     possible
 }
 
+/// Connections opened in one go, and the time until the next: they come fast, but not as one wall that no network would let through.
+const AT_ONCE: usize = 100;
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// So many connections that say nothing.
+fn silent(address: SocketAddr, count: usize) -> Vec<TcpStream> {
+    let open = |at: usize| {
+        if at.is_multiple_of(AT_ONCE) {
+            std::thread::sleep(PAUSE);
+        }
+        TcpStream::connect(address).unwrap()
+    };
+    (0..count).map(open).collect()
+}
+
 /// A relay that takes so many connections, with a call on it.
 fn relay(connections: usize) -> (Served, tempfile::TempDir, SocketAddr, Witness) {
     let folder = tempfile::tempdir().unwrap();
@@ -54,7 +70,7 @@ fn a_crowd_that_says_nothing_disturbs_nobody() {
     let possible = possible();
     let (_served, _folder, address, call) = relay(possible + 100);
     call.beside(|| {
-        let silent = (0..possible).map(|_| TcpStream::connect(address).unwrap()).collect::<Vec<_>>();
+        let silent = silent(address, possible);
         assert_eq!(ask(&address.to_string(), "GET", "/v1/health", "", &Value::Null)["status"], "ok");
         drop(silent);
         assert_eq!(ask(&address.to_string(), "GET", "/v1/health", "", &Value::Null)["status"], "ok");
@@ -68,7 +84,7 @@ fn a_crowd_beyond_what_is_taken_is_closed_and_who_is_in_stays_in() {
     let taken = possible / 4;
     let (_served, _folder, address, call) = relay(taken);
     call.beside(|| {
-        let mut silent = (0..possible).map(|_| TcpStream::connect(address).unwrap()).collect::<Vec<_>>();
+        let mut silent = silent(address, possible);
         // Whoever came when the relay was full is closed without a word.
         let mut last = Wire(silent.pop().unwrap());
         assert_eq!(until_closed(&mut last), b"");

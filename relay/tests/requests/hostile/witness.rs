@@ -25,9 +25,9 @@ const PERIOD: Duration = Duration::from_millis(20);
 /// Chunks heard before anyone misbehaves.
 const BEFORE: usize = 10;
 
-/// What 99 of a hundred chunks stay within: a fifth of what makes the relay move a reader forward. Unharmed it is about a millisecond; the
-/// rest is for a machine that runs other tests beside.
-const P99: Duration = Duration::from_millis(100);
+/// What 99 of a hundred chunks stay within: well before half a second, when the relay moves a reader forward. Unharmed it is about a
+/// millisecond; the rest is for a machine that runs other tests beside.
+const P99: Duration = Duration::from_millis(200);
 
 /// When what is missing is lost.
 const LOST: Duration = Duration::from_secs(5);
@@ -127,7 +127,7 @@ impl Witness {
             wire.send(&request);
             let (head, _) = wire.receive();
             assert!(head.starts_with("http/1.1 200"), "{head}");
-            if books.attacked.load(Ordering::Relaxed) && seq >= 100 || books.over.load(Ordering::Relaxed) {
+            if books.attacked.load(Ordering::Relaxed) && seq >= 200 || books.over.load(Ordering::Relaxed) {
                 return;
             }
             due += PERIOD;

@@ -43,6 +43,8 @@ pub struct Call {
     invite_open: bool,
     health: LaneHealth,
     troubles: BTreeMap<u8, (Device, Trouble)>,
+    /// Whoever runs the network can watch, and the person hasn't waved it away.
+    in_the_clear: bool,
     figures: Option<Figures>,
     started: Instant,
     now: Instant,
@@ -63,6 +65,7 @@ pub enum Message {
     InviteeChosen(Name),
     PeerPressed(PeerId),
     TroubleDismissed(Device),
+    InTheClearDismissed,
     Engine(Update),
 }
 
@@ -104,6 +107,7 @@ impl Call {
             invite_open: false,
             health: LaneHealth::Live,
             troubles: BTreeMap::new(),
+            in_the_clear: false,
             figures: None,
             started: now,
             now,
@@ -112,6 +116,11 @@ impl Call {
         };
         let redraws = call.people_changed();
         (call, Task::batch([listen.unwrap_or_else(Task::none), redraws]))
+    }
+
+    /// Says that there is no encryption on the way.
+    pub fn warn_in_the_clear(&mut self) {
+        self.in_the_clear = true;
     }
 
     pub fn id(&self) -> &CallId {
@@ -248,6 +257,10 @@ impl Call {
             }
             Message::TroubleDismissed(device) => {
                 self.troubles.remove(&order(device));
+                Action::None
+            }
+            Message::InTheClearDismissed => {
+                self.in_the_clear = false;
                 Action::None
             }
             Message::Engine(update) => {

@@ -128,7 +128,10 @@ impl Desk {
             let (sender, updates) = futures::channel::mpsc::unbounded();
             (engine::Engine::start(session, &joined, self.setup.clone(), sender), updates)
         });
-        let (call, task) = Call::new(joined, self.line.me(), &self.setup, engine, self.now);
+        let (mut call, task) = Call::new(joined, self.line.me(), &self.setup, engine, self.now);
+        if self.line.is_in_the_clear() {
+            call.warn_in_the_clear();
+        }
         let media = self.line.set_media(call.id().clone(), call.media());
         self.phone = Phone::Talking(Box::new(call));
         Task::batch([task.map(Message::Call), media.map(Message::Done), self.open_chat()])

@@ -19,6 +19,10 @@ use crate::{
 /// A connection away for less than this is no news: the picture has hardly stopped.
 const SHORT: std::time::Duration = std::time::Duration::from_millis(700);
 
+/// Said where there is no encryption on the way.
+const IN_THE_CLEAR: &str = "This call isn\u{2019}t encrypted: whoever runs the network can watch it. Ask whoever runs the relay for an \
+                            https:// address.";
+
 impl Call {
     /// `unread` counts what was written while the chat was put away.
     pub fn controls(&self, unread: usize) -> Element<'_, Message> {
@@ -80,7 +84,8 @@ impl Call {
             .troubles
             .values()
             .map(|(device, trouble)| banner(Icon::TriangleAlert, trouble.to_string(), Some(Message::TroubleDismissed(*device))));
-        let list: Vec<_> = away.into_iter().chain(ended).chain(troubles).collect();
+        let clear = self.in_the_clear.then(|| banner(Icon::LockOpen, IN_THE_CLEAR.into(), Some(Message::InTheClearDismissed)));
+        let list: Vec<_> = away.into_iter().chain(ended).chain(clear).chain(troubles).collect();
         (!list.is_empty()).then(|| column(list).spacing(spacing::S).into())
     }
 }
@@ -121,4 +126,24 @@ fn banner<'a>(which: Icon, says: String, dismiss: Option<Message>) -> Element<'a
         .map(|message| button(icon(Icon::X, icon::SMALL)).padding(spacing::XS).style(theme::button::quiet).on_press(message));
     let line = row![sign, text::body(says).width(Fill)].push(close).spacing(spacing::S).align_y(Center);
     container(line).padding([spacing::S, spacing::M]).style(theme::container::warning).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::{engine::Setup, ui::pretend::Pretend};
+
+    #[test]
+    fn a_call_in_the_clear_says_so_until_it_is_waved_away() {
+        let [me, other] = ["Ana", "Ben"].map(|name| name.parse().unwrap());
+        let pretend = Pretend { me, other };
+        let (mut call, _) = Call::new(pretend.joined(), &pretend.me, &Setup::default(), None, Instant::now());
+        assert!(call.banners().is_none());
+        call.warn_in_the_clear();
+        assert!(call.banners().is_some());
+        let _ = call.update(Message::InTheClearDismissed, Instant::now());
+        assert!(call.banners().is_none());
+    }
 }
