@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bench-relay test-devices assets setup
+.PHONY: help run test bench bench-relay test-devices assets deb setup
 
 # rustup installs here; a shell opened before that does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -42,6 +42,11 @@ assets: ## draw the clips, sounds and icons in assets/ anew
 	@.ci/setup assets
 	$(build)
 	$(target)/release/make-assets
+
+deb: ## make Debian packages of the two programs in target/debian
+	@.ci/setup run
+	cargo build --profile dist --locked -p app -p relay
+	assets/debian/make-deb $(target)/dist $(target)/debian
 
 setup: ## install what building and running need
 	@.ci/setup run

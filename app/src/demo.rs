@@ -149,9 +149,12 @@ impl Home {
         if !left {
             private_file(&fresh)?.write_all(random::hex()?.as_bytes())?;
         }
-        let added = self.admin(&["user", "add", name, "--password-file", &fresh.to_string_lossy()]).await;
-        if !left {
-            added?;
+        let path = fresh.to_string_lossy();
+        let by_fresh = async |what: &str| self.admin(&["user", what, name, "--password-file", &path]).await;
+        match by_fresh("add").await {
+            // The account is there: this is its password from now on.
+            Err(_) if left => by_fresh("password").await?,
+            added => added?,
         }
         fs::rename(&fresh, &file)?;
         Ok(())

@@ -1,6 +1,6 @@
 //! `tvphone`: the window, the robot and the demo.
 
-use std::process::ExitCode;
+use std::{io::IsTerminal as _, process::ExitCode};
 
 use app::{cli, demo, robot, ui};
 use clap::Parser;
@@ -11,7 +11,7 @@ use tracing_subscriber::{
 };
 
 fn main() -> ExitCode {
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(colors()).with_writer(std::io::stderr);
     tracing_subscriber::registry().with(lines).with(levels()).init();
     match run(cli::Cli::parse()) {
         Ok(code) => code,
@@ -34,11 +34,18 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Whether what is logged may be coloured: on a terminal, unless its owner says no (no-color.org).
+fn colors() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// What is logged: RUST_LOG in the form `level,module=level`, or our own news and everybody's warnings.
 fn levels() -> Targets {
     let wanted = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
     let ours = ["app", "media", "relay_client"].map(|part| (part, LevelFilter::INFO));
-    wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN).with_targets(ours))
+    // winit warns of every desktop that lacks a settings service; that changes nothing for a person.
+    let usual = || Targets::new().with_default(LevelFilter::WARN).with_targets(ours).with_target("winit", LevelFilter::ERROR);
+    wanted.unwrap_or_else(usual)
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -1,16 +1,20 @@
 //! What whoever runs the relay does by hand, whether it runs or not: a running one notices within about a second.
 
-use std::{path::Path, time::Duration};
+mod backup;
+mod export;
+
+use std::{path::PathBuf, time::Duration};
 
 use proto::{Fingerprint, Name};
 
+pub use self::backup::restore;
 use crate::{
     code::Code,
     config::Config,
     error::Error,
     handlers::accounts::check_password,
     password::Hasher,
-    store::{AccountId, Store, wall_clock_ms},
+    store::{AccountId, Store, User, wall_clock_ms},
     tls,
 };
 
@@ -36,21 +40,21 @@ pub fn fingerprint(config: &Config) -> Result<Fingerprint, Error> {
     tls::fingerprint_of(config)
 }
 
-/// The accounts in a data folder.
+/// The accounts of a relay.
 #[derive(Debug)]
 pub struct Admin {
     store: Store,
+    data: PathBuf,
 }
 
 impl Admin {
-    /// Opens a data folder, making it if there is none.
+    /// Opens the data folder, making it if there is none, and the database.
     ///
     /// # Errors
-    /// When the folder or its database can't be used.
-    pub async fn open(data: &Path) -> Result<Self, Error> {
-        let config = Config::new(data);
-        config.make_data().map_err(|source| Error::Data { path: data.to_owned(), source })?;
-        Ok(Self { store: Store::open(&config.database()).await? })
+    /// When the folder or the database can't be used.
+    pub async fn open(config: &Config) -> Result<Self, Error> {
+        config.make_data().map_err(|source| Error::Data { path: config.data.clone(), source })?;
+        Ok(Self { store: Store::open_at(&config.location(), User::Admin).await?, data: config.data.clone() })
     }
 
     /// Makes an account.
@@ -64,14 +68,16 @@ impl Admin {
         Ok(self.store.log_change(&[id]).await?)
     }
 
-    /// Removes an account with its sessions, buddies and chat.
+    /// Removes an account with its sessions, buddies and chat, wholly: SQLite overwrites what is removed. Of what others sent there is nothing left
+    /// either, in the conversations with them.
     ///
     /// # Errors
     /// When there is no such account.
     pub async fn remove_user(&self, name: &Name) -> Result<(), Error> {
         let id = self.id(name).await?;
         self.store.remove_account(id).await?;
-        Ok(self.store.log_change(&[id]).await?)
+        self.store.log_change(&[id]).await?;
+        Ok(self.store.forget_removed().await?)
     }
 
     /// All accounts, in the order they were made.
@@ -142,6 +148,11 @@ impl Admin {
         self.store.add_buddy(one, other).await?;
         self.store.add_buddy(other, one).await?;
         Ok(self.store.log_change(&[one, other]).await?)
+    }
+
+    /// Lets go of the database. Without it SQLite leaves files beside its own until the next one who opens it.
+    pub async fn close(self) {
+        self.store.close().await;
     }
 
     async fn id(&self, name: &Name) -> Result<AccountId, Error> {

@@ -1,5 +1,6 @@
 //! How a relay is to be run: its own values, a file over them, the command line over both.
 
+mod database;
 mod file;
 mod values;
 
@@ -10,14 +11,21 @@ use std::{
     time::Duration,
 };
 
+pub use self::database::{DatabaseUrl, NotADatabase};
 use self::file::File;
-use crate::{error::Error, forwarded::TrustedProxies, listen::Listen, rate::Rates, tls::CertificateFiles, token::TokenHash};
+use crate::{
+    error::Error, forwarded::TrustedProxies, listen::Listen, rate::Rates, store::Location, tls::CertificateFiles,
+    token::TokenHash,
+};
 
 /// Port the relay listens on unless told otherwise.
 pub const PORT: u16 = 7480;
 
 /// Name of the configuration file that is looked for in the data folder.
 pub const FILE: &str = "tvphone-relay.toml";
+
+/// Name of the database in the data folder.
+pub(crate) const DATABASE: &str = "relay.db";
 
 /// How a relay is to be run. [`Config::new`] has sensible values for all but the data folder.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +40,8 @@ pub struct Config {
     pub proxies: TrustedProxies,
     /// Folder of the database (`relay.db`) and of the ticker's `providers/`; made if there is none.
     pub data: PathBuf,
+    /// A database of PostgreSQL's instead of the file in the data folder.
+    pub database: Option<DatabaseUrl>,
     /// Who may make an account; the admin command always may.
     pub sign_up: Admission,
     /// How fast requests may come.
@@ -44,6 +54,8 @@ pub struct Config {
     pub patience: Patience,
     /// Sessions that ask nothing for this long end.
     pub session_unused: Duration,
+    /// Chat messages older than this are removed; kept for good when there is none.
+    pub message_age: Option<Duration>,
     /// How often each ticker provider is run.
     pub ticker_interval: Duration,
     /// Who may read the measurements at `/metrics`; nobody when there is none, and then requests aren't counted either.
@@ -129,6 +141,8 @@ pub struct Flags {
     pub file: Option<PathBuf>,
     /// The data folder.
     pub data: Option<PathBuf>,
+    /// The URL of a database instead of the file in the data folder; empty says nothing.
+    pub database: Option<String>,
     /// Where to listen; empty where nothing was said of it.
     pub listen: Vec<Listen>,
     /// The certificate's file.
@@ -151,12 +165,14 @@ impl Config {
             plain_http: PlainHttp::Everyone,
             proxies: TrustedProxies::default(),
             data: data.into(),
+            database: None,
             sign_up: Admission::Open,
             rates: Rates::default(),
             connections: 4096,
             call_peers: proto::limits::PEERS_MAX,
             patience: Patience::default(),
             session_unused: Duration::from_secs(30 * 24 * 3600),
+            message_age: None,
             ticker_interval: Duration::from_secs(60),
             metrics: None,
         }
@@ -191,6 +207,9 @@ impl Config {
         }
         config.plain_http = flags.plain_http.unwrap_or(config.plain_http);
         config.sign_up = flags.sign_up.unwrap_or(config.sign_up);
+        if let Some(url) = flags.database.filter(|url| !url.is_empty()) {
+            config.database = Some(url.parse().map_err(Error::DatabaseUrl)?);
+        }
         Ok(config)
     }
 
@@ -212,9 +231,12 @@ impl Config {
         folder.recursive(true).create(&self.data)
     }
 
-    /// The database.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.data.join("relay.db")
+    /// Where the database is.
+    pub(crate) fn location(&self) -> Location {
+        match &self.database {
+            Some(url) => Location::Server(url.clone()),
+            None => Location::File(self.data.join(DATABASE)),
+        }
     }
 
     /// The certificate the relay makes for itself, with its key.

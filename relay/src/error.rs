@@ -41,6 +41,23 @@ pub enum Error {
         /// Which.
         path: PathBuf,
     },
+    /// What the command line says of the database is no URL of one.
+    #[error("--database: {0}")]
+    DatabaseUrl(crate::config::NotADatabase),
+    /// The database server can't be used.
+    #[error("the database {database} can't be used: {source}")]
+    DatabaseServer {
+        /// Which.
+        database: String,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// Another relay runs on this database.
+    #[error("another relay runs on the database {database}")]
+    DatabaseInUse {
+        /// Which.
+        database: String,
+    },
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
@@ -67,6 +84,45 @@ pub enum Error {
     /// Serving failed.
     #[error("serving failed: {0}")]
     Serve(#[from] io::Error),
+    /// A file can't be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A folder was to be empty.
+    #[error("{} is not empty: name a folder that is, or that is not there yet", path.display())]
+    NotEmpty {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A backup was to lie in what it is of.
+    #[error("{} lies in the data folder: name another for the backup", path.display())]
+    BackupWithin {
+        /// Which.
+        path: PathBuf,
+    },
+    /// What was to be restored is no backup.
+    #[error("{} is no backup that was finished: it has no relay.db, or a relay works on it", path.display())]
+    NoBackup {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The database of a backup is damaged.
+    #[error("the backup {} is damaged, and what is left of it lies in the data folder: {damage}", path.display())]
+    DamagedBackup {
+        /// Which.
+        path: PathBuf,
+        /// What SQLite says.
+        damage: String,
+    },
+    /// The database is PostgreSQL's, which has its own backups.
+    #[error(
+        "this relay's database is PostgreSQL's: back it up by pg_dump and restore it by pg_restore or psql; the data folder can be copied beside it"
+    )]
+    OnServer,
     /// The system gives no random numbers.
     #[error(transparent)]
     Random(#[from] crate::token::NoRandomness),

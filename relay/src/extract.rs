@@ -113,9 +113,25 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
 
     async fn from_request(request: Request, app: &App) -> Answer<Self> {
         let Raw(body) = Raw::<CONTROL_MAX>::from_request(request, app).await?;
+        if has_nul(&body) {
+            return Err(Refusal::bad_request("A text has no NUL character."));
+        }
         let value = serde_json::from_slice(&body);
         value.map(Self).map_err(|error| Refusal::bad_request(format!("The body can't be read: {error}.")))
     }
+}
+
+/// Whether a text in this JSON has the character NUL, which is written as an escape alone. PostgreSQL can't keep it.
+fn has_nul(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        let escape = &rest[at + 1..];
+        if escape.starts_with(b"u0000") {
+            return true;
+        }
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 impl<const MAX: usize> FromRequest<App> for Raw<MAX> {

@@ -41,7 +41,7 @@ mod tls;
 mod token;
 
 pub use crate::{
-    config::{Admission, Config, FILE, Flags, MetricsAccess, PORT, Patience, PlainHttp},
+    config::{Admission, Config, DatabaseUrl, FILE, Flags, MetricsAccess, NotADatabase, PORT, Patience, PlainHttp},
     error::Error,
     forwarded::{ForwardedHeader, Network, NotANetwork, TrustedProxies},
     listen::{Listen, NotAnAddress, Socket},

@@ -1,9 +1,12 @@
 //! The relay's command line.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::IsTerminal as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use proto::Name;
 use relay::{
     Admission, Config, Flags, Listen, PlainHttp, Relay,
@@ -19,8 +22,19 @@ use tracing_subscriber::{
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
+    /// How the log is written to standard error. RUST_LOG says how much, as `level` or `module=level,...`.
+    #[arg(long, value_name = "FORM", value_enum, default_value = "text", global = true)]
+    log: LogForm,
     #[command(subcommand)]
     command: Command,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogForm {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line, for programs.
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -52,6 +66,10 @@ struct Serve {
     /// Folder of the database and the ticker's providers [default: tvphone-relay in the user's data folder].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// A PostgreSQL database instead of the file in the data folder. Better said in the environment or in the configuration file: what stands
+    /// on a command line is seen by everyone on the machine.
+    #[arg(long, value_name = "URL", env = "TVPHONE_RELAY_DATABASE", hide_env_values = true)]
+    database: Option<String>,
     /// Who may make an account [default: open].
     #[arg(long, value_name = "WHO", value_enum)]
     sign_up: Option<Admission>,
@@ -66,6 +84,7 @@ impl From<Serve> for Flags {
         Self {
             file: args.config,
             data: args.data,
+            database: args.database,
             listen: args.listen,
             certificate: args.certificate,
             key: args.key,
@@ -83,6 +102,9 @@ struct AdminArgs {
     /// Folder of the database [default: tvphone-relay in the user's data folder].
     #[arg(long, value_name = "DIR", global = true)]
     data: Option<PathBuf>,
+    /// The relay's PostgreSQL database, if that is where it keeps its accounts.
+    #[arg(long, value_name = "URL", env = "TVPHONE_RELAY_DATABASE", hide_env_values = true, global = true)]
+    database: Option<String>,
     #[command(subcommand)]
     what: AdminCommand,
 }
@@ -98,6 +120,22 @@ enum AdminCommand {
     /// Invitation codes, for a relay with `sign_up = "code"`.
     #[command(subcommand)]
     Code(CodeCommand),
+    /// Back everything up, while the relay runs or not: the data folder, and the database as it is at one moment.
+    Backup {
+        /// The folder to make; it can be empty or not there yet.
+        folder: PathBuf,
+    },
+    /// Put a backup into the data folder, which must be empty, and sign everyone off. The relay must not run.
+    Restore {
+        /// The folder that `backup` made.
+        folder: PathBuf,
+    },
+    /// Write all that is kept of one person into a file, as JSON.
+    Export {
+        name: Name,
+        /// The file to make.
+        file: PathBuf,
+    },
     /// Print what the certificate is known by (SHA-256), for people to compare when they first connect.
     Fingerprint,
 }
@@ -120,8 +158,14 @@ enum UserCommand {
         #[arg(long, value_name = "FILE")]
         password_file: PathBuf,
     },
-    /// Remove an account with all it has.
-    Remove { name: Name },
+    /// Remove an account with all it has: sessions, buddies, every message from it and to it.
+    #[command(visible_alias = "delete")]
+    Remove {
+        name: Name,
+        /// Yes, remove it: nothing brings it back.
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -152,8 +196,11 @@ enum CodeCommand {
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(lines).with(levels()).init();
+    let lines = tracing_subscriber::fmt::layer().with_ansi(colors()).with_writer(std::io::stderr);
+    match cli.log {
+        LogForm::Text => tracing_subscriber::registry().with(lines).with(levels()).init(),
+        LogForm::Json => tracing_subscriber::registry().with(lines.json()).with(levels()).init(),
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     // Requests are tiny: a thread that wakes another for each costs more than it gains, so half the cores do for the sockets.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads((cores / 2).max(1)).enable_all().build()?;
@@ -178,12 +225,15 @@ async fn serve(args: Serve) -> anyhow::Result<()> {
 }
 
 async fn admin(args: AdminArgs) -> anyhow::Result<()> {
-    let config = Config::load(Flags { file: args.config, data: args.data, ..Flags::default() })?;
+    let config = Config::load(Flags { file: args.config, data: args.data, database: args.database, ..Flags::default() })?;
+    if let AdminCommand::Restore { folder } = &args.what {
+        return Ok(admin::restore(&config, folder).await?);
+    }
     if matches!(args.what, AdminCommand::Fingerprint) {
         println!("{}", admin::fingerprint(&config)?);
         return Ok(());
     }
-    let admin = Admin::open(&config.data).await?;
+    let admin = Admin::open(&config).await?;
     match args.what {
         AdminCommand::Fingerprint => {}
         AdminCommand::User(UserCommand::Add { name, password_file }) => {
@@ -197,7 +247,13 @@ async fn admin(args: AdminArgs) -> anyhow::Result<()> {
                 println!("{name}");
             }
         }
-        AdminCommand::User(UserCommand::Remove { name }) => admin.remove_user(&name).await?,
+        AdminCommand::User(UserCommand::Remove { name, yes }) => {
+            anyhow::ensure!(
+                yes,
+                "this would remove {name} with all it has for good: say --yes to do it, or `admin export` it before"
+            );
+            admin.remove_user(&name).await?;
+        }
         AdminCommand::Buddy(BuddyCommand::Add { one, other }) => admin.add_buddies(&one, &other).await?,
         AdminCommand::Code(CodeCommand::Add { uses, days }) => println!("{}", admin.add_code(uses, days).await?),
         AdminCommand::Code(CodeCommand::List) => {
@@ -207,7 +263,12 @@ async fn admin(args: AdminArgs) -> anyhow::Result<()> {
             }
         }
         AdminCommand::Code(CodeCommand::Remove { number }) => admin.remove_code(number).await?,
+        AdminCommand::Backup { folder } => admin.backup(&folder).await?,
+        AdminCommand::Export { name, file } => admin.export(&name, &file).await?,
+        // Done before anything was opened.
+        AdminCommand::Restore { .. } => {}
     }
+    admin.close().await;
     Ok(())
 }
 
@@ -233,6 +294,11 @@ fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
             std::future::pending().await
         }
     })
+}
+
+/// Whether what is logged may be coloured: on a terminal, unless its owner says no (no-color.org).
+fn colors() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// What is logged: RUST_LOG in the form `level,module=level`, or what one who runs a relay wants to know.

@@ -21,7 +21,7 @@ use crate::{
     listen::{Listen, Socket},
     router,
     server::{Handle, Limits, Server},
-    store::{Store, wall_clock_ms},
+    store::{Store, User, wall_clock_ms},
     ticker,
     tls::Tls,
     token,
@@ -57,7 +57,7 @@ impl Relay {
         let now = Instant::now();
         let lock = lock(&config)?;
         let tls = if config.listen.iter().any(|listen| listen.secure) { Some(Arc::new(Tls::open(&config)?)) } else { None };
-        let store = Store::open(&config.database()).await?;
+        let store = Store::open_at(&config.location(), User::Relay).await?;
         let (journal, writer) = journal::new();
         let writing = tokio::spawn(writer.run(store.clone()));
         let seen = store.last_change().await?;
@@ -152,6 +152,7 @@ impl Relay {
         for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             task.abort();
         }
+        self.app.store.let_go();
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
@@ -212,8 +213,21 @@ async fn tick(app: App, tls: Option<Arc<Tls>>, mut seen: i64) {
             if let Err(error) = app.expire_sessions(now).await {
                 tracing::warn!(%error, "unused sessions could not be ended");
             }
+            if let Err(error) = forget(&app, seen).await {
+                tracing::warn!(%error, "what is kept no longer could not be removed");
+            }
         }
     }
+}
+
+/// Removes messages past their time, and what the admin command has changed before entry `seen`.
+async fn forget(app: &App, seen: i64) -> Result<(), sqlx::Error> {
+    app.store.forget_changes(seen).await?;
+    if let Some(age) = app.config.message_age {
+        let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        app.store.expire_messages(wall_clock_ms().saturating_sub(age)).await?;
+    }
+    Ok(())
 }
 
 /// Reads what the admin command has changed since entry `seen`.
@@ -244,14 +258,16 @@ mod tests {
     use super::*;
     use crate::{
         hub::session::Counts,
-        store::{NewSession, SessionRow},
+        store::{NewMessage, NewSession, Page, SessionRow},
         token::TokenHash,
     };
 
     #[tokio::test]
     async fn a_session_used_until_the_stop_counts_as_used() {
         let folder = tempfile::tempdir().unwrap();
-        let relay = Relay::open(Config::new(folder.path())).await.unwrap();
+        let mut config = Config::new(folder.path());
+        config.database = Store::server_for(&folder.path().join("relay.db"));
+        let relay = Relay::open(config).await.unwrap();
         let store = &relay.app.store;
         let account = store.add_account(&"Ana".parse().unwrap(), "hash").await.unwrap().unwrap();
         let mut ids = Vec::new();
@@ -267,7 +283,30 @@ mod tests {
         }
         store.execute("UPDATE sessions SET used_at_ms = 0").await.unwrap();
         relay.stop().await;
-        let store = Store::open(&Config::new(folder.path()).database()).await.unwrap();
+        let store = Store::open(&folder.path().join("relay.db")).await.unwrap();
         assert_eq!(store.expire_sessions(3_600_000).await.unwrap(), ids[1..]);
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_no_longer_goes_and_the_rest_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::new(folder.path());
+        config.database = Store::server_for(&folder.path().join("relay.db"));
+        config.message_age = Some(Duration::from_secs(86_400));
+        let relay = Relay::open(config).await.unwrap();
+        let store = &relay.app.store;
+        let ana = store.add_account(&"Ana".parse().unwrap(), "hash").await.unwrap().unwrap();
+        for client_id in ["old", "new"] {
+            store.keep_message(NewMessage { from: ana, to: ana, text: "x", client_id }).await.unwrap();
+        }
+        store.execute("UPDATE messages SET sent_at_ms = sent_at_ms - 86400001 WHERE client_id = 'old'").await.unwrap();
+        store.log_change(&[ana, ana, ana]).await.unwrap();
+        let seen = store.last_change().await.unwrap();
+        forget(&relay.app, seen).await.unwrap();
+        let page = Page { one: ana, other: ana, before: None, after: None, limit: 9 };
+        let left = store.page(page).await.unwrap().0;
+        assert_eq!(left.iter().map(|message| message.client_id.as_str()).collect::<Vec<_>>(), ["new"]);
+        assert_eq!(store.changes(0).await.unwrap(), [(seen, ana)], "the newest stays: numbers go on from it");
+        relay.stop().await;
     }
 }

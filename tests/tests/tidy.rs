@@ -54,8 +54,16 @@ const OBSERVERS: &[&str] = &["tests", "benches"];
 const TOP: &[&str] = &["app", "assets", "benches", "codecs", "media", "relay", "tests"];
 
 /// What a visitor looks for first.
-const PAGES: &[&str] =
-    &["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "Cargo.lock", "Makefile", "assets/README.md", "relay/proto/PROTOCOL.md"];
+const PAGES: &[&str] = &[
+    "README.md",
+    "ARCHITECTURE.md",
+    "THREAT_MODEL.md",
+    "CHANGELOG.md",
+    "Cargo.lock",
+    "Makefile",
+    "assets/README.md",
+    "relay/proto/PROTOCOL.md",
+];
 
 /// Libraries: each of their files begins by saying what it is for.
 const LIBRARIES: &[&str] = &["codecs/src", "media/src", "relay/src", "relay/proto/src", "relay/client/src"];

@@ -272,7 +272,7 @@ fn tls_trouble(error: &(dyn std::error::Error + 'static)) -> Option<rustls::Erro
         if let Some(found) = error.downcast_ref::<rustls::Error>() {
             return Some(found.clone());
         }
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         if let Some(found) = wrapped.and_then(|inner| tls_trouble(inner)) {
             return Some(found);
         }
@@ -300,10 +300,10 @@ mod tests {
 
     #[test]
     fn tls_trouble_is_found_within_an_io_error() {
-        let io = std::io::Error::new(std::io::ErrorKind::InvalidData, rustls::Error::BadMaxFragmentSize);
+        let io = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::BadMaxFragmentSize);
         assert_eq!(tls_trouble(&io), Some(rustls::Error::BadMaxFragmentSize));
-        let nested = std::io::Error::other(std::io::Error::other(rustls::Error::DecryptError));
+        let nested = io::Error::other(io::Error::other(rustls::Error::DecryptError));
         assert_eq!(tls_trouble(&nested), Some(rustls::Error::DecryptError));
-        assert_eq!(tls_trouble(&std::io::Error::other("no")), None);
+        assert_eq!(tls_trouble(&io::Error::other("no")), None);
     }
 }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::{
     Admission, Config, MetricsAccess, PlainHttp,
+    database::Said,
     values::{Addresses, AtOnce, Networks, PerSecond, Secret, Whole},
 };
 use crate::{
@@ -34,10 +35,12 @@ pub(super) struct File {
     trusted_proxies: Option<Networks>,
     forwarded_header: Option<ForwardedHeader>,
     data: Option<PathBuf>,
+    database: Option<Said>,
     sign_up: Option<Admission>,
     connections: Option<Whole<1, 1_000_000>>,
     call_peers: Option<Whole<2, 1000>>,
     session_days: Option<Whole<1, 3650>>,
+    message_days: Option<Whole<0, 36_500>>,
     ticker_seconds: Option<Whole<1, 86_400>>,
     metrics: Option<bool>,
     metrics_token: Option<Secret>,
@@ -115,6 +118,7 @@ impl File {
     /// with what the command line says.
     pub(super) fn apply(self, config: &mut Config) {
         set(&mut config.listen, self.listen.map(|listen| listen.0));
+        set(&mut config.database, self.database.map(|database| database.0));
         set(&mut config.plain_http, self.plain_http);
         set(&mut config.proxies.networks, self.trusted_proxies.map(|networks| networks.0));
         set(&mut config.proxies.header, self.forwarded_header);
@@ -122,6 +126,10 @@ impl File {
         set(&mut config.connections, self.connections.map(|most| usize::try_from(most.0).unwrap_or(usize::MAX)));
         set(&mut config.call_peers, self.call_peers.map(|most| usize::try_from(most.0).unwrap_or(usize::MAX)));
         set(&mut config.session_unused, self.session_days.map(|days| Duration::from_secs(days.0 * DAY)));
+        set(
+            &mut config.message_age,
+            self.message_days.map(|days| Some(days.0).filter(|days| *days > 0).map(|days| Duration::from_secs(days * DAY))),
+        );
         set(&mut config.ticker_interval, self.ticker_seconds.map(|seconds| Duration::from_secs(seconds.0)));
         if let Some(metrics) = self.metrics {
             let token = self.metrics_token.and_then(|token| token.0);

@@ -1,9 +1,9 @@
 //! Accounts, their passwords and buddies, and the log by which the admin command speaks to a running relay.
 
 use proto::Name;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
-use super::{AccountId, Result, SessionId, Store, wall_clock_ms};
+use super::{AccountId, DbConnection, DbRow, Kind, Result, SessionId, Store, wall_clock_ms, written};
 
 /// An account without its password.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ impl Store {
 
     /// Removes an account with all it has.
     pub(crate) async fn remove_account(&self, id: AccountId) -> Result<()> {
-        sqlx::query("DELETE FROM accounts WHERE id = ?").bind(id.0).execute(&self.writer).await?;
+        sqlx::query("DELETE FROM accounts WHERE id = $1").bind(id.0).execute(&self.writer).await?;
         Ok(())
     }
 
@@ -33,13 +33,13 @@ impl Store {
 
     /// One account.
     pub(crate) async fn account(&self, id: AccountId) -> Result<Option<AccountRow>> {
-        let row = sqlx::query("SELECT id, name FROM accounts WHERE id = ?").bind(id.0).fetch_optional(&self.reader).await?;
+        let row = sqlx::query("SELECT id, name FROM accounts WHERE id = $1").bind(id.0).fetch_optional(&self.reader).await?;
         row.as_ref().map(account).transpose()
     }
 
     /// The account of that name and its password hash.
     pub(crate) async fn account_by_name(&self, name: &Name) -> Result<Option<(AccountRow, String)>> {
-        let row = sqlx::query("SELECT id, name, password FROM accounts WHERE key = ?")
+        let row = sqlx::query("SELECT id, name, password FROM accounts WHERE key = $1")
             .bind(name.key())
             .fetch_optional(&self.reader)
             .await?;
@@ -48,7 +48,7 @@ impl Store {
 
     /// The password hash of an account.
     pub(crate) async fn password(&self, id: AccountId) -> Result<Option<String>> {
-        let row = sqlx::query("SELECT password FROM accounts WHERE id = ?").bind(id.0).fetch_optional(&self.reader).await?;
+        let row = sqlx::query("SELECT password FROM accounts WHERE id = $1").bind(id.0).fetch_optional(&self.reader).await?;
         row.map(|row| row.try_get(0)).transpose()
     }
 
@@ -62,7 +62,7 @@ impl Store {
         keep: Option<SessionId>,
     ) -> Result<bool> {
         let mut transaction = self.writer.begin().await?;
-        let changed = sqlx::query("UPDATE accounts SET password = ?1 WHERE id = ?2 AND (?3 IS NULL OR password = ?3)")
+        let changed = sqlx::query("UPDATE accounts SET password = $1 WHERE id = $2 AND ($3 IS NULL OR password = $3)")
             .bind(new)
             .bind(id.0)
             .bind(old)
@@ -71,7 +71,7 @@ impl Store {
         if changed.rows_affected() == 0 {
             return Ok(false);
         }
-        sqlx::query("DELETE FROM sessions WHERE account = ? AND id IS NOT ?")
+        sqlx::query("DELETE FROM sessions WHERE account = $1 AND id IS DISTINCT FROM $2")
             .bind(id.0)
             .bind(keep.map(|keep| keep.0))
             .execute(&mut *transaction)
@@ -88,7 +88,7 @@ impl Store {
 
     /// The wishes of and for one account.
     pub(crate) async fn buddies_of(&self, id: AccountId) -> Result<Vec<(AccountId, AccountId)>> {
-        let rows = sqlx::query("SELECT account, buddy FROM buddies WHERE account = ?1 OR buddy = ?1")
+        let rows = sqlx::query("SELECT account, buddy FROM buddies WHERE account = $1 OR buddy = $1")
             .bind(id.0)
             .fetch_all(&self.reader)
             .await?;
@@ -97,7 +97,7 @@ impl Store {
 
     /// `account` wants `buddy`.
     pub(crate) async fn add_buddy(&self, account: AccountId, buddy: AccountId) -> Result<()> {
-        sqlx::query("INSERT OR IGNORE INTO buddies (account, buddy) VALUES (?, ?)")
+        sqlx::query("INSERT INTO buddies (account, buddy) VALUES ($1, $2) ON CONFLICT (account, buddy) DO NOTHING")
             .bind(account.0)
             .bind(buddy.0)
             .execute(&self.writer)
@@ -107,7 +107,7 @@ impl Store {
 
     /// The two know nothing of each other any more.
     pub(crate) async fn remove_buddies(&self, one: AccountId, other: AccountId) -> Result<()> {
-        sqlx::query("DELETE FROM buddies WHERE (account = ?1 AND buddy = ?2) OR (account = ?2 AND buddy = ?1)")
+        sqlx::query("DELETE FROM buddies WHERE (account = $1 AND buddy = $2) OR (account = $2 AND buddy = $1)")
             .bind(one.0)
             .bind(other.0)
             .execute(&self.writer)
@@ -118,8 +118,12 @@ impl Store {
     /// Tells a running relay that these accounts were changed behind its back.
     pub(crate) async fn log_change(&self, ids: &[AccountId]) -> Result<()> {
         let mut transaction = self.writer.begin().await?;
+        if self.kind == Kind::Postgres {
+            // Entries get their ids in the order they are committed: a relay that has read one has read those below it.
+            sqlx::query("LOCK TABLE admin_log IN EXCLUSIVE MODE").execute(&mut *transaction).await?;
+        }
         for id in ids {
-            sqlx::query("INSERT INTO admin_log (account) VALUES (?)").bind(id.0).execute(&mut *transaction).await?;
+            sqlx::query("INSERT INTO admin_log (account) VALUES ($1)").bind(id.0).execute(&mut *transaction).await?;
         }
         transaction.commit().await
     }
@@ -129,39 +133,39 @@ impl Store {
         sqlx::query("SELECT COALESCE(MAX(id), 0) FROM admin_log").fetch_one(&self.reader).await?.try_get(0)
     }
 
+    /// Forgets the entries before this one, which were read.
+    pub(crate) async fn forget_changes(&self, before: i64) -> Result<()> {
+        sqlx::query("DELETE FROM admin_log WHERE id < $1").bind(before).execute(&self.writer).await?;
+        Ok(())
+    }
+
     /// What was changed after entry `after`: the entry and the account.
     pub(crate) async fn changes(&self, after: i64) -> Result<Vec<(i64, AccountId)>> {
-        let rows =
-            sqlx::query("SELECT id, account FROM admin_log WHERE id > ? ORDER BY id").bind(after).fetch_all(&self.reader).await?;
+        let rows = sqlx::query("SELECT id, account FROM admin_log WHERE id > $1 ORDER BY id")
+            .bind(after)
+            .fetch_all(&self.reader)
+            .await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, AccountId(row.try_get(1)?)))).collect()
     }
 }
 
 /// Adds an account; `None` when the name is taken.
-pub(super) async fn insert(
-    connection: &mut SqliteConnection,
-    name: &Name,
-    password: &str,
-    now_ms: i64,
-) -> Result<Option<AccountId>> {
-    let row = sqlx::query(
-        "INSERT INTO accounts (name, key, password, created_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING RETURNING id",
-    )
-    .bind(name.as_str())
-    .bind(name.key())
-    .bind(password)
-    .bind(now_ms)
-    .fetch_optional(connection)
-    .await?;
+pub(super) async fn insert(connection: &mut DbConnection, name: &Name, password: &str, now_ms: i64) -> Result<Option<AccountId>> {
+    let new = sqlx::query(
+        "INSERT INTO accounts (name, key, password, created_at_ms) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (key) DO NOTHING RETURNING id",
+    );
+    let new = new.bind(name.as_str()).bind(name.key()).bind(password).bind(now_ms);
+    let row = written(new, connection).await?;
     row.map(|row| Ok(AccountId(row.try_get(0)?))).transpose()
 }
 
-fn account(row: &sqlx::sqlite::SqliteRow) -> Result<AccountRow> {
+fn account(row: &DbRow) -> Result<AccountRow> {
     let name: String = row.try_get(1)?;
     let name = name.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
     Ok(AccountRow { id: AccountId(row.try_get(0)?), name })
 }
 
-fn pair(row: &sqlx::sqlite::SqliteRow) -> Result<(AccountId, AccountId)> {
+fn pair(row: &DbRow) -> Result<(AccountId, AccountId)> {
     Ok((AccountId(row.try_get(0)?), AccountId(row.try_get(1)?)))
 }

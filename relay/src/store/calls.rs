@@ -14,6 +14,18 @@ pub(crate) enum CallWrite {
     Ended(CallId),
 }
 
+impl CallWrite {
+    /// What happened, without to which call.
+    pub(crate) fn what(&self) -> &'static str {
+        match self {
+            Self::Opened(_) => "opened",
+            Self::Joined(..) => "joined",
+            Self::Left(..) => "left",
+            Self::Ended(_) => "ended",
+        }
+    }
+}
+
 /// A peer of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MemberRow {
@@ -38,7 +50,7 @@ impl Store {
         for write in writes {
             match write {
                 CallWrite::Opened(call) => {
-                    sqlx::query("INSERT OR IGNORE INTO calls (id, next_peer) VALUES (?, 1)")
+                    sqlx::query("INSERT INTO calls (id, next_peer) VALUES ($1, 1) ON CONFLICT (id) DO NOTHING")
                         .bind(call.as_str())
                         .execute(&mut *transaction)
                         .await?;
@@ -47,32 +59,34 @@ impl Store {
                     // A session that was signed off a moment ago has no row any more: then there is nobody to restore. Nor has a
                     // call whose beginning could not be stored.
                     sqlx::query(
-                        "INSERT OR REPLACE INTO members (call, peer, session, audio, video)
-                         SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM sessions WHERE id = ?3)
-                         AND EXISTS (SELECT 1 FROM calls WHERE id = ?1)",
+                        "INSERT INTO members (call, peer, session, audio, video)
+                         SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT 1 FROM sessions WHERE id = $3)
+                         AND EXISTS (SELECT 1 FROM calls WHERE id = $1)
+                         ON CONFLICT (call, peer) DO UPDATE
+                         SET session = excluded.session, audio = excluded.audio, video = excluded.video",
                     )
                     .bind(call.as_str())
                     .bind(i64::from(member.peer.0))
                     .bind(member.session.0)
-                    .bind(member.audio)
-                    .bind(member.video)
+                    .bind(i64::from(member.audio))
+                    .bind(i64::from(member.video))
                     .execute(&mut *transaction)
                     .await?;
-                    sqlx::query("UPDATE calls SET next_peer = MAX(next_peer, ?) WHERE id = ?")
+                    sqlx::query("UPDATE calls SET next_peer = $1 WHERE id = $2 AND next_peer < $1")
                         .bind(i64::from(member.peer.0) + 1)
                         .bind(call.as_str())
                         .execute(&mut *transaction)
                         .await?;
                 }
                 CallWrite::Left(call, peer) => {
-                    sqlx::query("DELETE FROM members WHERE call = ? AND peer = ?")
+                    sqlx::query("DELETE FROM members WHERE call = $1 AND peer = $2")
                         .bind(call.as_str())
                         .bind(i64::from(peer.0))
                         .execute(&mut *transaction)
                         .await?;
                 }
                 CallWrite::Ended(call) => {
-                    sqlx::query("DELETE FROM calls WHERE id = ?").bind(call.as_str()).execute(&mut *transaction).await?;
+                    sqlx::query("DELETE FROM calls WHERE id = $1").bind(call.as_str()).execute(&mut *transaction).await?;
                 }
             }
         }
@@ -85,7 +99,7 @@ impl Store {
         let mut rows = Vec::new();
         for call in calls {
             let id: String = call.try_get(0)?;
-            let members = sqlx::query("SELECT peer, session, audio, video FROM members WHERE call = ? ORDER BY peer")
+            let members = sqlx::query("SELECT peer, session, audio, video FROM members WHERE call = $1 ORDER BY peer")
                 .bind(&id)
                 .fetch_all(&self.writer)
                 .await?;
@@ -93,7 +107,8 @@ impl Store {
                 .iter()
                 .map(|row| {
                     let peer = PeerId(row.try_get::<i64, _>(0)?.try_into().unwrap_or(u16::MAX));
-                    Ok(MemberRow { peer, session: SessionId(row.try_get(1)?), audio: row.try_get(2)?, video: row.try_get(3)? })
+                    let sends = |at: usize| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(at)? != 0);
+                    Ok(MemberRow { peer, session: SessionId(row.try_get(1)?), audio: sends(2)?, video: sends(3)? })
                 })
                 .collect::<Result<Vec<_>>>()?;
             let next_peer = call.try_get::<i64, _>(1)?.try_into().unwrap_or(u16::MAX);

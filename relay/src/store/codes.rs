@@ -25,7 +25,7 @@ pub(crate) enum ByCode {
 impl Store {
     /// Keeps a new code.
     pub(crate) async fn add_code(&self, code: &TokenHash, uses: u32, expires_at_ms: i64) -> Result<()> {
-        sqlx::query("INSERT INTO codes (code, uses_left, expires_at_ms) VALUES (?, ?, ?)")
+        sqlx::query("INSERT INTO codes (code, uses_left, expires_at_ms) VALUES ($1, $2, $3)")
             .bind(&code.0[..])
             .bind(i64::from(uses))
             .bind(expires_at_ms)
@@ -37,7 +37,7 @@ impl Store {
     /// The codes that count at `now_ms`, by rising id.
     pub(crate) async fn codes(&self, now_ms: i64) -> Result<Vec<CodeRow>> {
         let rows =
-            sqlx::query("SELECT id, uses_left, expires_at_ms FROM codes WHERE uses_left > 0 AND expires_at_ms > ? ORDER BY id")
+            sqlx::query("SELECT id, uses_left, expires_at_ms FROM codes WHERE uses_left > 0 AND expires_at_ms > $1 ORDER BY id")
                 .bind(now_ms)
                 .fetch_all(&self.reader)
                 .await?;
@@ -51,18 +51,18 @@ impl Store {
 
     /// Forgets a code; whether there was one of that id.
     pub(crate) async fn remove_code(&self, id: i64) -> Result<bool> {
-        Ok(sqlx::query("DELETE FROM codes WHERE id = ?").bind(id).execute(&self.writer).await?.rows_affected() > 0)
+        Ok(sqlx::query("DELETE FROM codes WHERE id = $1").bind(id).execute(&self.writer).await?.rows_affected() > 0)
     }
 
     /// Forgets the codes that count no more.
     pub(crate) async fn expire_codes(&self, now_ms: i64) -> Result<()> {
-        sqlx::query("DELETE FROM codes WHERE uses_left <= 0 OR expires_at_ms <= ?").bind(now_ms).execute(&self.writer).await?;
+        sqlx::query("DELETE FROM codes WHERE uses_left <= 0 OR expires_at_ms <= $1").bind(now_ms).execute(&self.writer).await?;
         Ok(())
     }
 
     /// Whether a code counts. It is looked for by its hash, so the time that takes tells nothing of the code.
     pub(crate) async fn code_counts(&self, code: &TokenHash, now_ms: i64) -> Result<bool> {
-        let row = sqlx::query("SELECT 1 FROM codes WHERE code = ? AND uses_left > 0 AND expires_at_ms > ?")
+        let row = sqlx::query("SELECT 1 FROM codes WHERE code = $1 AND uses_left > 0 AND expires_at_ms > $2")
             .bind(&code.0[..])
             .bind(now_ms)
             .fetch_optional(&self.reader)
@@ -75,7 +75,7 @@ impl Store {
         // What is not committed is undone when the transaction is dropped.
         let mut transaction = self.writer.begin().await?;
         let used =
-            sqlx::query("UPDATE codes SET uses_left = uses_left - 1 WHERE code = ? AND uses_left > 0 AND expires_at_ms > ?")
+            sqlx::query("UPDATE codes SET uses_left = uses_left - 1 WHERE code = $1 AND uses_left > 0 AND expires_at_ms > $2")
                 .bind(&code.0[..])
                 .bind(now_ms)
                 .execute(&mut *transaction)

@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::{AccountId, Result, SessionId, Store, wall_clock_ms};
+use super::{AccountId, Result, SessionId, Store, wall_clock_ms, written};
 use crate::token::TokenHash;
 
 /// A session as it is restored at start.
@@ -38,24 +38,23 @@ pub(crate) struct OwnRow {
 impl Store {
     /// Keeps a new session; `None` when the account has another password by now, or is gone.
     pub(crate) async fn add_session(&self, new: NewSession<'_>) -> Result<Option<SessionId>> {
-        let row = sqlx::query(
+        let begun = sqlx::query(
             "INSERT INTO sessions (token, public, account, device, used_at_ms, signed_in_at_ms)
-             SELECT ?1, ?2, id, ?3, ?4, ?4 FROM accounts WHERE id = ?5 AND password = ?6 RETURNING id",
+             SELECT $1, $2, id, $3, $4, $4 FROM accounts WHERE id = $5 AND password = $6 RETURNING id",
         )
         .bind(&new.token.0[..])
         .bind(new.public)
         .bind(new.device)
         .bind(wall_clock_ms())
         .bind(new.account.0)
-        .bind(new.password)
-        .fetch_optional(&self.writer)
-        .await?;
+        .bind(new.password);
+        let row = written(begun, &self.writer).await?;
         row.map(|row| Ok(SessionId(row.try_get(0)?))).transpose()
     }
 
     /// Forgets a session.
     pub(crate) async fn remove_session(&self, id: SessionId) -> Result<()> {
-        sqlx::query("DELETE FROM sessions WHERE id = ?").bind(id.0).execute(&self.writer).await?;
+        sqlx::query("DELETE FROM sessions WHERE id = $1").bind(id.0).execute(&self.writer).await?;
         Ok(())
     }
 
@@ -64,7 +63,7 @@ impl Store {
         let now = wall_clock_ms();
         let mut transaction = self.writer.begin().await?;
         for id in ids {
-            sqlx::query("UPDATE sessions SET used_at_ms = ? WHERE id = ?")
+            sqlx::query("UPDATE sessions SET used_at_ms = $1 WHERE id = $2")
                 .bind(now)
                 .bind(id.0)
                 .execute(&mut *transaction)
@@ -75,7 +74,7 @@ impl Store {
 
     /// Forgets the sessions not used for `unused_ms`, and says which.
     pub(crate) async fn expire_sessions(&self, unused_ms: i64) -> Result<Vec<SessionId>> {
-        let rows = sqlx::query("DELETE FROM sessions WHERE used_at_ms < ? RETURNING id")
+        let rows = sqlx::query("DELETE FROM sessions WHERE used_at_ms < $1 RETURNING id")
             .bind(wall_clock_ms() - unused_ms)
             .fetch_all(&self.writer)
             .await?;
@@ -97,7 +96,7 @@ impl Store {
     /// The sessions of one account, by rising id.
     pub(crate) async fn sessions_of(&self, account: AccountId) -> Result<Vec<OwnRow>> {
         let rows =
-            sqlx::query("SELECT id, public, device, signed_in_at_ms, used_at_ms FROM sessions WHERE account = ? ORDER BY id")
+            sqlx::query("SELECT id, public, device, signed_in_at_ms, used_at_ms FROM sessions WHERE account = $1 ORDER BY id")
                 .bind(account.0)
                 .fetch_all(&self.reader)
                 .await?;

@@ -1,6 +1,6 @@
 //! A relay on a folder of its own, and people who ask it things.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use axum::{
     Router,
@@ -12,13 +12,22 @@ use proto::{
     api::{Events, Feedback, Joined, Rung, SignedIn, State},
     error::ErrorBody,
 };
-use relay::{Config, Relay};
+use relay::{Config, Relay, admin::Admin};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+use crate::database;
+
 pub(crate) const PASSWORD: &str = "correct horse";
+
+/// The usual configuration on this data folder, with the database that the tests run on.
+pub(crate) fn config(data: &Path) -> Config {
+    let mut config = Config::new(data);
+    config.database = database::for_file(&data.join("relay.db")).map(|url| url.parse().unwrap());
+    config
+}
 
 /// A relay without sockets.
 pub(crate) struct Bench {
@@ -71,7 +80,7 @@ impl Bench {
 
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut config = Config::new(folder.path());
+        let mut config = config(folder.path());
         change(&mut config);
         let relay = Relay::open(config).await.unwrap();
         Self { router: relay.router(), relay, folder }
@@ -82,10 +91,21 @@ impl Bench {
         Self { router: relay.router(), relay, folder }
     }
 
+    /// A relay on a data folder that is looked after elsewhere.
+    pub(crate) async fn on(config: Config) -> Self {
+        let relay = Relay::open(config).await.unwrap();
+        Self { router: relay.router(), relay, folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// The admin command beside it.
+    pub(crate) async fn admin(&self) -> Admin {
+        Admin::open(&config(self.folder.path())).await.unwrap()
+    }
+
     /// Crashes the relay and starts another on the same folder.
     pub(crate) async fn crash_and_restart(self) -> Self {
         self.relay.kill();
-        let relay = Relay::open(Config::new(self.folder.path())).await.unwrap();
+        let relay = Relay::open(config(self.folder.path())).await.unwrap();
         Self::over(relay, self.folder)
     }
 

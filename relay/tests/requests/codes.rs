@@ -18,7 +18,7 @@ const NONE: &str = "0000-0000-0000-0000";
 
 async fn by_code() -> (Bench, Admin) {
     let bench = Bench::with(|config| config.sign_up = Admission::Code).await;
-    let admin = Admin::open(bench.folder.path()).await.unwrap();
+    let admin = bench.admin().await;
     (bench, admin)
 }
 
@@ -75,7 +75,7 @@ async fn where_everyone_may_a_code_is_not_looked_at_and_where_nobody_may_it_does
     let open = Bench::new().await;
     sign_up(&open, "Ana", NONE).await.read::<Value>();
     let closed = Bench::with(|config| config.sign_up = Admission::Closed).await;
-    let code = Admin::open(closed.folder.path()).await.unwrap().add_code(1, 1).await.unwrap();
+    let code = closed.admin().await.add_code(1, 1).await.unwrap();
     assert_eq!(sign_up(&closed, "Ana", code).await.code(), ErrorCode::SignUpClosed);
 }
 
@@ -86,7 +86,7 @@ async fn guessing_codes_is_slow() {
         config.rates.wrong_password = Rate { burst: 2.0, per_second: 0.1 };
     })
     .await;
-    let code = Admin::open(bench.folder.path()).await.unwrap().add_code(9, 1).await.unwrap();
+    let code = bench.admin().await.add_code(9, 1).await.unwrap();
     let from = async |name: &str, code: &str, from: &str| {
         let address = from.parse::<SocketAddr>().unwrap();
         let body = json!({"name": name, "password": PASSWORD, "code": code}).to_string();

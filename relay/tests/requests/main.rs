@@ -10,9 +10,12 @@ mod chat;
 mod codes;
 mod command_line;
 mod configured;
+mod database;
 mod events;
 mod hostile;
 mod lanes;
+mod logs;
+mod postgres;
 mod proxies;
 mod refusals;
 mod restart;
@@ -21,4 +24,5 @@ mod sessions;
 mod sockets;
 #[cfg(unix)]
 mod ticker;
+mod upkeep;
 mod watch;

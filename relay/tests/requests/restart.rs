@@ -8,10 +8,10 @@ use proto::{
     limits::VANISHED,
     model::{EndReason, Message, Presence},
 };
-use relay::{Config, Error, Relay};
+use relay::{Error, Relay};
 use serde_json::json;
 
-use crate::bench::{Bench, Client, chunk};
+use crate::bench::{Bench, Client, chunk, config};
 
 /// The same client on the relay that came after.
 fn again<'a>(bench: &'a Bench, client: &(String, proto::Name)) -> Client<'a> {
@@ -106,8 +106,8 @@ async fn signed_off_stays_signed_off() {
 #[tokio::test]
 async fn two_relays_never_share_a_folder() {
     let bench = Bench::new().await;
-    let second = Relay::open(Config::new(bench.folder.path())).await;
+    let second = Relay::open(config(bench.folder.path())).await;
     assert!(matches!(second, Err(Error::InUse { .. })));
     bench.relay.stop().await;
-    Relay::open(Config::new(bench.folder.path())).await.unwrap().kill();
+    Relay::open(config(bench.folder.path())).await.unwrap().kill();
 }

@@ -34,7 +34,7 @@ pub struct SignIn {
     /// The certificates that are pinned, by their relays.
     pinned: BTreeMap<String, Fingerprint>,
     /// A certificate that the person must look at first.
-    question: Option<Question>,
+    question: Option<Box<Question>>,
 }
 
 #[derive(Debug, Clone)]
@@ -123,7 +123,7 @@ impl SignIn {
             }
             Message::Finished(Err(Failure::Unknown(question))) => {
                 self.busy = false;
-                self.question = Some(question);
+                self.question = Some(Box::new(question));
             }
             Message::Finished(Err(Failure::Told(notice))) => {
                 self.busy = false;
@@ -133,7 +133,7 @@ impl SignIn {
             Message::Trusted => {
                 let Some(question) = self.question.take() else { return Action::None };
                 self.pinned.insert(question.relay.clone(), question.fingerprint);
-                return Action::Pin(question, self.submit());
+                return Action::Pin(*question, self.submit());
             }
             Message::Distrusted => self.question = None,
         }
@@ -170,7 +170,7 @@ impl SignIn {
         ]
         .spacing(spacing::S)
         .align_x(Center);
-        let form = self.question.as_ref().map_or_else(|| self.form(), Question::view);
+        let form = self.question.as_deref().map_or_else(|| self.form(), Question::view);
         let card = container(form).padding(spacing::XL).width(spacing::FORM).style(theme::container::card);
         let page = column![heading, card].spacing(spacing::XL).align_x(Center).padding(spacing::XL);
         center(scrollable(page).style(theme::input::scroll)).style(theme::container::background).into()

@@ -33,28 +33,44 @@ fn the_sample_names_every_key_and_each_has_its_usual_value() {
     let file = File::parse(&all_said()).unwrap();
     // Taken apart whole: a new key that the sample doesn't name stops this from compiling or from passing.
     assert_eq!(file.certificate(), (None, None));
-    let File { listen, certificate, key, plain_http, trusted_proxies, forwarded_header, data, .. } = &file;
-    assert!(listen.is_some() && certificate.is_some() && key.is_some() && plain_http.is_some() && data.is_some());
-    assert!(trusted_proxies.is_some() && forwarded_header.is_some());
     let File {
-        listen: _,
-        certificate: _,
-        key: _,
-        plain_http: _,
-        trusted_proxies: _,
-        forwarded_header: _,
-        data: _,
+        listen,
+        certificate,
+        key,
+        plain_http,
+        trusted_proxies,
+        forwarded_header,
+        data,
+        database,
         sign_up,
         connections,
         call_peers,
         session_days,
+        message_days,
         ticker_seconds,
         metrics,
         metrics_token,
         rates,
     } = file;
-    assert!(sign_up.is_some() && connections.is_some() && call_peers.is_some() && session_days.is_some());
-    assert!(ticker_seconds.is_some() && metrics.is_some() && metrics_token.is_some());
+    let said = [
+        listen.is_some(),
+        certificate.is_some(),
+        key.is_some(),
+        plain_http.is_some(),
+        trusted_proxies.is_some(),
+        forwarded_header.is_some(),
+        data.is_some(),
+        database.is_some(),
+        sign_up.is_some(),
+        connections.is_some(),
+        call_peers.is_some(),
+        session_days.is_some(),
+        message_days.is_some(),
+        ticker_seconds.is_some(),
+        metrics.is_some(),
+        metrics_token.is_some(),
+    ];
+    assert!(said.iter().all(|said| *said), "{said:?}");
     let Table { sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls } = rates;
     for row in [sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls] {
         assert!(row.is_some());
@@ -85,6 +101,8 @@ fn what_the_file_says_counts() {
     assert_eq!((config.sign_up, config.connections, config.call_peers), (Admission::Code, 100, 40));
     assert_eq!((config.session_unused.as_secs(), config.ticker_interval.as_secs()), (604_800, 5));
     assert_eq!(config.metrics, Some(MetricsAccess::loopback()));
+    assert_eq!(applied("message_days = 90").message_age, Some(Duration::from_secs(90 * 86_400)));
+    assert_eq!(applied("message_days = 0").message_age, None);
     assert_eq!(config.rates, Rates { control: Rate { burst: 20.0, per_second: 0.5 }, ..Rates::default() });
     assert_eq!(applied("listen = \"[::1]:8080\"").listen, [address("[::1]:8080")], "one needs no list");
     assert_eq!(applied("metrics_token = \"0123456789abcdef\"").metrics, None, "a token alone turns nothing on");
@@ -137,6 +155,16 @@ fn a_token_that_can_not_be_is_refused_without_being_shown() {
     }
     let (_, message) = File::parse("metrics_token = 12345678901234567").unwrap_err();
     assert!(!message.contains("12345678901234567"), "{message}");
+}
+
+#[test]
+fn a_database_is_named_by_its_url_and_a_wrong_one_is_refused_without_being_shown() {
+    let url = "postgres://ana:hunter2@db.example.org/tvphone";
+    let config = applied(&format!("database = \"{url}\""));
+    assert_eq!(config.database, Some(url.parse().unwrap()));
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let (line, message) = File::parse("\ndatabase = \"postgres:hunter2\"").unwrap_err();
+    assert!(line == 2 && message.contains("postgres://user") && !message.contains("hunter2"), "{message}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{beside_a_call, hasty};
 use crate::{
-    bench::{Bench, PASSWORD},
+    bench::{Bench, PASSWORD, config},
     sockets::{Wire, blocking, serve},
 };
 
@@ -63,7 +63,7 @@ async fn a_token_that_expired_while_the_relay_was_down_is_worth_nothing() {
     let bench = Bench::new().await;
     let token = bench.person("Ana").await.token.clone();
     bench.relay.stop().await;
-    let mut config = relay::Config::new(bench.folder.path());
+    let mut config = config(bench.folder.path());
     config.session_unused = Duration::ZERO;
     // The clock that counts has milliseconds.
     tokio::time::sleep(Duration::from_millis(5)).await;
