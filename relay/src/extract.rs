@@ -48,10 +48,11 @@ pub(crate) struct Id(pub(crate) String);
 /// A body as it is, of at most so many bytes.
 pub(crate) struct Raw<const MAX: usize>(pub(crate) Bytes);
 
-fn session(parts: &Parts, app: &App, counts: Counts) -> Answer<Arc<Session>> {
+/// The session that asks; its request counts against that rate.
+pub(crate) fn session(headers: &HeaderMap, app: &App, counts: Counts) -> Answer<Arc<Session>> {
     app.check_running()?;
     let unauthorized = || Refusal::new(ErrorCode::Unauthorized, "Sign in first: the token is missing or not valid any more.");
-    let session = bearer(&parts.headers).and_then(|token| app.hub.session(&token)).ok_or_else(unauthorized)?;
+    let session = bearer(headers).and_then(|token| app.hub.session(&token)).ok_or_else(unauthorized)?;
     session.take(counts, Instant::now()).map_err(Refusal::rate_limited)?;
     Ok(session)
 }
@@ -60,7 +61,7 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
-        session(parts, app, Counts::Control).map(Self)
+        session(&parts.headers, app, Counts::Control).map(Self)
     }
 }
 
@@ -68,7 +69,7 @@ impl FromRequestParts<App> for Uploader {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
-        session(parts, app, Counts::Upload).map(Self)
+        session(&parts.headers, app, Counts::Upload).map(Self)
     }
 }
 
@@ -76,7 +77,7 @@ impl FromRequestParts<App> for Poller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
-        session(parts, app, Counts::Poll).map(Self)
+        session(&parts.headers, app, Counts::Poll).map(Self)
     }
 }
 

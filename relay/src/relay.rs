@@ -19,7 +19,7 @@ use crate::{
     hub::Hub,
     journal,
     listen::{Listen, Socket},
-    router,
+    router::{self, Routes},
     server::{Handle, Limits, Server},
     store::{Store, User, wall_clock_ms},
     ticker,
@@ -162,10 +162,15 @@ impl Relay {
         self.app.hub.tick(now);
     }
 
+    /// All routes, as sockets are answered.
+    pub(crate) fn routes(&self) -> Routes {
+        Routes::new(self.app.clone())
+    }
+
     fn server(&self) -> Server {
         let (config, slots) = (&self.app.config, self.app.slots.clone());
         Server::new(
-            self.router(),
+            self.routes(),
             self.handle.clone(),
             slots,
             config.proxies.clone(),

@@ -12,7 +12,6 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -23,7 +22,7 @@ use crate::{
     doorman::Origin,
     forwarded::TrustedProxies,
     listen::Socket,
-    router,
+    router::{self, Routes},
     slots::Slots,
 };
 
@@ -64,9 +63,9 @@ pub(crate) struct Server(Arc<Parts>);
 
 #[derive(Debug)]
 struct Parts {
-    router: Router,
-    /// What answers in its place where TLS is wanted.
-    refusal: Router,
+    routes: Routes,
+    /// What answers in their place where TLS is wanted.
+    refusal: Routes,
     handle: Handle,
     slots: Slots,
     proxies: TrustedProxies,
@@ -76,14 +75,22 @@ struct Parts {
 
 impl Server {
     pub(crate) fn new(
-        router: Router,
+        routes: impl Into<Routes>,
         handle: Handle,
         slots: Slots,
         proxies: TrustedProxies,
         plain_http: PlainHttp,
         limits: Limits,
     ) -> Self {
-        Self(Arc::new(Parts { router, refusal: router::https_only(), handle, slots, proxies, plain_http, limits }))
+        Self(Arc::new(Parts {
+            routes: routes.into(),
+            refusal: router::https_only().into(),
+            handle,
+            slots,
+            proxies,
+            plain_http,
+            limits,
+        }))
     }
 
     /// Serves a socket, with TLS where it is one for that, until the handle says stop.
@@ -133,7 +140,7 @@ impl Server {
         let local = trusted || peer.ip().to_canonical().is_loopback();
         let welcome = tls.is_some() || local || self.0.plain_http == PlainHttp::Everyone;
         let connection = Connection {
-            router: if welcome { self.0.router.clone() } else { self.0.refusal.clone() },
+            routes: if welcome { self.0.routes.clone() } else { self.0.refusal.clone() },
             peer,
             limits: self.0.limits,
             handle: self.0.handle.listener(),

@@ -1,6 +1,9 @@
 //! The media lanes. These two run some hundred times a second in every call: no database, no log, one lock.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json as Reply,
@@ -18,6 +21,7 @@ use super::calls::not_a_peer;
 use crate::{
     app::App,
     extract::{Id, Poller, Query, Raw, Uploader},
+    hub::session::Session,
     media::{
         lane::PollId,
         room::{NotAPeer, Turn},
@@ -69,6 +73,17 @@ async fn poll(
     Poller(session): Poller,
     Id(id): Id,
     Query(poll): Query<PollMedia>,
+    kind: Kind,
+) -> Answer<Response<Body>> {
+    answer_poll(app, session, id, poll, kind).await
+}
+
+/// What a poll of this session is answered with.
+pub(crate) async fn answer_poll(
+    app: App,
+    session: Arc<Session>,
+    id: String,
+    poll: PollMedia,
     kind: Kind,
 ) -> Answer<Response<Body>> {
     if poll.poll == 0 {

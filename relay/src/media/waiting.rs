@@ -14,9 +14,11 @@ pub(crate) fn answer(
     mut receiver: oneshot::Receiver<Bytes>,
     wait: Duration,
 ) -> impl Future<Output = Bytes> {
-    let waits = Waits { room, parked };
+    let mut waits = Waits { room, parked, over: false };
     async move {
         if let Ok(answer) = tokio::time::timeout(wait, &mut receiver).await {
+            // Answered, it is parked no more.
+            waits.over = answer.is_ok();
             return answer.unwrap_or_default();
         }
         if waits.room.unpark(waits.parked) {
@@ -31,11 +33,14 @@ pub(crate) fn answer(
 struct Waits {
     room: Arc<Room>,
     parked: ParkedPoll,
+    over: bool,
 }
 
 impl Drop for Waits {
     fn drop(&mut self) {
-        self.room.unpark(self.parked);
+        if !self.over {
+            self.room.unpark(self.parked);
+        }
     }
 }
 

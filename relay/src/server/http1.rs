@@ -20,17 +20,11 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Router,
-    body::Body,
-    extract::ConnectInfo,
-    http::{Request, Response},
-};
+use axum::{body::Body, http::Response};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::timeout,
+    time::{Instant, sleep, timeout},
 };
-use tower::Service;
 
 use self::{
     body::Incoming,
@@ -38,6 +32,7 @@ use self::{
     link::{Framing, Link, Shared},
 };
 use super::handle::{Listener, Phase};
+use crate::router::Routes;
 
 /// How long the other end may take to read the last answer and to close, and how much it may go on sending meanwhile: closed
 /// at once, a connection with something unread is reset, and the answer may never be seen.
@@ -45,25 +40,28 @@ const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1024 * 1024;
 
 /// Serves requests until either side has had enough. `head` is how long the next one may take to begin and to be read.
-pub(super) async fn serve<S>(stream: S, router: Router, peer: SocketAddr, head: Duration, mut handle: Listener)
+pub(super) async fn serve<S>(stream: S, routes: Routes, peer: SocketAddr, head: Duration, mut handle: Listener)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let link = Arc::new(Shared::new(Link::new(stream)));
+    // One for all heads: moving it costs less than another would.
+    let mut late = pin!(sleep(head));
     loop {
+        late.as_mut().reset(Instant::now() + head);
         let read = tokio::select! {
             biased;
-            read = timeout(head, head::read(&link)) => read,
+            read = head::read(&link) => read,
+            () = late.as_mut() => return,
             // Between two requests there's nothing to be lost; what has begun to arrive is still answered.
             () = stopping(&mut handle, &link) => return,
         };
         let head = match read {
-            // It took too long, or is gone.
-            Err(_) | Ok(Ok(None)) => return,
-            Ok(Ok(Some(head))) => head,
-            Ok(Err(refused)) => return refuse(&link, refused).await,
+            Ok(None) => return,
+            Ok(Some(head)) => head,
+            Err(refused) => return refuse(&link, refused).await,
         };
-        if !converse(&link, head, &router, peer, &mut handle).await.unwrap_or(false) {
+        if !converse(&link, head, &routes, peer, &mut handle).await.unwrap_or(false) {
             return;
         }
     }
@@ -73,7 +71,7 @@ where
 async fn converse<S>(
     link: &Arc<Shared<S>>,
     head: Head,
-    router: &Router,
+    routes: &Routes,
     peer: SocketAddr,
     handle: &mut Listener,
 ) -> io::Result<bool>
@@ -85,9 +83,7 @@ where
         Framing::Done => Body::empty(),
         framing => Body::new(Incoming::new(Arc::clone(link), framing)),
     };
-    let mut request: Request<Body> = request.map(|()| body);
-    request.extensions_mut().insert(ConnectInfo(peer));
-    let Some(response) = response(link, router, request).await else { return Ok(false) };
+    let Some(response) = response(link, routes.answer(request.map(|()| body), peer)).await else { return Ok(false) };
     // What is left of the body and here already is passed over; the rest isn't waited for.
     let whole = poll_fn(|context| Poll::Ready(link.lock().pass_over(context))).await;
     let again = keeps_alive && whole && handle.phase() == Phase::Running && !head::says(response.headers(), "close");
@@ -98,15 +94,15 @@ where
     Ok(again)
 }
 
-/// What the router says; `None` when the client is gone before it says anything.
-async fn response<S>(link: &Arc<Shared<S>>, router: &Router, request: Request<Body>) -> Option<Response<Body>>
+/// What is answered; `None` when the client is gone before that.
+async fn response<S>(link: &Arc<Shared<S>>, answering: impl Future<Output = Response<Body>>) -> Option<Response<Body>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut answering = pin!(Service::<Request<Body>>::call(&mut router.clone(), request));
+    let mut answering = pin!(answering);
     poll_fn(|context: &mut Context<'_>| {
         if let Poll::Ready(response) = answering.as_mut().poll(context) {
-            return Poll::Ready(Some(response.unwrap_or_else(|never| match never {})));
+            return Poll::Ready(Some(response));
         }
         link.lock().poll_gone(context).map(|()| None)
     })

@@ -1,6 +1,7 @@
 //! Conversations, byte by byte.
 
 use axum::{
+    Router,
     body::Bytes,
     routing::{get, post},
 };
@@ -26,7 +27,7 @@ fn router() -> Router {
 fn connect(buffer: usize) -> (DuplexStream, Handle) {
     let (near, far) = tokio::io::duplex(buffer);
     let handle = Handle::new();
-    tokio::spawn(serve(near, router(), SocketAddr::from(([127, 0, 0, 1], 1)), LONG, handle.listener()));
+    tokio::spawn(serve(near, router().into(), SocketAddr::from(([127, 0, 0, 1], 1)), LONG, handle.listener()));
     (far, handle)
 }
 
