@@ -144,7 +144,7 @@ impl<'a> Conversation<'a> {
                         None => None,
                     }
                 }
-                Update::Event(Event::Presence { name, presence }) if self.is_wanted(&name, presence) => self.ring().await?,
+                Update::Event(Event::Presence { name, presence, .. }) if self.is_wanted(&name, presence) => self.ring().await?,
                 Update::Event(Event::Roster { buddies })
                     if buddies.iter().any(|buddy| self.is_wanted(&buddy.name, buddy.presence)) =>
                 {
@@ -197,8 +197,10 @@ impl<'a> Conversation<'a> {
                 self.ringing = Some((rung.invitation, rung.joined));
                 Ok(None)
             }
-            // Busy or just gone: the next presence event tells when to ring again.
-            Err(error) if matches!(error.code(), Some(ErrorCode::Busy | ErrorCode::Offline)) => Ok(None),
+            // Busy, just gone or left in peace: the next presence event tells when to ring again.
+            Err(error) if matches!(error.code(), Some(ErrorCode::Busy | ErrorCode::Offline | ErrorCode::DoNotDisturb)) => {
+                Ok(None)
+            }
             Err(error) => Err(error).context("could not ring"),
         }
     }

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod backend;
 pub mod icon;
+pub mod idle;
 pub mod keys;
 pub mod line;
 pub mod net;

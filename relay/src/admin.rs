@@ -32,6 +32,21 @@ pub struct CodeLeft {
     pub time: Duration,
 }
 
+/// What someone has written of another for whoever runs the relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What to close it by.
+    pub id: i64,
+    /// Who wrote it.
+    pub by: Name,
+    /// Of whom.
+    pub about: Name,
+    /// How long ago.
+    pub age: Duration,
+    /// What happened, in their words: of control characters, line breaks and tabs alone.
+    pub text: String,
+}
+
 /// What the certificate of a relay of this configuration is known by. The self-signed one is made if there is none yet.
 ///
 /// # Errors
@@ -134,6 +149,31 @@ impl Admin {
     /// When there is no such code.
     pub async fn remove_code(&self, id: i64) -> Result<(), Error> {
         if self.store.remove_code(id).await? { Ok(()) } else { Err(Error::NoSuchCode(id)) }
+    }
+
+    /// The reports that wait to be looked at, the oldest first.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn reports(&self) -> Result<Vec<Report>, Error> {
+        let now_ms = wall_clock_ms();
+        let rows = self.store.reports().await?.into_iter();
+        let reports = rows.map(|row| Report {
+            id: row.id,
+            by: row.reporter,
+            about: row.about,
+            age: Duration::from_millis(u64::try_from(now_ms.saturating_sub(row.at_ms)).unwrap_or_default()),
+            text: row.text,
+        });
+        Ok(reports.collect())
+    }
+
+    /// Forgets a report that was dealt with.
+    ///
+    /// # Errors
+    /// When there is no such report.
+    pub async fn close_report(&self, id: i64) -> Result<(), Error> {
+        if self.store.close_report(id).await? { Ok(()) } else { Err(Error::NoSuchReport(id)) }
     }
 
     /// Makes two people mutual buddies.

@@ -16,7 +16,7 @@ use crate::{
     password::Hasher,
     refusal::{Answer, Refusal},
     slots::Slots,
-    store::{AccountId, SessionRow, Store},
+    store::{AccountId, SessionRow, Store, wall_clock_ms},
 };
 
 /// When clients may try again after a stop: about how long a restart takes.
@@ -84,6 +84,9 @@ impl App {
             app.hub.add_person(row.id, row.name);
         }
         app.hub.restore_wishes(&app.store.all_buddies().await?);
+        let (presences, blocks, missed) = (app.store.presences().await?, app.store.blocks().await?, app.store.missed().await?);
+        app.hub.restore_people(presences, &blocks, &missed);
+        app.hub.expire_missed(wall_clock_ms());
         for row in app.store.sessions().await? {
             app.add_session(&row, now);
         }

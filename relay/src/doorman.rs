@@ -8,7 +8,10 @@ use std::{
 
 use proto::Name;
 
-use crate::rate::{Buckets, Rates};
+use crate::{
+    rate::{Buckets, Rates},
+    store::AccountId,
+};
 
 /// Where someone comes from, as far as it can be told apart: an IPv4 address, or the /64 that is the least any IPv6 connection gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +55,7 @@ struct Counts {
     guesses: Buckets<(String, Option<Origin>)>,
     /// Those for a name from everywhere, laxer: it takes many places to shut its owner out.
     guesses_from_everywhere: Buckets<String>,
+    reports: Buckets<AccountId>,
 }
 
 impl Doorman {
@@ -61,6 +65,7 @@ impl Doorman {
             sign_ins: Buckets::new(rates.sign_in),
             guesses: Buckets::new(rates.wrong_password),
             guesses_from_everywhere: Buckets::new(rates.wrong_password_everywhere),
+            reports: Buckets::new(rates.report),
         }))
     }
 
@@ -81,6 +86,11 @@ impl Doorman {
         self.lock().guess(CODE.to_owned(), from, now)
     }
 
+    /// Counts a report to whoever runs the relay.
+    pub(crate) fn report(&self, by: AccountId, now: Instant) -> Result<(), Duration> {
+        self.lock().reports.take(by, now)
+    }
+
     /// It was no guess: the password was right, or was never looked at. So with a code.
     pub(crate) fn no_guess(&self, guess: Guess) {
         let mut counts = self.lock();
@@ -95,6 +105,7 @@ impl Doorman {
         counts.sign_ins.tidy(now);
         counts.guesses.tidy(now);
         counts.guesses_from_everywhere.tidy(now);
+        counts.reports.tidy(now);
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {

@@ -138,6 +138,9 @@ pub enum Error {
     /// There is no such invitation code.
     #[error("there is no invitation code {0} that still counts")]
     NoSuchCode(i64),
+    /// There is no such report.
+    #[error("there is no report {0} that waits")]
+    NoSuchReport(i64),
     /// Nobody is their own buddy.
     #[error("{0} can't be their own buddy")]
     OwnBuddy(proto::Name),

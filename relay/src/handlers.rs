@@ -5,7 +5,9 @@ pub(crate) mod buddies;
 pub(crate) mod calls;
 pub(crate) mod chat;
 pub(crate) mod events;
+pub(crate) mod host;
 pub(crate) mod media;
+pub(crate) mod people;
 pub(crate) mod sessions;
 pub(crate) mod watch;
 

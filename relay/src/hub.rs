@@ -6,8 +6,11 @@
 pub(crate) mod calls;
 pub(crate) mod clients;
 pub(crate) mod feed;
+pub(crate) mod host;
 pub(crate) mod invitation;
+pub(crate) mod missed;
 pub(crate) mod people;
+pub(crate) mod presence;
 pub(crate) mod session;
 pub(crate) mod switchboard;
 
@@ -21,7 +24,7 @@ use bytes::Bytes;
 use proto::{
     CallId, Cursor, Event, Name,
     api::State,
-    model::{Buddy, EndReason, Presence, Relation, Ticker},
+    model::{EndReason, Relation, Ticker},
 };
 
 use self::{
@@ -179,7 +182,7 @@ impl Hub {
         let effects = control.board.remove(session.id, EndReason::HungUp, now);
         control.clients.remove(session.id);
         self.apply(&mut control, effects, now);
-        control.refresh_presence(session.account, now);
+        self.refresh_presence(&mut control, session.account, now);
         // Whoever waits in its event poll finds out.
         session.wake.notify_waiters();
     }
@@ -191,17 +194,21 @@ impl Hub {
         client.read = now;
         let cursor = client.feed.get_or_insert_default().cursor(&self.epoch);
         let name = control.people.name(session.account)?;
-        let invitations = control.board.ringing(session.account).filter_map(|it| control.shown(it, now)).collect();
+        let heard = control.board.ringing(session.account).filter(|it| control.hears(session.account, it));
+        let invitations = heard.filter_map(|it| control.shown(it, now)).collect();
         let call = control.joined(session.id);
         let tickers = control.tickers.values().cloned().collect();
-        Some(State { name, buddies: control.roster(session.account), invitations, call, tickers, cursor })
+        let presence = control.people.person(session.account)?.own.clone();
+        let (blocked, missed) = (control.people.blocked(session.account), control.missed(session.account));
+        let buddies = control.roster(session.account);
+        Some(State { name, buddies, invitations, call, tickers, presence, blocked, missed, cursor })
     }
 
     /// Acknowledges the events up to the cursor and gives the body of an answer with those after it; `None` when there are none.
     pub(crate) fn events(&self, session: &Session, after: &Cursor, now: Instant) -> Result<Option<Bytes>, CursorExpired> {
         let mut control = self.lock();
         session.polls(now);
-        control.refresh_presence(session.account, now);
+        self.refresh_presence(&mut control, session.account, now);
         let client = control.clients.get_mut(session.id).ok_or(CursorExpired)?;
         client.read = now;
         client.feed.as_mut().ok_or(CursorExpired)?.after(after, &self.epoch)
@@ -250,7 +257,7 @@ impl Hub {
         }
         self.apply(&mut control, effects, now);
         for account in control.people.told_present() {
-            control.refresh_presence(account, now);
+            self.refresh_presence(&mut control, account, now);
         }
         for client in control.clients.all_mut() {
             if now.saturating_duration_since(client.read) > FEED_IDLE
@@ -304,44 +311,6 @@ impl Control {
                 client.session.wake.notify_waiters();
             }
         }
-    }
-
-    fn tell_roster(&mut self, id: AccountId) {
-        let buddies = self.roster(id);
-        self.tell(&[id], &Event::Roster { buddies });
-    }
-
-    fn roster(&self, id: AccountId) -> Vec<Buddy> {
-        let list = self.people.list(id).into_iter();
-        list.map(|(_, person, relation)| Buddy {
-            name: person.name.clone(),
-            relation,
-            presence: if relation == Relation::Mutual { person.told } else { Presence::Offline },
-        })
-        .collect()
-    }
-
-    fn presence(&self, id: AccountId, now: Instant) -> Presence {
-        if self.clients.of(id).any(|client| self.board.call_of(client.session.id).is_some()) {
-            Presence::Busy
-        } else if self.clients.of(id).any(|client| client.session.is_there(now)) {
-            Presence::Available
-        } else {
-            Presence::Offline
-        }
-    }
-
-    /// Works out anew whether a person is there, and tells their buddies when it has changed.
-    fn refresh_presence(&mut self, id: AccountId, now: Instant) {
-        let presence = self.presence(id, now);
-        let Some(person) = self.people.person_mut(id) else { return };
-        if person.told == presence {
-            return;
-        }
-        person.told = presence;
-        let event = Event::Presence { name: person.name.clone(), presence };
-        let mutual = self.people.mutual(id);
-        self.tell(&mutual, &event);
     }
 }
 

@@ -120,6 +120,9 @@ enum AdminCommand {
     /// Invitation codes, for a relay with `sign_up = "code"`.
     #[command(subcommand)]
     Code(CodeCommand),
+    /// What people have reported of others.
+    #[command(subcommand)]
+    Report(ReportCommand),
     /// Back everything up, while the relay runs or not: the data folder, and the database as it is at one moment.
     Backup {
         /// The folder to make; it can be empty or not there yet.
@@ -194,6 +197,17 @@ enum CodeCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum ReportCommand {
+    /// List what waits: number, days ago, who wrote, of whom; what they wrote follows, each line after a tab.
+    List,
+    /// Forget a report that was dealt with.
+    Close {
+        /// Its number, as `report list` shows it.
+        number: i64,
+    },
+}
+
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     let lines = tracing_subscriber::fmt::layer().with_ansi(colors()).with_writer(std::io::stderr);
@@ -263,6 +277,15 @@ async fn admin(args: AdminArgs) -> anyhow::Result<()> {
             }
         }
         AdminCommand::Code(CodeCommand::Remove { number }) => admin.remove_code(number).await?,
+        AdminCommand::Report(ReportCommand::List) => {
+            for report in admin.reports().await? {
+                println!("{}\t{}\t{}\t{}", report.id, report.age.as_secs() / (24 * 3600), report.by, report.about);
+                for line in report.text.lines() {
+                    println!("\t{line}");
+                }
+            }
+        }
+        AdminCommand::Report(ReportCommand::Close { number }) => admin.close_report(number).await?,
         AdminCommand::Backup { folder } => admin.backup(&folder).await?,
         AdminCommand::Export { name, file } => admin.export(&name, &file).await?,
         // Done before anything was opened.

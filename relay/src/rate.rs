@@ -26,6 +26,8 @@ pub struct Rates {
     pub wrong_password: Rate,
     /// Wrong passwords for one name from everywhere. While they come faster its owner can't sign in either, so it is laxer.
     pub wrong_password_everywhere: Rate,
+    /// Reports of one person to whoever runs the relay.
+    pub report: Rate,
     /// Everything else but media, for one session.
     pub control: Rate,
     /// Uploads of one session: 50 audio and 60 video chunks a second, each perhaps sent twice, with room to spare.
@@ -41,6 +43,7 @@ impl Default for Rates {
             sign_in: Rate { burst: 20.0, per_second: 0.5 },
             wrong_password: Rate { burst: 20.0, per_second: 0.5 },
             wrong_password_everywhere: Rate { burst: 200.0, per_second: 5.0 },
+            report: Rate { burst: 5.0, per_second: 0.01 },
             control: Rate { burst: 200.0, per_second: 50.0 },
             uploads: Rate { burst: 500.0, per_second: 300.0 },
             polls: Rate { burst: 1000.0, per_second: 2000.0 },

@@ -133,6 +133,7 @@ impl Relay {
         self.app.stop();
         self.app.hub.say_goodbye(BACK_IN);
         self.handle.stop();
+        self.app.hub.note_seen(Instant::now());
         self.app.hub.flush().await;
         let deadline = Instant::now() + GRACE;
         while self.app.slots.counts().0 > 0 && Instant::now() < deadline {
@@ -212,6 +213,8 @@ async fn tick(app: App, tls: Option<Arc<Tls>>, mut seen: i64) {
         if now.saturating_duration_since(tidied) >= TIDY {
             tidied = now;
             app.doorman.tidy(now);
+            app.hub.expire_missed(wall_clock_ms());
+            app.hub.note_seen(now);
             if let Err(error) = app.store.expire_codes(wall_clock_ms()).await {
                 tracing::warn!(%error, "invitation codes past their day could not be removed");
             }
@@ -302,7 +305,7 @@ mod tests {
         let store = &relay.app.store;
         let ana = store.add_account(&"Ana".parse().unwrap(), "hash").await.unwrap().unwrap();
         for client_id in ["old", "new"] {
-            store.keep_message(NewMessage { from: ana, to: ana, text: "x", client_id }).await.unwrap();
+            store.keep_message(NewMessage { from: ana, to: ana, text: "x", client_id, withheld: false }).await.unwrap();
         }
         store.execute("UPDATE messages SET sent_at_ms = sent_at_ms - 86400001 WHERE client_id = 'old'").await.unwrap();
         store.log_change(&[ana, ana, ana]).await.unwrap();

@@ -20,7 +20,9 @@ use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLaye
 
 use crate::{
     app::App,
-    handlers::{accounts, buddies, calls, chat, events, health, media, no_such_method, no_such_route, sessions, watch},
+    handlers::{
+        accounts, buddies, calls, chat, events, health, host, media, no_such_method, no_such_route, people, sessions, watch,
+    },
     metrics::requests,
     refusal::Refusal,
 };
@@ -48,15 +50,25 @@ pub(crate) fn router(app: App) -> Router {
         .route("/v1/events", get(events::poll))
         .route("/v1/buddies", post(buddies::add))
         .route("/v1/buddies/{name}", delete(buddies::remove))
+        .route("/v1/presence", post(people::set_presence))
+        .route("/v1/blocks", post(people::block))
+        .route("/v1/blocks/{name}", delete(people::unblock))
+        .route("/v1/reports", post(people::report))
+        .route("/v1/missed/seen", post(people::see_missed))
         .route("/v1/chat", post(chat::send).get(chat::history))
         .route("/v1/invitations", post(calls::ring))
         .route("/v1/invitations/{id}/accept", post(calls::accept))
         .route("/v1/invitations/{id}/decline", post(calls::decline))
         .route("/v1/invitations/{id}/cancel", post(calls::cancel))
+        .route("/v1/calls/join", post(host::join))
         .route("/v1/calls/{id}", get(calls::show))
         .route("/v1/calls/{id}/leave", post(calls::leave))
         .route("/v1/calls/{id}/media", post(calls::set_media))
         .route("/v1/calls/{id}/keyframe", post(calls::want_keyframe))
+        .route("/v1/calls/{id}/link", post(host::link).delete(host::unlink))
+        .route("/v1/calls/{id}/mute", post(host::mute))
+        .route("/v1/calls/{id}/remove", post(host::remove))
+        .route("/v1/calls/{id}/lock", post(host::lock))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(around(CONTROL_MAX))

@@ -9,6 +9,7 @@ mod calls;
 mod chat;
 mod codes;
 mod open;
+mod people;
 mod schema;
 mod sessions;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub(crate) use self::{
     chat::{Kept, NewMessage, Page},
     codes::ByCode,
     open::{Location, User},
+    people::{BlockRow, MissedRow, PresenceRow},
     sessions::{NewSession, SessionRow},
     upkeep::Told,
 };
@@ -106,6 +108,7 @@ fn steps(kind: Kind) -> Vec<Migration> {
     vec![
         step(1, "start", include_str!("../migrations/0001_start.sql")),
         step(2, "sessions and codes", include_str!("../migrations/0002_sessions_and_codes.sql")),
+        step(3, "people and rights", include_str!("../migrations/0003_people_and_rights.sql")),
     ]
 }
 

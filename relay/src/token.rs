@@ -1,7 +1,7 @@
 //! Random identifiers and secrets, and the only form a secret is kept in.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use proto::{CallId, InvitationId, SessionId, Token};
+use proto::{CallId, CallLink, InvitationId, SessionId, Token};
 use sha2::{Digest, Sha256};
 
 /// The SHA-256 of a token. The token has 256 random bits, so a plain hash can't be guessed back, and a lookup by it tells
@@ -29,6 +29,11 @@ pub(crate) fn token() -> Result<Token, NoRandomness> {
 /// A new call: 128 random bits.
 pub(crate) fn call_id() -> Result<CallId, NoRandomness> {
     Ok(CallId::new(random::<16>()?))
+}
+
+/// A new link into a call: 256 random bits.
+pub(crate) fn call_link() -> Result<CallLink, NoRandomness> {
+    Ok(CallLink::new(random::<32>()?))
 }
 
 /// A new invitation: 128 random bits.

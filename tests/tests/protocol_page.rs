@@ -40,6 +40,7 @@ fn every_json_example_is_what_the_programs_say() {
     for (name, text) in examples("json") {
         let outcome = match name.as_str() {
             "AddBuddy" => same::<api::AddBuddy>(&text),
+            "Block" => same::<api::Block>(&text),
             "ChangePassword" => same::<api::ChangePassword>(&text),
             "Done" => same::<api::Done>(&text),
             "ErrorBody" => same::<ErrorBody>(&text),
@@ -48,12 +49,19 @@ fn every_json_example_is_what_the_programs_say() {
             "Feedback" => same::<api::Feedback>(&text),
             "Health" => same::<api::Health>(&text),
             "History" => same::<api::History>(&text),
+            "JoinByLink" => same::<api::JoinByLink>(&text),
             "Joined" => same::<api::Joined>(&text),
+            "Linked" => same::<api::Linked>(&text),
             "Message" => same::<model::Message>(&text),
+            "OnePeer" => same::<api::OnePeer>(&text),
+            "OwnPresence" => same::<model::OwnPresence>(&text),
+            "Report" => same::<api::Report>(&text),
             "Ring" => same::<api::Ring>(&text),
             "Rung" => same::<api::Rung>(&text),
+            "SeenMissed" => same::<api::SeenMissed>(&text),
             "SendChat" => same::<api::SendChat>(&text),
             "Sessions" => same::<api::Sessions>(&text),
+            "SetLock" => same::<api::SetLock>(&text),
             "SetMedia" => same::<api::SetMedia>(&text),
             "SignIn" => same::<api::SignIn>(&text),
             "SignUp" => same::<api::SignUp>(&text),
@@ -68,7 +76,7 @@ fn every_json_example_is_what_the_programs_say() {
         kinds.insert(name);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(kinds.len(), 21, "each type has an example: {kinds:?}");
+    assert_eq!(kinds.len(), 29, "each type has an example: {kinds:?}");
 }
 
 #[test]
@@ -111,7 +119,7 @@ fn the_statuses_are_those_of_the_table() {
             rows += 1;
         }
     }
-    assert!(rows >= 19, "{rows} codes in the table");
+    assert!(rows >= 21, "{rows} codes in the table");
 }
 
 #[test]
@@ -139,6 +147,14 @@ fn the_values_of_the_limits_are_those_of_the_table() {
         ("PEERS_MAX", limits::PEERS_MAX.to_string()),
         ("RING", seconds(limits::RING)),
         ("VANISHED", seconds(limits::VANISHED)),
+        ("AWAY", seconds(limits::AWAY)),
+        ("LINE_MAX", characters(limits::LINE_MAX)),
+        ("BLOCKED_MAX", limits::BLOCKED_MAX.to_string()),
+        ("MISSED_MAX", limits::MISSED_MAX.to_string()),
+        ("MISSED_KEPT", seconds(limits::MISSED_KEPT)),
+        ("REPORT_MAX", characters(limits::REPORT_MAX)),
+        ("REPORTS_OPEN_MAX", limits::REPORTS_OPEN_MAX.to_string()),
+        ("LINKS_MAX", limits::LINKS_MAX.to_string()),
         ("TICKER_ITEMS_MAX", limits::TICKER_ITEMS_MAX.to_string()),
         ("TICKER_TITLE_MAX", characters(limits::TICKER_TITLE_MAX)),
         ("TICKER_BODY_MAX", bytes(limits::TICKER_BODY_MAX)),

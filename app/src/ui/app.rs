@@ -10,7 +10,7 @@ use iced::{
 use relay_client::{Session, Trust};
 
 use super::{
-    Options,
+    Options, idle,
     keys::{self, Shortcut},
     line::Line,
     screen::{
@@ -38,15 +38,21 @@ pub struct App {
 }
 
 pub enum Screen {
-    SignIn(SignIn),
+    SignIn(Box<SignIn>),
     Desk(Box<Desk>),
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a message lives for a moment, and the largest one, the relay's whole state, comes seldom"
+)]
 #[derive(Debug, Clone)]
 pub enum Message {
     SignIn(sign_in::Message),
     Desk(desk::Message),
     Toast(toast::Message),
+    /// The person does something here after a long while.
+    PersonIsBack,
     Shortcut(Shortcut),
     Opened(window::Id),
     Rescaled(f32),
@@ -72,7 +78,7 @@ impl App {
             _ => sign_in.focus(),
         };
         let wishes = Wishes { call: options.call, answer: options.answer };
-        let at = Self::at(Screen::SignIn(sign_in), settings, options.setup, wishes);
+        let at = Self::at(Screen::SignIn(Box::new(sign_in)), settings, options.setup, wishes);
         let app = Self { system_is_dark: options.system_is_dark, trust: options.trust, ..at };
         (app, task.map(Message::SignIn))
     }
@@ -120,6 +126,10 @@ impl App {
                 self.toasts.update(message);
                 Task::none()
             }
+            Message::PersonIsBack => match self.screen {
+                Screen::Desk(_) => self.desk(desk::Message::PersonIsBack),
+                Screen::SignIn(_) => Task::none(),
+            },
             Message::Shortcut(Shortcut::NextField) => operation::focus_next(),
             Message::Shortcut(Shortcut::PreviousField) => operation::focus_previous(),
             Message::Shortcut(shortcut) => match self.screen {
@@ -151,7 +161,8 @@ impl App {
             _ => None,
         });
         let toasts = self.toasts.subscription().map(Message::Toast);
-        Subscription::batch([screen, windows, toasts, keys::subscription().map(Message::Shortcut)])
+        let idle = idle::subscription().map(|()| Message::PersonIsBack);
+        Subscription::batch([screen, windows, toasts, idle, keys::subscription().map(Message::Shortcut)])
     }
 
     pub fn view(&self) -> Element<'_, Message> {
@@ -182,6 +193,7 @@ impl App {
     fn enter(&mut self, session: Session) -> Task<Message> {
         self.settings.name = session.name().to_string();
         self.settings.save();
+        session.watch_idle(idle::since_input);
         let mut desk = Desk::new(Line::new(session), self.setup.clone(), std::mem::take(&mut self.wishes));
         desk.set_scale(self.scale);
         self.screen = Screen::Desk(Box::new(desk));
@@ -204,13 +216,13 @@ impl App {
             }
             desk::Action::SignOut => {
                 let goodbye = desk.say_goodbye().map(Message::Desk);
-                self.screen = Screen::SignIn(SignIn::new(&self.settings).trusting(self.trust.clone()));
+                self.screen = Screen::SignIn(Box::new(SignIn::new(&self.settings).trusting(self.trust.clone())));
                 goodbye
             }
             desk::Action::SignedOut(reason) => {
                 let goodbye = desk.hang_up().map(Message::Desk);
                 self.toasts.push(Kind::Trouble, reason.clone(), Instant::now());
-                self.screen = Screen::SignIn(SignIn::new(&self.settings).trusting(self.trust.clone()).because(reason));
+                self.screen = Screen::SignIn(Box::new(SignIn::new(&self.settings).trusting(self.trust.clone()).because(reason)));
                 goodbye
             }
         }

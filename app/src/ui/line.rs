@@ -7,9 +7,9 @@ use std::{
 
 use iced::{Subscription, Task};
 use proto::{
-    CallId, ErrorCode, InvitationId, Name,
-    api::{History, Joined, PageHistory, Rung, SetMedia},
-    model::Message,
+    CallId, ErrorCode, InvitationId, Name, PeerId, SessionId,
+    api::{History, Joined, OwnSession, PageHistory, Rung, SetMedia},
+    model::{Message, OwnPresence},
 };
 use relay_client::{Relay, Session, Trust, Update};
 
@@ -131,9 +131,94 @@ impl Line {
         }
     }
 
+    pub fn set_presence(&self, presence: OwnPresence) -> Answer<()> {
+        self.done(async move |session| session.set_presence(&presence).await)
+    }
+
+    pub fn block(&self, name: Name) -> Answer<()> {
+        self.done(async move |session| session.block(&name).await)
+    }
+
+    pub fn unblock(&self, name: Name) -> Answer<()> {
+        self.done(async move |session| session.unblock(&name).await)
+    }
+
+    pub fn report(&self, name: Name, text: String) -> Answer<()> {
+        self.done(async move |session| session.report(&name, &text).await)
+    }
+
+    pub fn see_missed(&self, from: Option<Name>, up_to_ms: u64) -> Answer<()> {
+        self.done(async move |session| session.see_missed(from.as_ref(), up_to_ms).await)
+    }
+
+    /// A link into a call, as people hand it on.
+    pub fn call_link(&self, call: CallId) -> Answer<String> {
+        match self {
+            Self::Relay { session, .. } => {
+                ask(session, async move |session| session.call_link(&call).await.map(|link| session.link_text(&link)))
+            }
+            Self::Pretend(pretend) => Task::done(Ok(pretend.link())),
+        }
+    }
+
+    pub fn revoke_link(&self, call: CallId) -> Answer<()> {
+        self.done(async move |session| session.revoke_link(&call).await)
+    }
+
+    /// Into the call with this link.
+    pub fn enter(&self, link: &str) -> Answer<Joined> {
+        match self {
+            Self::Relay { session, .. } => match session.read_link(link) {
+                Ok(link) => ask(session, async move |session| session.join(&link).await),
+                Err(nonsense) => Task::done(Err(Notice::new(nonsense.to_string()))),
+            },
+            Self::Pretend(pretend) => Task::done(Ok(pretend.joined())),
+        }
+    }
+
+    pub fn mute(&self, call: CallId, peer: PeerId) -> Answer<()> {
+        self.done(async move |session| session.mute(&call, peer).await)
+    }
+
+    pub fn remove(&self, call: CallId, peer: PeerId) -> Answer<()> {
+        self.done(async move |session| session.remove(&call, peer).await)
+    }
+
+    pub fn lock(&self, call: CallId, locked: bool) -> Answer<()> {
+        self.done(async move |session| session.lock(&call, locked).await)
+    }
+
+    pub fn sessions(&self) -> Answer<Vec<OwnSession>> {
+        match self {
+            Self::Relay { session, .. } => ask(session, async move |session| session.sessions().await),
+            Self::Pretend(pretend) => Task::done(Ok(pretend.sessions())),
+        }
+    }
+
+    pub fn end_session(&self, id: SessionId) -> Answer<()> {
+        self.done(async move |session| session.end_session(&id).await)
+    }
+
+    pub fn change_password(&self, old: String, new: String) -> Answer<()> {
+        self.done(async move |session| session.change_password(&old, &new).await)
+    }
+
     pub fn sign_out(&self) -> Answer<()> {
         match self {
             Self::Relay { session, .. } => ask(session, Session::sign_out),
+            Self::Pretend(_) => Task::done(Ok(())),
+        }
+    }
+}
+
+impl Line {
+    /// A request with nothing to be told but that it was granted.
+    fn done<F>(&self, request: impl FnOnce(Session) -> F + Send + 'static) -> Answer<()>
+    where
+        F: Future<Output = Result<(), relay_client::Error>> + Send + 'static,
+    {
+        match self {
+            Self::Relay { session, .. } => ask(session, request),
             Self::Pretend(_) => Task::done(Ok(())),
         }
     }
@@ -158,11 +243,24 @@ impl From<relay_client::Error> for Failure {
     }
 }
 
+/// Whether an account is to be made first, and by which invitation code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Account {
+    Known,
+    New,
+    ByCode(String),
+}
+
 /// Signs in, with a new account first if that is wanted.
-pub fn sign_in(relay: String, name: Name, password: String, new: bool, trust: Trust) -> Task<Result<Session, Failure>> {
+pub fn sign_in(relay: String, name: Name, password: String, account: Account, trust: Trust) -> Task<Result<Session, Failure>> {
     Task::future(async move {
         let relay = Relay::with(&relay, trust)?;
-        if new && let Err(refused) = relay.sign_up(&name, &password).await {
+        let made = match account {
+            Account::Known => Ok(()),
+            Account::New => relay.sign_up(&name, &password).await,
+            Account::ByCode(code) => relay.sign_up_by_code(&name, &password, &code).await,
+        };
+        if let Err(refused) = made {
             // An earlier try may have made the account and not come further: then the password is this one.
             let own = refused.code() == Some(ErrorCode::NameTaken);
             let session = if own { relay.sign_in(&name, &password, DEVICE).await.ok() } else { None };

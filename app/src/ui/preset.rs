@@ -6,7 +6,7 @@ use media::{CameraSpec, MicrophoneSpec, SpeakerSpec, Trouble};
 use proto::{
     Cursor, Name,
     api::State,
-    model::{Buddy, Presence, Relation, Ticker, TickerItem},
+    model::{Buddy, OwnPresence, Presence, Relation, Ticker, TickerItem},
 };
 
 use super::{
@@ -72,7 +72,7 @@ impl Sample {
     pub fn boot(self) -> (App, Task<Message>) {
         let setup = setup();
         let screen = match self {
-            Self::SignedOut => Screen::SignIn(SignIn::new(&Settings::default())),
+            Self::SignedOut => Screen::SignIn(Box::new(SignIn::new(&Settings::default()))),
             _ => Screen::Desk(Box::new(self.desk(setup.clone()))),
         };
         (App::at(screen, Settings::default(), setup, Wishes::default()), Task::none())
@@ -119,7 +119,7 @@ impl Sample {
         if self == Self::Group {
             for (number, name, audio, video) in [(3, "zoe.king", false, true), (4, "Kim", true, false)] {
                 let peer = proto::PeerId(number);
-                joined.call.peers.push(proto::model::Peer { peer, name: known(name), audio, video });
+                joined.call.peers.push(proto::model::Peer { peer, name: known(name), audio, video, muted: false });
             }
         }
         let happen = |event| desk::Message::Relay(relay_client::Update::Event(event));
@@ -163,7 +163,8 @@ fn pretend() -> Pretend {
 }
 
 fn state() -> State {
-    let buddy = |name, relation, presence| Buddy { name: known(name), relation, presence };
+    let buddy =
+        |name, relation, presence| Buddy { name: known(name), relation, presence, text: String::new(), last_seen_ms: None };
     let item = |title: &str, body: Option<&str>, link: Option<&str>| TickerItem {
         title: title.into(),
         body: body.map(Into::into),
@@ -176,7 +177,7 @@ fn state() -> State {
         buddies: vec![
             buddy("Ben", Relation::Mutual, Presence::Available),
             buddy("zoe.king", Relation::Mutual, Presence::Busy),
-            buddy("Kim", Relation::Mutual, Presence::Available),
+            Buddy { text: "Up on the roof, fixing the antenna".into(), ..buddy("Kim", Relation::Mutual, Presence::Available) },
             buddy("grandma", Relation::Mutual, Presence::Offline),
             buddy("Omar_D", Relation::Asking, Presence::Offline),
             buddy("lee", Relation::Asked, Presence::Offline),
@@ -187,6 +188,9 @@ fn state() -> State {
             Ticker { provider: "fortune".into(), items: vec![fortune] },
             Ticker { provider: "relay-status".into(), items: vec![status] },
         ],
+        presence: OwnPresence::default(),
+        blocked: Vec::new(),
+        missed: Vec::new(),
         cursor: Cursor::new("sample"),
     }
 }

@@ -1,8 +1,8 @@
 //! A relay of canned answers: the screens work without a network, for tests and to be looked at.
 
 use proto::{
-    CallId, ErrorCode, InvitationId, MessageId, Name, PeerId,
-    api::{History, Joined, PageHistory, Rung},
+    CallId, ErrorCode, InvitationId, MessageId, Name, PeerId, SessionId,
+    api::{History, Joined, OwnSession, PageHistory, Rung},
     model::{Call, Invitation, InvitationState, Message, Peer},
 };
 
@@ -40,7 +40,25 @@ impl Pretend {
     }
 
     pub fn joined(&self) -> Joined {
-        Joined { call: Call { id: CallId::new("sample-call"), peers: self.peers() }, me: PeerId(1) }
+        let call = Call { id: CallId::new("sample-call"), peers: self.peers(), owner: Some(PeerId(1)), locked: false };
+        Joined { call, me: PeerId(1) }
+    }
+
+    /// Into the sample call.
+    pub fn link(&self) -> String {
+        "https://relay.example.org/#call=c3Tn0vYx7Kq2LmR8sWb5Ud1Ef4Gh6Jk9Pz-AaBbCcDd".to_owned()
+    }
+
+    /// This device and another one.
+    pub fn sessions(&self) -> Vec<OwnSession> {
+        let session = |id: &str, device: &str, minutes: u64, current| OwnSession {
+            id: SessionId::new(id),
+            device: device.to_owned(),
+            signed_in_at_ms: Some(DAY_MS - 3 * 1440 * 60_000),
+            seen_at_ms: DAY_MS - minutes * 60_000,
+            current,
+        };
+        vec![session("here", "tvphone on desktop", 0, true), session("there", "kitchen", 1500, false)]
     }
 
     pub fn send_chat(&self, to: Name, text: String, client_id: String) -> Result<Message, Notice> {
@@ -65,7 +83,8 @@ impl Pretend {
     }
 
     fn peers(&self) -> Vec<Peer> {
-        let peer = |number, name: &Name| Peer { peer: PeerId(number), name: name.clone(), audio: true, video: true };
+        let peer =
+            |number, name: &Name| Peer { peer: PeerId(number), name: name.clone(), audio: true, video: true, muted: false };
         vec![peer(1, &self.me), peer(2, &self.other)]
     }
 

@@ -38,6 +38,15 @@ impl Zone {
         }
     }
 
+    /// When someone was last seen, read at `now_ms`.
+    pub fn last_seen(self, ms: u64, now_ms: u64) -> String {
+        match (self.day(now_ms) - self.day(ms)).num_days() {
+            0 => format!("Last seen at {}", self.clock(ms)),
+            1 => format!("Last seen yesterday at {}", self.clock(ms)),
+            _ => format!("Last seen on {}", self.day_name(ms, now_ms)),
+        }
+    }
+
     fn format(self, ms: u64, form: &str) -> String {
         match self {
             Self::Local => instant(ms).with_timezone(&Local).format(form).to_string(),
@@ -78,6 +87,13 @@ mod tests {
         assert_eq!(lasted(Duration::from_secs(245)), "4:05");
         assert_eq!(lasted(Duration::from_secs(3723)), "1:02:03");
         assert_eq!(Zone::Utc.clock(u64::MAX), "00:00");
+    }
+
+    #[test]
+    fn it_is_said_when_someone_was_last_seen() {
+        assert_eq!(Zone::Utc.last_seen(NOON, NOON + 1), "Last seen at 14:07");
+        assert_eq!(Zone::Utc.last_seen(NOON, NOON + DAY), "Last seen yesterday at 14:07");
+        assert_eq!(Zone::Utc.last_seen(NOON, NOON + 3 * DAY), "Last seen on Thursday, 5 March");
     }
 
     #[test]

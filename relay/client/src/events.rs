@@ -9,8 +9,9 @@ use std::{
 
 use futures::Stream;
 use proto::{
-    Event,
-    api::{PollEvents, State},
+    Cursor, Event,
+    api::{Events, PollEvents, State},
+    limits::AWAY,
 };
 
 use self::feed::{Feed, Step};
@@ -67,12 +68,28 @@ impl Lane {
                     self.feed.state(outcome, Instant::now());
                 }
                 Step::Poll { after, hold } => {
-                    let wait_ms = u64::try_from(hold.as_millis()).unwrap_or(u64::MAX);
-                    let outcome = self.session.events_once(&PollEvents { after, wait_ms }).await;
+                    let Some(outcome) = self.poll(after, hold).await else { continue };
                     let now = Instant::now();
                     self.feed.events(outcome, hold, now.saturating_duration_since(start), now);
                 }
             }
+        }
+    }
+}
+
+impl Lane {
+    /// One poll; `None` when it was given up because the person is back, which the relay is to know at once.
+    async fn poll(&self, after: Cursor, hold: Duration) -> Option<Result<Events, Error>> {
+        let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        let idle = self.session.idle();
+        let poll = PollEvents { after, wait_ms: ms(hold), idle_ms: idle.map(ms) };
+        let poll = self.session.events_once(&poll);
+        if idle.is_none_or(|idle| idle < AWAY) {
+            return Some(poll.await);
+        }
+        tokio::select! {
+            outcome = poll => Some(outcome),
+            () = self.session.person_back() => None,
         }
     }
 }

@@ -1,8 +1,11 @@
 //! Someone signed in: the control requests, one method each.
 
+mod host;
+mod people;
+
 use std::{
     fmt,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -19,8 +22,10 @@ use proto::{
 };
 use reqwest::{Method, header::HeaderValue};
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::Notify;
 use url::Url;
 
+pub use self::host::NoLink;
 use crate::{
     backoff::{Backoff, random},
     error::{Error, Found},
@@ -50,6 +55,10 @@ struct Inner {
     http: Arc<Http>,
     signed_in: SignedIn,
     bearer: HeaderValue,
+    /// Says for how long the person has done nothing here.
+    idle: OnceLock<fn() -> Duration>,
+    /// Wakes the event lane when they are back.
+    back: Notify,
 }
 
 impl fmt::Debug for Session {
@@ -66,7 +75,8 @@ impl Session {
         }
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", signed_in.token.reveal())).map_err(|_| nonsense())?;
         bearer.set_sensitive(true);
-        Ok(Self { inner: Arc::new(Inner { http, signed_in, bearer }) })
+        let (idle, back) = (OnceLock::new(), Notify::new());
+        Ok(Self { inner: Arc::new(Inner { http, signed_in, bearer, idle, back }) })
     }
 
     /// Whose session it is, as they write it.
@@ -278,7 +288,13 @@ impl Session {
     /// One attempt, held up to `poll.wait_ms`.
     pub(crate) async fn events_once(&self, poll: &PollEvents) -> Result<Events, Error> {
         let mut url = self.url(&["events"]);
-        url.query_pairs_mut().append_pair("after", poll.after.as_str()).append_pair("wait_ms", &poll.wait_ms.to_string());
+        {
+            let mut query = url.query_pairs_mut();
+            query.append_pair("after", poll.after.as_str()).append_pair("wait_ms", &poll.wait_ms.to_string());
+            if let Some(idle_ms) = poll.idle_ms {
+                query.append_pair("idle_ms", &idle_ms.to_string());
+            }
+        }
         let timeout = Duration::from_millis(poll.wait_ms) + POLL_MARGIN;
         self.parse(self.once(Ask::new(Method::GET, url).timeout(timeout)).await?)
     }

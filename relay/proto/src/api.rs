@@ -13,16 +13,27 @@
 //! | `GET /v1/events?after=CURSOR&wait_ms=N` | | [`Events`] |
 //! | `POST /v1/buddies` | [`AddBuddy`] | [`Done`] |
 //! | `DELETE /v1/buddies/NAME` | | [`Done`] |
+//! | `POST /v1/presence` | [`OwnPresence`] | [`Done`] |
+//! | `POST /v1/blocks` | [`Block`] | [`Done`] |
+//! | `DELETE /v1/blocks/NAME` | | [`Done`] |
+//! | `POST /v1/reports` | [`Report`] | [`Done`] |
+//! | `POST /v1/missed/seen` | [`SeenMissed`] | [`Done`] |
 //! | `POST /v1/chat` | [`SendChat`] | [`Message`] |
 //! | `GET /v1/chat?with=NAME&before=ID&after=ID&limit=N` | | [`History`] |
 //! | `POST /v1/invitations` | [`Ring`] | [`Rung`] |
 //! | `POST /v1/invitations/ID/accept` | | [`Joined`] |
 //! | `POST /v1/invitations/ID/decline` | | [`Done`] |
 //! | `POST /v1/invitations/ID/cancel` | | [`Done`] |
+//! | `POST /v1/calls/join` | [`JoinByLink`] | [`Joined`] |
 //! | `GET /v1/calls/ID` | | [`Call`] |
 //! | `POST /v1/calls/ID/leave` | | [`Done`] |
 //! | `POST /v1/calls/ID/media` | [`SetMedia`] | [`Done`] |
 //! | `POST /v1/calls/ID/keyframe` | [`WantKeyframe`] | [`Done`] |
+//! | `POST /v1/calls/ID/link` | | [`Linked`] |
+//! | `DELETE /v1/calls/ID/link` | | [`Done`] |
+//! | `POST /v1/calls/ID/mute` | [`OnePeer`] | [`Done`] |
+//! | `POST /v1/calls/ID/remove` | [`OnePeer`] | [`Done`] |
+//! | `POST /v1/calls/ID/lock` | [`SetLock`] | [`Done`] |
 //! | `POST /v1/calls/ID/audio`, `.../video` | chunks | [`Feedback`] |
 //! | `GET /v1/calls/ID/audio?reader=R&poll=N&wait_ms=N`, `.../video?...` | | chunks |
 
@@ -30,8 +41,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::Event,
-    id::{CallId, Cursor, PeerId, SessionId, Token, TrackId},
-    model::{Buddy, Call, Invitation, Message, Ticker},
+    id::{CallId, CallLink, Cursor, PeerId, SessionId, Token, TrackId},
+    model::{Buddy, Call, Invitation, Message, MissedCall, OwnPresence, Ticker},
     name::Name,
 };
 
@@ -134,6 +145,15 @@ pub struct State {
     pub call: Option<Joined>,
     /// What each ticker provider says now.
     pub tickers: Vec<Ticker>,
+    /// How this person has chosen to be seen.
+    #[serde(default)]
+    pub presence: OwnPresence,
+    /// Whom this person has blocked.
+    #[serde(default)]
+    pub blocked: Vec<Name>,
+    /// The calls this person has missed and not seen yet, the newest first.
+    #[serde(default)]
+    pub missed: Vec<MissedCall>,
     /// Events after this state come after this cursor.
     pub cursor: Cursor,
 }
@@ -146,6 +166,9 @@ pub struct PollEvents {
     /// How long to wait for an event, in milliseconds, at most [`WAIT_MAX`](crate::limits::WAIT_MAX).
     #[serde(default)]
     pub wait_ms: u64,
+    /// For how long the person has done nothing at this client, in milliseconds; without it they count as there.
+    #[serde(default)]
+    pub idle_ms: Option<u64>,
 }
 
 /// Answer of `GET /v1/events`.
@@ -162,6 +185,32 @@ pub struct Events {
 pub struct AddBuddy {
     /// Whom.
     pub name: Name,
+}
+
+/// Body of `POST /v1/blocks`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// Whom.
+    pub name: Name,
+}
+
+/// Body of `POST /v1/reports`: something for whoever runs the relay to look at.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Of whom.
+    pub name: Name,
+    /// What happened: 1 to [`REPORT_MAX`](crate::limits::REPORT_MAX) characters.
+    pub text: String,
+}
+
+/// Body of `POST /v1/missed/seen`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenMissed {
+    /// Whose rings; everyone's if not given.
+    #[serde(default)]
+    pub from: Option<Name>,
+    /// Those up to this time, as the list has it: what came meanwhile stays.
+    pub up_to_ms: u64,
 }
 
 /// Body of `POST /v1/chat`. Safe to repeat: one `client_id` makes one message.
@@ -231,6 +280,34 @@ pub struct Joined {
     pub call: Call,
     /// Which of its peers this session is.
     pub me: PeerId,
+}
+
+/// Answer of `POST /v1/calls/ID/link`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Linked {
+    /// What lets others in.
+    pub link: CallLink,
+}
+
+/// Body of `POST /v1/calls/join`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinByLink {
+    /// As a member of the call gave it.
+    pub link: CallLink,
+}
+
+/// Body of `POST /v1/calls/ID/mute` and `.../remove`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnePeer {
+    /// Whom.
+    pub peer: PeerId,
+}
+
+/// Body of `POST /v1/calls/ID/lock`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetLock {
+    /// Whether nobody may come in but whom the owner rings.
+    pub locked: bool,
 }
 
 /// Body of `POST /v1/calls/ID/media`: what this peer sends, for the others' screens.

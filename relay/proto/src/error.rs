@@ -35,8 +35,12 @@ pub enum ErrorCode {
     Busy,
     /// The person is not there.
     Offline,
+    /// The person is there and wants no ring now.
+    DoNotDisturb,
     /// The call has as many peers as it may have.
     CallFull,
+    /// The owner of the call has locked it.
+    CallLocked,
     /// The events after this cursor aren't kept any more. Ask for the state and go on from its cursor.
     CursorExpired,
     /// The body is larger than this route takes.
@@ -62,7 +66,13 @@ impl ErrorCode {
             Self::Forbidden | Self::SignUpClosed | Self::WrongCode | Self::HttpsOnly => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::NameTaken | Self::InvitationOver | Self::Busy | Self::Offline | Self::CallFull => 409,
+            Self::NameTaken
+            | Self::InvitationOver
+            | Self::Busy
+            | Self::Offline
+            | Self::DoNotDisturb
+            | Self::CallFull
+            | Self::CallLocked => 409,
             Self::CursorExpired => 410,
             Self::TooLarge => 413,
             Self::RateLimited => 429,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::CallId,
-    model::{Buddy, Call, EndReason, Invitation, Message, Presence, Ticker},
+    model::{Buddy, Call, EndReason, Invitation, Message, MissedCall, OwnPresence, Presence, Ticker},
     name::Name,
 };
 
@@ -20,12 +20,33 @@ pub enum Event {
         /// All of it.
         buddies: Vec<Buddy>,
     },
-    /// A buddy came, went or took a call.
+    /// A buddy came, went, took a call, or says something else of themselves.
     Presence {
         /// Who.
         name: Name,
         /// Since now.
         presence: Presence,
+        /// What they say of themselves; empty while they are offline.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+        /// When they were last there, in milliseconds since 1970-01-01 UTC, if they are offline now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last_seen_ms: Option<u64>,
+    },
+    /// This person has chosen how to be seen, on this client or another of theirs.
+    OwnPresence {
+        /// As it is now.
+        presence: OwnPresence,
+    },
+    /// Whom this person has blocked.
+    Blocked {
+        /// All of them.
+        names: Vec<Name>,
+    },
+    /// The calls this person has missed and not seen yet.
+    Missed {
+        /// All of them, the newest first.
+        calls: Vec<MissedCall>,
     },
     /// An invitation from or to this person rings or is over.
     Invitation {

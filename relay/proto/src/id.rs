@@ -75,6 +75,32 @@ impl fmt::Debug for Token {
     }
 }
 
+/// What lets whoever is signed in into a call: 43 characters of base64url, 256 random bits. It is a secret of those it was given to, so
+/// `Debug` hides it.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CallLink(String);
+
+impl CallLink {
+    /// Wraps a link as the relay gave it.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself, to be handed to whom one wants in the call.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for CallLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CallLink(hidden)")
+    }
+}
+
 /// A chat message as the relay keeps it. Grows with every message kept, so it also orders a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -179,7 +205,8 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_not_shown_by_debug() {
+    fn a_token_and_a_link_are_not_shown_by_debug() {
         assert_eq!(format!("{:?}", Token::new("abc")), "Token(hidden)");
+        assert_eq!(format!("{:?}", CallLink::new("abc")), "CallLink(hidden)");
     }
 }

@@ -20,5 +20,5 @@ pub use chunk::{Chunk, Header};
 pub use error::{ErrorBody, ErrorCode};
 pub use event::Event;
 pub use fingerprint::Fingerprint;
-pub use id::{CallId, Cursor, InvitationId, Kind, MessageId, PeerId, SessionId, Token, TrackId};
+pub use id::{CallId, CallLink, Cursor, InvitationId, Kind, MessageId, PeerId, SessionId, Token, TrackId};
 pub use name::Name;

@@ -56,6 +56,31 @@ pub const RING: Duration = Duration::from_secs(45);
 /// A client that has not polled for this long is gone. Longer than the longest poll and a slow reconnect together.
 pub const VANISHED: Duration = Duration::from_secs(35);
 
+/// A person who has done nothing at any of their present clients for this long is away. A client knows of its own windows alone, so
+/// it's long enough to read a page beside them.
+pub const AWAY: Duration = Duration::from_secs(600);
+
+/// Longest line a person says of themselves, in characters: it stands in one line of a buddy list.
+pub const LINE_MAX: usize = 100;
+
+/// People one account may block.
+pub const BLOCKED_MAX: usize = 500;
+
+/// People whose missed calls are kept for one account; the oldest make room.
+pub const MISSED_MAX: usize = 100;
+
+/// How long a missed call is kept: whoever signs in once a month sees it.
+pub const MISSED_KEPT: Duration = Duration::from_secs(31 * 24 * 3600);
+
+/// Longest text of a report to whoever runs the relay, in characters.
+pub const REPORT_MAX: usize = 2000;
+
+/// Reports of one account that may wait to be looked at.
+pub const REPORTS_OPEN_MAX: usize = 20;
+
+/// Links to one call that count at a time: one of each peer.
+pub const LINKS_MAX: usize = 16;
+
 /// Most items one ticker provider shows.
 pub const TICKER_ITEMS_MAX: usize = 50;
 

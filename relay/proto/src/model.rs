@@ -7,21 +7,66 @@ use crate::{
     name::Name,
 };
 
-/// Whether a person can be rung.
+/// Whether a person can be rung, as their buddies see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Presence {
-    /// No client of theirs polls.
+    /// No client of theirs polls, or they don't want to be seen.
     #[default]
     Offline,
     /// A client polls, and they are in no call.
     Available,
+    /// A client polls, but they have done nothing there for a while, or say that they are away.
+    Away,
     /// They are in a call.
     Busy,
+    /// They are there and want no ring.
+    DoNotDisturb,
     /// A state of a later version; treat it like [`Presence::Available`].
     #[serde(other)]
     Unknown,
+}
+
+/// How a person wants to be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Choice {
+    /// As they are: available, away or in a call.
+    #[default]
+    Available,
+    /// Away whenever they are there.
+    Away,
+    /// Nothing rings.
+    DoNotDisturb,
+    /// Offline for everyone else.
+    Invisible,
+    /// A choice of a later version; treat it like [`Choice::Available`].
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a person has chosen for themselves, as all their own clients see it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnPresence {
+    /// How they want to be seen.
+    pub choice: Choice,
+    /// A line of plain text for their buddies, at most [`LINE_MAX`](crate::limits::LINE_MAX) characters; empty for none. It is shown
+    /// while they are seen at all.
+    #[serde(default)]
+    pub text: String,
+}
+
+/// The rings of one person that came to nothing: nobody answered, or they could not be heard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissedCall {
+    /// Who rang.
+    pub from: Name,
+    /// When they last did, in milliseconds since 1970-01-01 UTC.
+    pub at_ms: u64,
+    /// How often they did.
+    pub count: u32,
 }
 
 /// How far two people are buddies.
@@ -50,6 +95,12 @@ pub struct Buddy {
     /// Always offline unless the relation is mutual.
     #[serde(default)]
     pub presence: Presence,
+    /// What they say of themselves; empty while they are offline.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    /// When they were last there, in milliseconds since 1970-01-01 UTC: of a mutual buddy who is offline now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen_ms: Option<u64>,
 }
 
 /// What became of an invitation.
@@ -101,6 +152,9 @@ pub struct Peer {
     pub audio: bool,
     /// Whether they say they send a picture (false: camera off).
     pub video: bool,
+    /// Whether the owner of the call has muted them: their sound is not passed on until they say themselves that it is on.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub muted: bool,
 }
 
 /// A call as its members see it.
@@ -110,6 +164,16 @@ pub struct Call {
     pub id: CallId,
     /// Who is in it, by rising number.
     pub peers: Vec<Peer>,
+    /// The peer that may mute, remove and lock: the one with the lowest number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<PeerId>,
+    /// Whether nobody comes in but whom the owner rings.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub locked: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// Why a call is over.
@@ -127,6 +191,8 @@ pub enum EndReason {
     Canceled,
     /// The others' clients are gone.
     Vanished,
+    /// The owner of the call has removed this session; the call may go on.
+    Removed,
     /// A reason of a later version.
     #[serde(other)]
     Unknown,

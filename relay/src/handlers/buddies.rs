@@ -8,6 +8,7 @@ use proto::{
     model::Relation,
 };
 
+use super::people::check_not_blocked;
 use crate::{
     app::App,
     extract::{Caller, Id, Json},
@@ -26,6 +27,7 @@ pub(crate) async fn add(State(app): State<App>, Caller(session): Caller, Json(wi
     if buddy == session.account {
         return Err(Refusal::bad_request("That is you."));
     }
+    check_not_blocked(&app, session.account, buddy, &wish.name)?;
     let work = app.clone();
     app.see_through(async move {
         let order = work.buddy_order.lock().await;

@@ -31,13 +31,19 @@ pub(crate) async fn ring(State(app): State<App>, Caller(session): Caller, Json(w
     }
     let fresh = Fresh { call: token::call_id()?, invitation: token::invitation_id()? };
     let what = Wish { to, call: wish.call.as_ref(), client_id: wish.client_id.as_deref() };
-    let rung = app.hub.ring(&session, what, fresh, Instant::now()).map_err(|refused| match refused {
+    let rung = app.hub.ring(&session, what, fresh, Instant::now());
+    // A ring that can't be heard leaves a missed call behind: that is stored as well.
+    app.hub.flush().await;
+    let rung = rung.map_err(|refused| match refused {
         RingRefused::NotBuddies => Refusal::new(ErrorCode::Forbidden, format!("{} is not your buddy yet.", wish.to)),
+        RingRefused::Blocked => Refusal::new(ErrorCode::Forbidden, format!("You have blocked {}: unblock them first.", wish.to)),
+        RingRefused::DoNotDisturb => {
+            Refusal::new(ErrorCode::DoNotDisturb, format!("{} does not want to be disturbed now.", wish.to))
+        }
         RingRefused::Offline => Refusal::new(ErrorCode::Offline, format!("{} is not there now.", wish.to)),
         RingRefused::Refused(Refused::Busy) => Refusal::new(ErrorCode::Busy, format!("{} is in another call.", wish.to)),
         RingRefused::Refused(refused) => refused.into(),
     })?;
-    app.hub.flush().await;
     Ok(Reply(rung))
 }
 
@@ -121,6 +127,15 @@ impl From<Refused> for Refusal {
             Refused::Full => (ErrorCode::CallFull, "The call is full."),
             Refused::Over(state) => (ErrorCode::InvitationOver, over(state)),
             Refused::OtherRing => (ErrorCode::BadRequest, "This client id was used for another person."),
+            Refused::Locked => (ErrorCode::CallLocked, "The call is locked: its owner alone can ask someone in."),
+            Refused::Removed => {
+                (ErrorCode::Forbidden, "The owner of the call has removed this person: they alone can ask them in.")
+            }
+            Refused::NoSuchLink => (ErrorCode::NotFound, "This link leads to no call any more: ask for a new one."),
+            Refused::OnOtherDevice => (ErrorCode::Busy, "You are in this call on another device."),
+            Refused::NotOwner => (ErrorCode::Forbidden, "That is for the owner of the call to do."),
+            Refused::NoSuchPeer => (ErrorCode::NotFound, "There is no such peer in this call."),
+            Refused::Oneself => (ErrorCode::BadRequest, "That is you."),
             Refused::SignedOff => (ErrorCode::Unauthorized, "This session was signed off: sign in again."),
         };
         Self::new(code, message)

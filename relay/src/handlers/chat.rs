@@ -8,7 +8,7 @@ use proto::{
     model::{Message, Relation},
 };
 
-use super::{buddies::someone, check_client_id};
+use super::{buddies::someone, check_client_id, people::check_not_blocked};
 use crate::{
     app::App,
     extract::{Caller, Json, Query},
@@ -29,17 +29,20 @@ pub(crate) async fn send(State(app): State<App>, Caller(session): Caller, Json(w
     if app.hub.relation(session.account, to) != Some(Relation::Mutual) {
         return Err(Refusal::new(ErrorCode::Forbidden, format!("{} is not your buddy yet.", wish.to)));
     }
+    check_not_blocked(&app, session.account, to, &wish.to)?;
     let work = app.clone();
     app.see_through(async move {
         let order = work.chat_order.lock().await;
-        let new = NewMessage { from: session.account, to, text: &wish.text, client_id: &wish.client_id };
+        let withheld = work.hub.blocks(to, session.account);
+        let new = NewMessage { from: session.account, to, text: &wish.text, client_id: &wish.client_id, withheld };
         let (kept, is_new) = work.store.keep_message(new).await?;
         if !is_new && (kept.to != to || kept.text != wish.text) {
             return Err(Refusal::bad_request("This client id was used for another message."));
         }
         let message = shown(&work, kept)?;
         if is_new {
-            work.hub.tell(&[session.account, to], &Event::Chat { message: message.clone() });
+            let people = if withheld { vec![session.account] } else { vec![session.account, to] };
+            work.hub.tell(&people, &Event::Chat { message: message.clone() });
         }
         drop(order);
         Ok(Reply(message))

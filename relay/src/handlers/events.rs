@@ -42,6 +42,7 @@ pub(crate) async fn poll(
     let mine = session.newest_poll.fetch_add(1, Ordering::Relaxed) + 1;
     // An older poll that still waits, on a connection the client may have given up, gives way.
     session.wake.notify_waiters();
+    session.set_person_idle(poll.idle_ms.map(Duration::from_millis));
     let _parked = app.metrics.park_events();
     loop {
         let mut woken = pin!(session.wake.notified());

@@ -8,7 +8,7 @@ use std::{
 use proto::{
     CallId, Event, InvitationId,
     api::{Joined, Rung, SetMedia},
-    model::{Call as ShownCall, Invitation as ShownInvitation, Peer, Presence, Relation},
+    model::{Call as ShownCall, Invitation as ShownInvitation, InvitationState, Peer},
 };
 
 use super::{
@@ -27,8 +27,12 @@ use crate::{
 pub(crate) enum RingRefused {
     /// They are no mutual buddies.
     NotBuddies,
+    /// The one who rings has blocked the other.
+    Blocked,
     /// Nobody is there to hear it.
     Offline,
+    /// They want no ring.
+    DoNotDisturb,
     /// The switchboard says no.
     Refused(Refused),
 }
@@ -37,13 +41,15 @@ impl Hub {
     /// Puts a call of an earlier run back, with those of its members whose sessions still exist.
     pub(crate) fn restore_call(&self, row: CallRow, now: Instant) {
         let mut control = self.lock();
-        let mut call = Call { next_peer: row.next_peer, ..Call::default() };
+        let (removed, links) = (row.removed.into_iter().collect(), row.links.into_iter().collect());
+        let mut call = Call { next_peer: row.next_peer, locked: row.locked, removed, links, ..Call::default() };
         for member in row.members {
             let Some(client) = control.clients.get(member.session) else { continue };
             // It gets as long to come back as a client that vanishes.
             client.session.polls(now);
             let who = client.session.who();
-            call.members.insert(member.peer, Member { who, audio: member.audio, video: member.video });
+            let MemberRow { audio, video, muted, .. } = member;
+            call.members.insert(member.peer, Member { who, audio, video, muted });
         }
         if call.members.len() < 2 {
             self.journal.write(CallWrite::Ended(row.id));
@@ -52,12 +58,13 @@ impl Hub {
         let room = Room::new();
         for (peer, member) in &call.members {
             room.join(member.who.session, *peer);
+            room.set_muted(*peer, member.muted);
         }
         self.rooms.write().unwrap_or_else(PoisonError::into_inner).insert(row.id.clone(), Arc::new(room));
         let accounts = call.members.values().map(|member| member.who.account).collect::<Vec<_>>();
         control.board.restore(row.id, call);
         for account in accounts {
-            control.refresh_presence(account, now);
+            self.refresh_presence(&mut control, account, now);
         }
     }
 
@@ -66,7 +73,7 @@ impl Hub {
         let mut control = self.lock();
         control.check_signed_in(session).map_err(RingRefused::Refused)?;
         if control.board.rung_before(session.who(), wish).map_err(RingRefused::Refused)?.is_none() {
-            control.check_reachable(session.account, wish.to, now)?;
+            self.check_reachable(&mut control, session.account, wish.to, now)?;
         }
         let (id, effects) = control.board.ring(session.who(), wish, fresh, now).map_err(RingRefused::Refused)?;
         self.apply(&mut control, effects, now);
@@ -136,21 +143,27 @@ impl Hub {
                 Effect::Joined(call, peer, member) => {
                     if let Some(room) = self.room(&call) {
                         room.join(member.who.session, peer);
+                        room.set_muted(peer, member.muted);
                     }
                     if let Some(client) = control.clients.get(member.who.session) {
                         // Whoever does this is there, though its first poll is still on the way.
                         client.session.polls(now);
                     }
-                    let row = MemberRow { peer, session: member.who.session, audio: member.audio, video: member.video };
+                    let Member { who, audio, video, muted } = member;
+                    let row = MemberRow { peer, session: who.session, audio, video, muted };
                     self.journal.write(CallWrite::Joined(call, row));
-                    control.refresh_presence(member.who.account, now);
+                    self.refresh_presence(control, who.account, now);
                 }
+                Effect::Locked(call, locked) => self.journal.write(CallWrite::Locked(call, locked)),
+                Effect::Barred(call, account, out) => self.journal.write(CallWrite::Barred(call, account, out)),
+                Effect::Linked(call, peer, link) => self.journal.write(CallWrite::Linked(call, peer, link)),
+                Effect::Unlinked(call, peer) => self.journal.write(CallWrite::Unlinked(call, peer)),
                 Effect::Left(call, peer, Who { account, .. }) => {
                     if let Some(room) = self.room(&call) {
                         room.leave(peer);
                     }
                     self.journal.write(CallWrite::Left(call, peer));
-                    control.refresh_presence(account, now);
+                    self.refresh_presence(control, account, now);
                 }
                 Effect::Changed(id) => {
                     if let Some(call) = control.shown_call(&id) {
@@ -167,9 +180,14 @@ impl Hub {
                 }
                 Effect::Invitation(id) => {
                     let Some(invitation) = control.board.invitation(&id) else { continue };
-                    let people = [invitation.from.account, invitation.to];
+                    let (from, to, state) = (invitation.from.account, invitation.to, invitation.state());
+                    let heard = control.hears(to, invitation);
                     if let Some(invitation) = control.shown(invitation, now) {
+                        let people = if heard { vec![from, to] } else { vec![from] };
                         control.tell(&people, &Event::Invitation { invitation });
+                    }
+                    if matches!(state, InvitationState::Missed | InvitationState::Canceled) {
+                        self.miss(control, from, to, now);
                     }
                 }
             }
@@ -180,20 +198,13 @@ impl Hub {
 impl Control {
     /// A request may have been under way while its session was signed off: that one enters no call any more, for nobody would take
     /// it out again.
-    fn check_signed_in(&self, session: &Session) -> Result<(), Refused> {
+    pub(super) fn check_signed_in(&self, session: &Session) -> Result<(), Refused> {
         self.clients.get(session.id).map(|_| ()).ok_or(Refused::SignedOff)
     }
 
-    /// Whether one person may ring another now.
-    fn check_reachable(&mut self, from: AccountId, to: AccountId, now: Instant) -> Result<(), RingRefused> {
-        if self.people.relation(from, to) != Some(Relation::Mutual) {
-            return Err(RingRefused::NotBuddies);
-        }
-        self.refresh_presence(to, now);
-        if self.people.person(to).is_none_or(|person| person.told == Presence::Offline) {
-            return Err(RingRefused::Offline);
-        }
-        Ok(())
+    /// Whether a person is to hear of an invitation: not of one from somebody they have blocked since.
+    pub(super) fn hears(&self, account: AccountId, invitation: &Invitation) -> bool {
+        invitation.to != account || !self.people.blocks(account, invitation.from.account)
     }
 
     pub(super) fn shown(&self, invitation: &Invitation, now: Instant) -> Option<ShownInvitation> {
@@ -210,9 +221,10 @@ impl Control {
         let call = self.board.call(id)?;
         let peers = call.members.iter().filter_map(|(peer, member)| {
             let name = self.people.name(member.who.account)?;
-            Some(Peer { peer: *peer, name, audio: member.audio, video: member.video })
+            Some(Peer { peer: *peer, name, audio: member.audio, video: member.video, muted: member.muted })
         });
-        Some(ShownCall { id: id.clone(), peers: peers.collect() })
+        let owner = call.owner().map(|(peer, _)| peer);
+        Some(ShownCall { id: id.clone(), peers: peers.collect(), owner, locked: call.locked })
     }
 
     fn members(&self, id: &CallId) -> Vec<SessionId> {

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use proto::limits::VANISHED;
+use proto::limits::{AWAY, VANISHED};
 use tokio::sync::Notify;
 
 use super::switchboard::Who;
@@ -43,6 +43,8 @@ pub(crate) struct Session {
     polled: AtomicU64,
     /// When it last asked anything, likewise.
     asked: AtomicU64,
+    /// Its person has done nothing there for long, as it said with its newest event poll.
+    person_idle: AtomicBool,
     rates: Rates,
     buckets: Mutex<[Bucket; 3]>,
 }
@@ -59,6 +61,7 @@ impl Session {
             origin: now,
             polled: AtomicU64::new(0),
             asked: AtomicU64::new(0),
+            person_idle: AtomicBool::new(false),
             rates,
             buckets: Mutex::new([
                 Bucket::full(rates.control, now),
@@ -87,6 +90,16 @@ impl Session {
     /// It polls, or a poll of it ends.
     pub(crate) fn polls(&self, now: Instant) {
         self.polled.fetch_max(self.since_origin(now), Ordering::Relaxed);
+    }
+
+    /// It says for how long its person has done nothing there.
+    pub(crate) fn set_person_idle(&self, idle: Option<Duration>) {
+        self.person_idle.store(idle.is_some_and(|idle| idle >= AWAY), Ordering::Relaxed);
+    }
+
+    /// Whether its person is away from it.
+    pub(crate) fn person_is_idle(&self) -> bool {
+        self.person_idle.load(Ordering::Relaxed)
     }
 
     /// How long ago it asked anything, or a poll of it ended; `None` when it did neither since it was signed in or restored.
@@ -124,6 +137,18 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_does_nothing_for_long_is_away_until_the_client_says_otherwise() {
+        let now = Instant::now();
+        let session = Session::new(SessionId(1), AccountId(1), TokenHash::of("x"), Rates::default(), now);
+        for (idle, away) in
+            [(Some(AWAY), true), (Some(AWAY - Duration::from_millis(1)), false), (Some(AWAY * 9), true), (None, false)]
+        {
+            session.set_person_idle(idle);
+            assert_eq!(session.person_is_idle(), away, "{idle:?}");
+        }
+    }
 
     #[test]
     fn it_is_idle_since_it_last_asked_or_polled() {

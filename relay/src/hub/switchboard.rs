@@ -1,7 +1,9 @@
 //! Who is in which call, who rings whom. Pure: it changes its own books and says what follows from it.
 
+mod host;
+
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::{Duration, Instant},
 };
 
@@ -12,7 +14,10 @@ use proto::{
 };
 
 use super::invitation::{Invitation, Over, Step};
-use crate::store::{AccountId, SessionId};
+use crate::{
+    store::{AccountId, SessionId},
+    token::TokenHash,
+};
 
 /// How long an invitation that is over is still known, so that a late answer learns what became of it.
 const REMEMBERED: Duration = Duration::from_secs(60);
@@ -30,6 +35,8 @@ pub(crate) struct Member {
     pub(crate) who: Who,
     pub(crate) audio: bool,
     pub(crate) video: bool,
+    /// By the owner of the call: what it sends of sound goes nowhere until it says that sound is on.
+    pub(crate) muted: bool,
 }
 
 /// A call.
@@ -37,11 +44,39 @@ pub(crate) struct Member {
 pub(crate) struct Call {
     pub(crate) next_peer: u16,
     pub(crate) members: BTreeMap<PeerId, Member>,
+    /// Nobody comes in but whom the owner rings.
+    pub(crate) locked: bool,
+    /// Who was removed, and stays out unless the owner rings them.
+    pub(crate) removed: BTreeSet<AccountId>,
+    /// What lets others in, by who gave it out.
+    pub(crate) links: BTreeMap<PeerId, TokenHash>,
 }
 
 impl Call {
     fn peer_of(&self, session: SessionId) -> Option<PeerId> {
         self.members.iter().find(|(_, member)| member.who.session == session).map(|(peer, _)| *peer)
+    }
+
+    /// The one who opened it; when they leave the one who came next, and so on: always the one with the lowest number.
+    pub(crate) fn owner(&self) -> Option<(PeerId, SessionId)> {
+        self.members.first_key_value().map(|(peer, member)| (*peer, member.who.session))
+    }
+
+    /// Whether a person may come in because that session rang them.
+    fn admits(&self, account: AccountId, rung_by: SessionId) -> Result<(), Refused> {
+        if self.owner().is_some_and(|(_, owner)| owner == rung_by) {
+            return Ok(());
+        }
+        self.lets_in(account)
+    }
+
+    /// Whether a person may come in whom the owner hasn't rung.
+    fn lets_in(&self, account: AccountId) -> Result<(), Refused> {
+        match (self.removed.contains(&account), self.locked) {
+            (true, _) => Err(Refused::Removed),
+            (_, true) => Err(Refused::Locked),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -54,6 +89,14 @@ pub(crate) enum Effect {
     Joined(CallId, PeerId, Member),
     /// The members of a call are to be told how it is now.
     Changed(CallId),
+    /// A call is locked, or open again.
+    Locked(CallId, bool),
+    /// Someone stays out of a call, or may come in again.
+    Barred(CallId, AccountId, bool),
+    /// A peer's link into a call counts; an earlier one of theirs doesn't any more.
+    Linked(CallId, PeerId, TokenHash),
+    /// A peer's link counts no longer.
+    Unlinked(CallId, PeerId),
     /// Someone is in a call no longer.
     Left(CallId, PeerId, Who),
     /// A call is over; these sessions are to be told why.
@@ -93,6 +136,20 @@ pub(crate) enum Refused {
     OtherRing,
     /// The session was signed off meanwhile.
     SignedOff,
+    /// The call is locked.
+    Locked,
+    /// The owner of the call has removed this person.
+    Removed,
+    /// The link is none, or none any more.
+    NoSuchLink,
+    /// The person is in the call on another device.
+    OnOtherDevice,
+    /// It is for the owner of the call to do.
+    NotOwner,
+    /// There is no such peer in the call.
+    NoSuchPeer,
+    /// It is the owner themselves.
+    Oneself,
 }
 
 /// Fresh identifiers, used only when needed.
@@ -223,12 +280,14 @@ impl Switchboard {
         let mut effects = Vec::new();
         let id = if let Some(id) = current {
             let expected = self.invitations.values().filter(|invitation| invitation.rings() && invitation.call == id).count();
-            if self.calls.get(&id).map_or(0, |call| call.members.len()) + expected >= self.peers_max {
+            let call = self.calls.get(&id).ok_or(Refused::NoSuchCall)?;
+            call.admits(to, from.session)?;
+            if call.members.len() + expected >= self.peers_max {
                 return Err(Refused::Full);
             }
             id
         } else {
-            self.calls.insert(fresh.call.clone(), Call { next_peer: 1, members: BTreeMap::new() });
+            self.calls.insert(fresh.call.clone(), Call { next_peer: 1, ..Call::default() });
             effects.push(Effect::Opened(fresh.call.clone()));
             self.join(&fresh.call, from, &mut effects)?;
             fresh.call
@@ -250,14 +309,14 @@ impl Switchboard {
             if current.is_some() {
                 return Err(Refused::InACall);
             }
-            if self.calls.get(&call).is_none_or(|call| call.members.len() >= self.peers_max) {
-                return Err(Refused::Full);
-            }
+            let into = self.calls.get(&call).filter(|call| call.members.len() < self.peers_max).ok_or(Refused::Full)?;
+            into.admits(who.account, invitation.from.session)?;
         } else if current.as_ref() == Some(&call) {
             return Ok(Vec::new());
         }
         invitation.step(Step::Accept, now).map_err(|Over(state)| Refused::Over(state))?;
         let mut effects = vec![Effect::Invitation(id.clone())];
+        self.forgive(&call, who.account, &mut effects);
         self.join(&call, who, &mut effects)?;
         Ok(effects)
     }
@@ -311,10 +370,11 @@ impl Switchboard {
         let call = self.calls.get_mut(id).ok_or(Refused::NoSuchCall)?;
         let peer = call.peer_of(session).ok_or(Refused::NoSuchCall)?;
         let member = call.members.get_mut(&peer).ok_or(Refused::NoSuchCall)?;
-        if (member.audio, member.video) == (audio, video) {
+        let said = Member { audio, video, muted: member.muted && !audio, ..*member };
+        if *member == said {
             return Ok(Vec::new());
         }
-        (member.audio, member.video) = (audio, video);
+        *member = said;
         Ok(vec![Effect::Joined(id.clone(), peer, *member), Effect::Changed(id.clone())])
     }
 
@@ -353,7 +413,7 @@ impl Switchboard {
         // A number is never given twice, so a call that has used them all takes nobody else.
         let peer = PeerId(call.next_peer);
         call.next_peer = call.next_peer.checked_add(1).ok_or(Refused::Full)?;
-        let member = Member { who, audio: true, video: true };
+        let member = Member { who, audio: true, video: true, muted: false };
         call.members.insert(peer, member);
         self.in_call.insert(who.session, id.clone());
         effects.push(Effect::Joined(id.clone(), peer, member));

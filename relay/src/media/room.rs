@@ -36,6 +36,8 @@ pub(crate) enum BadUpload {
 #[derive(Debug)]
 struct Media {
     peers: Vec<(SessionId, PeerId)>,
+    /// Whose sound goes nowhere, as the owner of the call wants it.
+    muted: Vec<PeerId>,
     audio: Lane<Waiter>,
     video: Lane<Waiter>,
 }
@@ -75,7 +77,14 @@ pub(crate) struct ParkedPoll {
 
 impl Room {
     pub(crate) fn new() -> Self {
-        Self { media: Mutex::new(Media { peers: Vec::new(), audio: Lane::new(Kind::Audio), video: Lane::new(Kind::Video) }) }
+        Self {
+            media: Mutex::new(Media {
+                peers: Vec::new(),
+                muted: Vec::new(),
+                audio: Lane::new(Kind::Audio),
+                video: Lane::new(Kind::Video),
+            }),
+        }
     }
 
     /// Lets a session in; again changes nothing.
@@ -86,11 +95,21 @@ impl Room {
         }
     }
 
+    /// Lets a peer's sound through, or nowhere.
+    pub(crate) fn set_muted(&self, peer: PeerId, muted: bool) {
+        let mut media = self.lock();
+        media.muted.retain(|other| *other != peer);
+        if muted {
+            media.muted.push(peer);
+        }
+    }
+
     /// Shows a peer out: its waiting polls are answered empty.
     pub(crate) fn leave(&self, peer: PeerId) {
         let mut answers = Answers::new();
         let mut media = self.lock();
         media.peers.retain(|(_, other)| *other != peer);
+        media.muted.retain(|other| *other != peer);
         media.audio.leave(peer, &mut answers);
         media.video.leave(peer, &mut answers);
         drop(media);
@@ -140,6 +159,10 @@ impl Room {
         let own = TrackId { peer, kind };
         if let Some((header, _)) = chunks.iter().find(|(header, _)| header.track != own) {
             return Ok(Err(BadUpload::Track(header.track)));
+        }
+        if kind == Kind::Audio && media.muted.contains(&peer) {
+            // Nobody reads it, and that is what its sender is told.
+            return Ok(Ok(Feedback::default()));
         }
         Ok(Ok(media.lane(kind).publish(peer, chunks, now, answers)))
     }

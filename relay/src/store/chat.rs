@@ -11,6 +11,8 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) to: AccountId,
     pub(crate) text: &'a str,
     pub(crate) client_id: &'a str,
+    /// The one it is for has blocked its sender: nobody but the sender ever sees it.
+    pub(crate) withheld: bool,
 }
 
 /// A message as it was kept.
@@ -27,6 +29,7 @@ pub(crate) struct Kept {
 /// Which part of a conversation to read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Page {
+    /// Who reads it.
     pub(crate) one: AccountId,
     pub(crate) other: AccountId,
     pub(crate) before: Option<u64>,
@@ -39,7 +42,7 @@ impl Store {
     pub(crate) async fn keep_message(&self, message: NewMessage<'_>) -> Result<(Kept, bool)> {
         let (low, high) = by_id(message.from, message.to);
         let new = sqlx::query(
-            "INSERT INTO messages (low, high, sender, client_id, text, sent_at_ms) VALUES ($1, $2, $3, $4, $5, $6)
+            "INSERT INTO messages (low, high, sender, client_id, text, sent_at_ms, withheld) VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (sender, client_id) DO NOTHING RETURNING id, low, high, sender, client_id, text, sent_at_ms",
         )
         .bind(low.0)
@@ -47,7 +50,8 @@ impl Store {
         .bind(message.from.0)
         .bind(message.client_id)
         .bind(message.text)
-        .bind(wall_clock_ms());
+        .bind(wall_clock_ms())
+        .bind(i64::from(message.withheld));
         if let Some(row) = written(new, &self.writer).await? {
             return Ok((kept(&row)?, true));
         }
@@ -75,10 +79,10 @@ impl Store {
         let forward = page.after.is_some() && page.before.is_none();
         let sql = if forward {
             "SELECT id, low, high, sender, client_id, text, sent_at_ms FROM messages
-             WHERE low = $1 AND high = $2 AND id > $3 AND id < $4 ORDER BY id ASC LIMIT $5"
+             WHERE low = $1 AND high = $2 AND id > $3 AND id < $4 AND (withheld = 0 OR sender = $6) ORDER BY id ASC LIMIT $5"
         } else {
             "SELECT id, low, high, sender, client_id, text, sent_at_ms FROM messages
-             WHERE low = $1 AND high = $2 AND id > $3 AND id < $4 ORDER BY id DESC LIMIT $5"
+             WHERE low = $1 AND high = $2 AND id > $3 AND id < $4 AND (withheld = 0 OR sender = $6) ORDER BY id DESC LIMIT $5"
         };
         let bound = |id: u64| i64::try_from(id).unwrap_or(i64::MAX);
         let rows = sqlx::query(sql)
@@ -87,6 +91,7 @@ impl Store {
             .bind(page.after.map_or(-1, bound))
             .bind(page.before.map_or(i64::MAX, bound))
             .bind(i64::from(page.limit) + 1)
+            .bind(page.one.0)
             .fetch_all(&self.reader)
             .await?;
         let mut messages = rows.iter().map(kept).collect::<Result<Vec<_>>>()?;
@@ -129,7 +134,10 @@ mod tests {
         // More than a batch.
         for number in 0..1100 {
             let client_id = number.to_string();
-            store.keep_message(NewMessage { from: ana, to: ben, text: "x", client_id: &client_id }).await.unwrap();
+            store
+                .keep_message(NewMessage { from: ana, to: ben, text: "x", client_id: &client_id, withheld: false })
+                .await
+                .unwrap();
         }
         store.execute("UPDATE messages SET sent_at_ms = 1000 WHERE id <= 1050").await.unwrap();
         store.expire_messages(1000).await.unwrap();

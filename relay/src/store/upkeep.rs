@@ -13,7 +13,7 @@ pub(super) const OF_A_PERSON: &[(&str, &str)] = &[
     ("sessions", "SELECT public AS id, device, signed_in_at_ms, used_at_ms FROM sessions WHERE account = $1 ORDER BY sessions.id"),
     (
         "calls",
-        "SELECT members.call, members.peer, members.audio, members.video FROM members JOIN sessions ON sessions.id = members.session
+        "SELECT members.call, members.peer, members.audio, members.video, members.muted FROM members JOIN sessions ON sessions.id = members.session
          WHERE sessions.account = $1",
     ),
     (
@@ -29,8 +29,25 @@ pub(super) const OF_A_PERSON: &[(&str, &str)] = &[
         "SELECT messages.id, sender.name AS \"from\", receiver.name AS \"to\", messages.text, messages.sent_at_ms, messages.client_id
          FROM messages JOIN accounts AS sender ON sender.id = messages.sender
          JOIN accounts AS receiver ON receiver.id = messages.low + messages.high - messages.sender
-         WHERE messages.low = $1 OR messages.high = $1 ORDER BY messages.id",
+         WHERE (messages.low = $1 OR messages.high = $1) AND (messages.withheld = 0 OR messages.sender = $1) ORDER BY messages.id",
     ),
+    ("presence", "SELECT choice, line, seen_at_ms FROM presences WHERE account = $1"),
+    // Who has blocked or reported them is those others' own.
+    (
+        "blocked",
+        "SELECT accounts.name FROM blocks JOIN accounts ON accounts.id = blocks.blocked WHERE blocks.account = $1 ORDER BY accounts.id",
+    ),
+    (
+        "missed_calls",
+        "SELECT accounts.name AS \"from\", missed.at_ms, missed.rings FROM missed JOIN accounts ON accounts.id = missed.caller
+         WHERE missed.account = $1 ORDER BY accounts.id",
+    ),
+    (
+        "reports",
+        "SELECT reports.id, accounts.name AS about, reports.text, reports.at_ms FROM reports
+         JOIN accounts ON accounts.id = reports.account WHERE reports.reporter = $1 ORDER BY reports.id",
+    ),
+    ("removed_from_calls", "SELECT call FROM removed WHERE account = $1"),
 ];
 
 /// What takes what is known of a person: sections, each with its rows.
@@ -113,6 +130,8 @@ mod tests {
         "admin_log",
         // Who is in them stands in `members`.
         "calls",
+        // Which peer of a call gave out a link; what it says is known to whom it was given alone.
+        "links",
     ];
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::bench::Bench;
 
 /// Every route that wants a session.
-const ROUTES: [(&str, &str); 24] = [
+const ROUTES: [(&str, &str); 35] = [
     ("DELETE", "/v1/session"),
     ("GET", "/v1/sessions"),
     ("DELETE", "/v1/sessions/x"),
@@ -35,10 +35,21 @@ const ROUTES: [(&str, &str); 24] = [
     ("GET", "/v1/calls/x/video?reader=1&poll=1"),
     ("GET", "/v1/events?after=x&wait_ms=1"),
     ("GET", "/v1/chat?with=Ana&limit=1"),
+    ("POST", "/v1/presence"),
+    ("POST", "/v1/blocks"),
+    ("DELETE", "/v1/blocks/Ana"),
+    ("POST", "/v1/reports"),
+    ("POST", "/v1/missed/seen"),
+    ("POST", "/v1/calls/join"),
+    ("POST", "/v1/calls/x/link"),
+    ("DELETE", "/v1/calls/x/link"),
+    ("POST", "/v1/calls/x/mute"),
+    ("POST", "/v1/calls/x/remove"),
+    ("POST", "/v1/calls/x/lock"),
 ];
 
 /// Routes that take a JSON body.
-const BODIES: [&str; 8] = [
+const BODIES: [&str; 16] = [
     "/v1/accounts",
     "/v1/session",
     "/v1/account/password",
@@ -47,6 +58,14 @@ const BODIES: [&str; 8] = [
     "/v1/invitations",
     "/v1/calls/x/media",
     "/v1/calls/x/keyframe",
+    "/v1/presence",
+    "/v1/blocks",
+    "/v1/reports",
+    "/v1/missed/seen",
+    "/v1/calls/join",
+    "/v1/calls/x/mute",
+    "/v1/calls/x/remove",
+    "/v1/calls/x/lock",
 ];
 
 #[tokio::test]

@@ -80,7 +80,7 @@ impl Host {
         match &update {
             Update::State(state) => state.buddies.iter().for_each(|buddy| note(&buddy.name, buddy.presence)),
             Update::Event(Event::Roster { buddies }) => buddies.iter().for_each(|buddy| note(&buddy.name, buddy.presence)),
-            Update::Event(Event::Presence { name, presence }) => note(name, *presence),
+            Update::Event(Event::Presence { name, presence, .. }) => note(name, *presence),
             _ => {}
         }
         update

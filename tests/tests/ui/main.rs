@@ -1,6 +1,7 @@
 //! The app's screens: clicked and typed at without a window, run by script, compared with pictures, and the two ways a
 //! moving picture gets onto the screen.
 
+mod people;
 mod picture;
 mod screens;
 mod scripts;

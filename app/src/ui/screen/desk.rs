@@ -1,10 +1,14 @@
 //! The screen of someone who has signed in: buddies, conversations, calls, and the ticker along the foot.
 
+pub mod account;
 pub mod buddy_list;
 pub mod call;
 mod calls;
 pub mod conversation;
 pub mod dialog;
+pub mod missed;
+pub mod own;
+mod people;
 pub mod phone;
 pub mod tape;
 mod view;
@@ -17,12 +21,15 @@ use std::{
 use iced::{Subscription, Task, window};
 use proto::{
     CallId, ErrorCode, Event, Name,
-    api::{Rung, State},
+    api::{Joined, Rung, State},
     model::{Invitation, Presence, Relation},
 };
 use relay_client::Update;
 
-use self::{buddy_list::BuddyList, call::Call, conversation::Conversation, phone::Phone, tape::Tape};
+use self::{
+    account::Account, buddy_list::BuddyList, call::Call, conversation::Conversation, missed::Missed, own::Own, phone::Phone,
+    tape::Tape,
+};
 use crate::{
     engine::Setup,
     ui::{
@@ -40,6 +47,10 @@ pub struct Desk {
     line: Line,
     link: Link,
     setup: Setup,
+    own: Own,
+    /// Open over everything else.
+    account: Option<Account>,
+    missed: Missed,
     buddies: BuddyList,
     /// By the other's key.
     conversations: HashMap<String, Conversation>,
@@ -78,6 +89,13 @@ pub struct Wishes {
 #[derive(Debug, Clone)]
 pub enum Message {
     Relay(Update),
+    Own(own::Message),
+    Account(account::Message),
+    Missed(missed::Message),
+    /// The person does something here after a long while.
+    PersonIsBack,
+    /// The relay has answered whether this client may come into the call whose link was given.
+    Entered(Result<Joined, Notice>),
     Buddies(buddy_list::Message),
     Conversation(Name, conversation::Message),
     Phone(phone::Message),
@@ -111,6 +129,9 @@ impl Desk {
     pub fn new(line: Line, setup: Setup, wishes: Wishes) -> Self {
         let ringer = Ringer::new(&setup.speaker);
         Self {
+            own: Own::default(),
+            account: None,
+            missed: Missed::default(),
             buddies: BuddyList::default(),
             conversations: HashMap::new(),
             phone: Phone::Idle,
@@ -181,6 +202,16 @@ impl Desk {
     pub fn update(&mut self, message: Message) -> Action {
         let action = match message {
             Message::Relay(update) => self.hear(update),
+            Message::Own(message) => self.own(message),
+            Message::Account(message) => self.in_account(message),
+            Message::Missed(message) => self.in_missed(message),
+            Message::PersonIsBack => {
+                if let Some(session) = self.line.session() {
+                    session.person_is_back();
+                }
+                Action::None
+            }
+            Message::Entered(result) => self.entered(result),
             Message::Buddies(message) => self.buddy_list(message),
             Message::Conversation(with, message) => self.converse(with, message),
             Message::Phone(message) => {
@@ -258,6 +289,8 @@ impl Desk {
     /// Everything as it is now.
     pub fn know(&mut self, state: State) -> Action {
         self.link = Link::Live;
+        self.own.know(state.presence, state.blocked);
+        self.missed.know(state.missed);
         self.buddies.know(state.buddies);
         self.tape.know(state.tickers);
         let me = self.me().clone();
@@ -280,9 +313,21 @@ impl Desk {
                 self.buddies.know(buddies);
                 Action::Run(self.grant())
             }
-            Event::Presence { name, presence } => {
-                self.buddies.presence(&name, presence);
+            Event::Presence { name, presence, text, last_seen_ms } => {
+                self.buddies.presence(&name, presence, text, last_seen_ms);
                 Action::Run(self.grant())
+            }
+            Event::OwnPresence { presence } => {
+                self.own.set(presence);
+                Action::None
+            }
+            Event::Blocked { names } => {
+                self.own.block(names);
+                Action::None
+            }
+            Event::Missed { calls } => {
+                self.missed.know(calls);
+                Action::None
             }
             Event::Invitation { invitation } => {
                 let me = self.me().clone();
@@ -347,6 +392,12 @@ impl Desk {
                 let add = self.line.add_buddy(name);
                 Action::Run(add.map(move |result| Message::Buddies(buddy_list::Message::Added(asked.clone(), result))))
             }
+            buddy_list::Action::Menu(name) => {
+                let select = self.select(name.clone());
+                self.conversation(&name).menu().open();
+                Action::Run(select)
+            }
+            buddy_list::Action::Enter(link) => Action::Run(self.line.enter(&link).map(Message::Entered)),
             buddy_list::Action::Remove(name) => Action::Run(self.line.remove_buddy(name).map(Message::Done)),
             buddy_list::Action::Ring(name) => {
                 let step = self.phone.ring(name);
@@ -377,10 +428,7 @@ impl Desk {
                 let step = self.phone.ring(with);
                 self.follow(step)
             }
-            conversation::Action::Remove => {
-                self.buddies.select(None);
-                Action::Run(self.line.remove_buddy(with).map(Message::Done))
-            }
+            conversation::Action::Do(deed) => self.about(with, deed),
         }
     }
 
@@ -430,8 +478,16 @@ impl Desk {
             (Phone::Over { .. }, Shortcut::Dismiss | Shortcut::Confirm) => {
                 self.update(Message::Phone(phone::Message::ClosePressed))
             }
+            (_, Shortcut::Dismiss) if self.account.is_some() => {
+                self.account = None;
+                Action::None
+            }
             (_, Shortcut::Dismiss) => {
                 self.buddies.dismiss();
+                self.own.dismiss();
+                if let Some(name) = self.buddies.selected().cloned() {
+                    self.conversation(&name).menu().dismiss();
+                }
                 if let Phone::Talking(call) = &mut self.phone {
                     call.dismiss();
                 }

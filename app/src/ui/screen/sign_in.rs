@@ -8,14 +8,14 @@ use iced::{
     Center, Element, Fill, Task,
     widget::{button, center, column, container, mouse_area, operation, row, scrollable, space, text_input},
 };
-use proto::{Fingerprint, Name, limits::PASSWORD_MIN};
+use proto::{ErrorCode, Fingerprint, Name, limits::PASSWORD_MIN};
 use relay_client::{Session, Trust};
 
 use self::question::Question;
 
 use crate::ui::{
     icon::{self, Icon, icon},
-    line::{self, Failure},
+    line::{self, Account, Failure},
     settings::Settings,
     theme::{self, spacing, text},
 };
@@ -27,6 +27,8 @@ pub struct SignIn {
     password: String,
     /// Make an account first.
     new: bool,
+    /// The invitation code, once the relay has said that it wants one.
+    code: Option<String>,
     busy: bool,
     error: Option<String>,
     /// The authorities that are good besides those of the system.
@@ -42,6 +44,7 @@ pub enum Message {
     RelayChanged(String),
     NameChanged(String),
     PasswordChanged(String),
+    CodeChanged(String),
     LabelPressed(&'static str),
     Toggled,
     Submitted,
@@ -63,6 +66,7 @@ pub enum Action {
 const RELAY: &str = "sign-in-relay";
 const NAME: &str = "sign-in-name";
 const PASSWORD: &str = "sign-in-password";
+const CODE: &str = "sign-in-code";
 
 /// Said where there is no encryption on the way.
 pub const IN_THE_CLEAR: &str = "Without encryption: whoever runs the network can read along, your password too, and watch your calls. \
@@ -112,6 +116,7 @@ impl SignIn {
             Message::RelayChanged(relay) => self.relay = relay,
             Message::NameChanged(name) => self.name = name,
             Message::PasswordChanged(password) => self.password = password,
+            Message::CodeChanged(code) => self.code = Some(code),
             Message::LabelPressed(field) => return Action::Run(operation::focus(field)),
             Message::Toggled => self.new = !self.new,
             Message::Submitted if self.busy => return Action::None,
@@ -127,6 +132,12 @@ impl SignIn {
             }
             Message::Finished(Err(Failure::Told(notice))) => {
                 self.busy = false;
+                if notice.code == Some(ErrorCode::WrongCode) && self.code.is_none() {
+                    // It can't be known before: most relays want none.
+                    self.code = Some(String::new());
+                    self.error = Some("This relay wants an invitation code: ask whoever runs it for one.".into());
+                    return Action::Run(operation::focus(CODE));
+                }
                 self.error = Some(notice.text);
                 return Action::None;
             }
@@ -147,8 +158,13 @@ impl SignIn {
             Ok((relay, name)) => {
                 self.busy = true;
                 self.error = None;
+                let account = match &self.code {
+                    _ if !self.new => Account::Known,
+                    Some(code) if !code.trim().is_empty() => Account::ByCode(code.clone()),
+                    _ => Account::New,
+                };
                 let trust = self.trust_in(&relay);
-                line::sign_in(relay, name, self.password.clone(), self.new, trust).map(Message::Finished)
+                line::sign_in(relay, name, self.password.clone(), account, trust).map(Message::Finished)
             }
             Err(error) => {
                 self.error = Some(error);
@@ -188,6 +204,10 @@ impl SignIn {
             labelled(PASSWORD, "Password", self.field(secret, &self.password, Message::PasswordChanged).secure(true)),
         ]
         .spacing(spacing::M);
+        let code = self.code.as_deref().filter(|_| self.new);
+        let form = form.push(
+            code.map(|code| labelled(CODE, "Invitation code", self.field("7KQF-9M2X-0CVB-T4HD", code, Message::CodeChanged))),
+        );
         column![form]
             .push(relay_client::is_in_the_clear(&self.relay).then(in_the_clear))
             .push(self.error.as_deref().map(problem))
@@ -250,6 +270,18 @@ fn check(relay: &str, name: &str, password: &str, new: bool) -> Result<(String, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::notice::Notice;
+
+    #[test]
+    fn a_code_is_asked_for_once_the_relay_wants_one() {
+        let mut form = SignIn { relay: "relay.example.org".into(), name: "Ana".into(), new: true, ..SignIn::default() };
+        let wrong = Failure::Told(Notice { text: "No.".into(), code: Some(ErrorCode::WrongCode) });
+        form.update(Message::Finished(Err(wrong.clone())));
+        assert_eq!(form.code.as_deref(), Some(""));
+        form.update(Message::CodeChanged("7kqf".into()));
+        form.update(Message::Finished(Err(wrong)));
+        assert_eq!((form.code.as_deref(), form.error.as_deref()), (Some("7kqf"), Some("No.")));
+    }
 
     #[test]
     fn a_certificate_is_pinned_for_its_relay_alone() {

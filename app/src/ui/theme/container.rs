@@ -33,6 +33,11 @@ pub fn sunken(theme: &Theme) -> Style {
     filled(palette::of(theme).sunken, spacing::RADIUS_M)
 }
 
+/// Somebody in a row of people, on a sunken ground.
+pub fn chip(theme: &Theme) -> Style {
+    filled(palette::of(theme).surface, spacing::PILL)
+}
+
 pub fn bubble_own(theme: &Theme) -> Style {
     let palette = palette::of(theme);
     Style { text_color: Some(palette.on_primary), ..filled(palette.primary, spacing::RADIUS_M) }

@@ -35,6 +35,7 @@ pub const TILE: (f32, f32) = (144.0, 108.0);
 pub const PREVIEW: (f32, f32) = (184.0, 138.0);
 
 /// Diameters of avatars.
+pub const AVATAR_XS: f32 = 24.0;
 pub const AVATAR_S: f32 = 36.0;
 pub const AVATAR_M: f32 = 44.0;
 pub const AVATAR_L: f32 = 104.0;

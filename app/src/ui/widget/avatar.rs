@@ -40,7 +40,8 @@ pub fn dot<'a, Message: 'a>(color: fn(&Palette) -> Color) -> Element<'a, Message
 fn dot_color(presence: Presence, palette: &Palette) -> Color {
     match presence {
         Presence::Offline => palette.faint,
-        Presence::Busy => palette.warning,
+        Presence::Busy | Presence::Away => palette.warning,
+        Presence::DoNotDisturb => palette.danger,
         _ => palette.good,
     }
 }

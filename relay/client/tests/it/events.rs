@@ -11,6 +11,7 @@ use futures::{Stream, StreamExt};
 use proto::{
     Cursor, ErrorCode, Event,
     api::{Events, State},
+    model::OwnPresence,
 };
 use relay_client::Update;
 use tokio::sync::mpsc;
@@ -27,6 +28,9 @@ fn state(cursor: &str) -> Response {
         invitations: vec![],
         call: None,
         tickers: vec![],
+        presence: OwnPresence::default(),
+        blocked: vec![],
+        missed: vec![],
         cursor: Cursor::new(cursor),
     };
     json(&state)

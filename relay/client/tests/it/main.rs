@@ -6,6 +6,7 @@ mod control;
 mod events;
 mod fake;
 mod lanes;
+mod people;
 mod strangers;
 mod trust;
 

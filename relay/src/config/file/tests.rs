@@ -71,8 +71,8 @@ fn the_sample_names_every_key_and_each_has_its_usual_value() {
         metrics_token.is_some(),
     ];
     assert!(said.iter().all(|said| *said), "{said:?}");
-    let Table { sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls } = rates;
-    for row in [sign_up, sign_in, wrong_password, wrong_password_everywhere, control, uploads, polls] {
+    let Table { sign_up, sign_in, wrong_password, wrong_password_everywhere, report, control, uploads, polls } = rates;
+    for row in [sign_up, sign_in, wrong_password, wrong_password_everywhere, report, control, uploads, polls] {
         assert!(row.is_some());
     }
     assert_eq!(applied(&all_said()), Config::new("/var/lib/tvphone-relay"));

@@ -1,12 +1,16 @@
 //! Rings and calls as a machine, and any order of them.
 
 use proptest::prelude::*;
-use proto::limits::RING;
+use proto::limits::{LINKS_MAX, RING};
 
 use super::*;
 
 fn who(number: i64) -> Who {
     Who { session: SessionId(number), account: AccountId(number) }
+}
+
+fn link_of(number: i64) -> TokenHash {
+    TokenHash::of(&number.to_string())
 }
 
 /// A switchboard in virtual time.
@@ -40,6 +44,20 @@ impl Bench {
 
     fn call_of(&self, session: i64) -> Option<CallId> {
         self.board.call_of(SessionId(session)).map(|(call, _)| call.clone())
+    }
+
+    /// Does something about somebody in the same call.
+    fn with_peer(
+        &mut self,
+        by: i64,
+        whom: i64,
+        deed: impl FnOnce(&mut Switchboard, &CallId, PeerId) -> Result<Vec<Effect>, Refused>,
+    ) -> Result<Vec<Effect>, Refused> {
+        let whom = self.board.call_of(SessionId(whom)).map(|(_, peer)| peer);
+        match (self.call_of(by), whom) {
+            (Some(call), Some(peer)) => deed(&mut self.board, &call, peer),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// Rings and accepts.
@@ -225,6 +243,11 @@ enum Deed {
     Cancel(i64, usize),
     Leave(i64),
     Vanish(i64),
+    Link(i64),
+    Join(i64, i64),
+    Expel(i64, i64),
+    Mute(i64, i64),
+    Lock(i64, bool),
     Pass(u64),
 }
 
@@ -237,6 +260,11 @@ fn deeds() -> impl Strategy<Value = Deed> {
         1 => (person(), 0_usize..8).prop_map(|(who, at)| Deed::Cancel(who, at)),
         1 => person().prop_map(Deed::Leave),
         1 => person().prop_map(Deed::Vanish),
+        1 => person().prop_map(Deed::Link),
+        2 => (person(), person()).prop_map(|(who, by)| Deed::Join(who, by)),
+        1 => (person(), person()).prop_map(|(who, whom)| Deed::Expel(who, whom)),
+        1 => (person(), person()).prop_map(|(who, whom)| Deed::Mute(who, whom)),
+        1 => (person(), any::<bool>()).prop_map(|(who, locked)| Deed::Lock(who, locked)),
         1 => (0_u64..50).prop_map(Deed::Pass),
     ]
 }
@@ -264,6 +292,15 @@ proptest! {
                 Deed::Cancel(by, at) => bench.board.cancel(AccountId(by), &pick(at), now),
                 Deed::Leave(by) => bench.call_of(by).map_or(Ok(vec![]), |call| bench.board.leave(SessionId(by), &call, now)),
                 Deed::Vanish(by) => Ok(bench.board.remove(SessionId(by), EndReason::Vanished, now)),
+                Deed::Link(by) => {
+                    bench.call_of(by).map_or(Ok(vec![]), |call| bench.board.link(SessionId(by), &call, link_of(by)))
+                }
+                Deed::Join(by, of) => bench.board.join_by_link(who(by), &link_of(of), now),
+                Deed::Expel(by, whom) => bench.with_peer(by, whom, |board, call, peer| board.expel(SessionId(by), call, peer, now)),
+                Deed::Mute(by, whom) => bench.with_peer(by, whom, |board, call, peer| board.mute(SessionId(by), call, peer)),
+                Deed::Lock(by, locked) => {
+                    bench.call_of(by).map_or(Ok(vec![]), |call| bench.board.lock(SessionId(by), &call, locked))
+                }
                 Deed::Pass(seconds) => { bench.now += Duration::from_secs(seconds); Ok(bench.board.tick(bench.now)) }
             };
             for effect in effects.unwrap_or_default() {
@@ -273,8 +310,11 @@ proptest! {
                     Effect::Left(call, peer, who) => {
                         prop_assert_eq!(told.get_mut(&call).unwrap().remove(&peer), Some(who.session));
                     }
+                    // Whoever was removed hears that it is over for them; for the others it goes on.
+                    Effect::Ended(_, _, EndReason::Removed) => {}
                     Effect::Ended(call, ..) => prop_assert_eq!(told.remove(&call), Some(BTreeMap::new())),
                     Effect::Changed(_) | Effect::Invitation(_) => {}
+                    Effect::Locked(..) | Effect::Barred(..) | Effect::Linked(..) | Effect::Unlinked(..) => {}
                 }
             }
             let mut seen = std::collections::HashSet::new();
@@ -285,7 +325,10 @@ proptest! {
                 let people = invited.chain(call.members.values().map(|member| member.who.account)).collect::<Vec<_>>();
                 let distinct = people.iter().collect::<std::collections::HashSet<_>>();
                 prop_assert_eq!(people.len(), distinct.len(), "someone is rung into a call twice, or is in it");
+                prop_assert!(call.links.len() <= LINKS_MAX);
                 for (peer, member) in &call.members {
+                    prop_assert!(!call.removed.contains(&member.who.account), "in a call they were removed from");
+                    prop_assert!(!member.muted || !member.audio);
                     prop_assert!(seen.insert(member.who.session), "in two calls");
                     prop_assert_eq!(bench.board.call_of(member.who.session), Some((id, *peer)));
                     prop_assert!(peer.0 < call.next_peer);

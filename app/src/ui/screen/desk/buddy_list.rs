@@ -2,7 +2,7 @@
 
 use iced::{
     Center, Element, Fill,
-    widget::{button, column, container, row, scrollable, space, text_input, tooltip::Position},
+    widget::{button, column, container, mouse_area, row, scrollable, space, text_input, tooltip::Position},
 };
 use proto::{
     Name,
@@ -35,12 +35,20 @@ pub enum Message {
     RemovePressed(Name),
     CallPressed(Name),
     Added(Name, Result<(), Notice>),
+    /// Into the call whose link was given.
+    Entered(Result<(), Notice>),
+    /// The other button of the mouse, on a buddy.
+    MenuPressed(Name),
 }
 
 pub enum Action {
     None,
     Select(Name),
+    /// Shows what can be done about a buddy.
+    Menu(Name),
     Add(Name),
+    /// Into the call with this link.
+    Enter(String),
     Remove(Name),
     Ring(Name),
 }
@@ -57,9 +65,9 @@ impl BuddyList {
         }
     }
 
-    pub fn presence(&mut self, name: &Name, presence: Presence) {
+    pub fn presence(&mut self, name: &Name, presence: Presence, text: String, last_seen_ms: Option<u64>) {
         if let Some(buddy) = self.buddies.iter_mut().find(|buddy| buddy.name.is(name)) {
-            buddy.presence = presence;
+            (buddy.presence, buddy.text, buddy.last_seen_ms) = (presence, text, last_seen_ms);
         }
         self.buddies.sort_by_key(|buddy| (rank(buddy), buddy.name.key()));
     }
@@ -88,11 +96,11 @@ impl BuddyList {
 
     /// Who can be rung now.
     pub fn there(&self) -> impl Iterator<Item = &Name> {
-        let there = |buddy: &&Buddy| buddy.relation == Relation::Mutual && buddy.presence == Presence::Available;
+        let there = |buddy: &&Buddy| buddy.relation == Relation::Mutual && can_be_rung(buddy.presence);
         self.buddies.iter().filter(there).map(|buddy| &buddy.name)
     }
 
-    fn of(&self, name: &Name) -> Option<&Buddy> {
+    pub fn of(&self, name: &Name) -> Option<&Buddy> {
         self.buddies.iter().find(|buddy| buddy.name.is(name))
     }
 
@@ -103,6 +111,12 @@ impl BuddyList {
                 self.adding = name;
                 self.error = None;
                 self.asked = false;
+                Action::None
+            }
+            Message::MenuPressed(name) => Action::Menu(name),
+            Message::AddPressed if is_link(&self.adding) => Action::Enter(self.adding.trim().to_owned()),
+            Message::Entered(Ok(())) => {
+                self.adding.clear();
                 Action::None
             }
             Message::AddPressed => match self.adding.trim().parse::<Name>() {
@@ -123,15 +137,20 @@ impl BuddyList {
                 }
                 Action::None
             }
-            Message::Added(_, Err(notice)) => {
+            Message::Added(_, Err(notice)) | Message::Entered(Err(notice)) => {
                 self.error = Some(notice.text);
                 Action::None
             }
         }
     }
 
-    /// `unread` says how many messages of someone have not been read.
-    pub fn view<'a>(&'a self, unread: impl Fn(&Name) -> usize) -> Element<'a, Message> {
+    /// `unread` says how many messages of someone have not been read, `blocked` whether they are blocked.
+    pub fn view<'a>(
+        &'a self,
+        unread: impl Fn(&Name) -> usize,
+        blocked: impl Fn(&Name) -> bool,
+        when: impl Fn(u64) -> String,
+    ) -> Element<'a, Message> {
         let mut list = column![].spacing(spacing::XS).padding([0.0, spacing::S]);
         let group = |relation: Relation| self.buddies.iter().filter(move |buddy| buddy.relation == relation);
         for (heading, relation) in
@@ -145,7 +164,8 @@ impl BuddyList {
                 list = list.push(match relation {
                     Relation::Asking => asking(buddy),
                     Relation::Asked => asked(buddy),
-                    _ => self.mutual(buddy, unread(&buddy.name)),
+                    _ if blocked(&buddy.name) => self.mutual(buddy, Presence::Offline, 0, Some("Blocked".to_owned())),
+                    _ => self.mutual(buddy, buddy.presence, unread(&buddy.name), buddy.last_seen_ms.map(&when)),
                 });
             }
         }
@@ -157,39 +177,44 @@ impl BuddyList {
         column![scrollable(list).height(Fill).width(Fill).style(theme::input::scroll), self.add_field()].into()
     }
 
-    fn mutual<'a>(&self, buddy: &'a Buddy, unread: usize) -> Element<'a, Message> {
+    /// `instead` is said in place of the presence.
+    fn mutual<'a>(&self, buddy: &'a Buddy, presence: Presence, unread: usize, instead: Option<String>) -> Element<'a, Message> {
         let name = if unread > 0 { text::strong(buddy.name.as_str()) } else { text::body(buddy.name.as_str()) };
         let badge = (unread > 0).then(|| {
             let count = text::strong(unread.min(99).to_string()).size(text::CAPTION).line_height(1.2);
             container(count).padding([spacing::HAIR, spacing::S]).style(theme::container::badge)
         });
         let line = row![
-            avatar::with_presence(&buddy.name, buddy.presence, spacing::AVATAR_S),
-            column![name, text::caption(presence_word(buddy.presence))].width(Fill),
+            avatar::with_presence(&buddy.name, presence, spacing::AVATAR_S),
+            column![one_line(name), state(presence, &buddy.text, instead)].width(Fill),
         ]
         .push(badge)
         .spacing(spacing::M)
         .align_y(Center);
         let chosen = self.selected.as_ref().is_some_and(|name| name.is(&buddy.name));
-        button(line)
+        let line = button(line)
             .width(Fill)
             .padding([spacing::S, spacing::S])
             .style(theme::button::row(chosen))
-            .on_press(Message::Selected(buddy.name.clone()))
-            .into()
+            .on_press(Message::Selected(buddy.name.clone()));
+        mouse_area(line).on_right_press(Message::MenuPressed(buddy.name.clone())).into()
     }
 
     fn add_field(&self) -> Element<'_, Message> {
-        let field = text_input("Add a buddy by name", &self.adding)
+        let field = text_input("A buddy\u{2019}s name or a call link", &self.adding)
             .id("add-buddy")
             .on_input(Message::NameChanged)
             .on_submit(Message::AddPressed)
             .padding([spacing::S, spacing::M])
             .size(text::BODY)
             .style(theme::input::field);
-        let add = button(icon(Icon::UserPlus, icon::MEDIUM)).padding(spacing::S).style(theme::button::quiet);
+        let (sign, says) = match is_link(&self.adding) {
+            true => (Icon::LogIn, "Join the call"),
+            false => (Icon::UserPlus, "Ask to be buddies"),
+        };
+        let add = button(icon(sign, icon::MEDIUM)).padding(spacing::S).style(theme::button::quiet);
         let ready = !self.adding.trim().is_empty();
-        let add = hint(add.on_press_maybe(ready.then_some(Message::AddPressed)), "Ask to be buddies", Position::Top);
+        let add = hint(add.on_press_maybe(ready.then_some(Message::AddPressed)), says, Position::Top);
         let told = match (&self.error, self.asked) {
             (Some(error), _) => Some(text::caption(error).style(text::danger)),
             (None, true) => Some(text::caption("Asked. They see it at once if they are there.").style(text::good)),
@@ -231,8 +256,46 @@ pub fn presence_word(presence: Presence) -> &'static str {
     match presence {
         Presence::Offline => "Not there",
         Presence::Busy => "In a call",
+        Presence::Away => "Away",
+        Presence::DoNotDisturb => "Do not disturb",
         _ => "Available",
     }
+}
+
+/// The sign of a presence that is not plain to see from the dot.
+fn presence_icon(presence: Presence) -> Option<Icon> {
+    match presence {
+        Presence::Away => Some(Icon::Clock),
+        Presence::Busy => Some(Icon::Phone),
+        Presence::DoNotDisturb => Some(Icon::CircleMinus),
+        _ => None,
+    }
+}
+
+/// How someone is, in a line: `instead`, or else what they say themselves, or else what the relay says of them.
+pub fn state<'a, M: 'a>(presence: Presence, text: &'a str, instead: Option<String>) -> Element<'a, M> {
+    let sign = presence_icon(presence).map(|sign| icon(sign, text::CAPTION).style(text::muted));
+    let says = match (text, instead) {
+        (_, Some(instead)) => text::caption(instead),
+        ("", None) => text::caption(presence_word(presence)),
+        (text, None) => text::caption(text),
+    };
+    row![].push(sign).push(one_line(says)).spacing(spacing::XS).align_y(Center).into()
+}
+
+/// Text that ends where there is no more room.
+pub fn one_line<'a, M: 'a>(text: iced::widget::Text<'a>) -> Element<'a, M> {
+    container(text.wrapping(iced::widget::text::Wrapping::None)).width(Fill).clip(true).into()
+}
+
+/// Whether a ring would be heard.
+pub fn can_be_rung(presence: Presence) -> bool {
+    !matches!(presence, Presence::Offline | Presence::Busy | Presence::DoNotDisturb)
+}
+
+/// Whether it is more than a name: nobody is called like that.
+fn is_link(text: &str) -> bool {
+    text.contains("#call=")
 }
 
 /// Who can be talked to comes first.
@@ -250,7 +313,7 @@ mod tests {
     use super::*;
 
     fn buddy(name: &str, relation: Relation, presence: Presence) -> Buddy {
-        Buddy { name: name.parse().unwrap(), relation, presence }
+        Buddy { name: name.parse().unwrap(), relation, presence, text: String::new(), last_seen_ms: None }
     }
 
     fn names(list: &BuddyList) -> Vec<&str> {
@@ -267,7 +330,7 @@ mod tests {
             buddy("Ali", Relation::Asked, Presence::Offline),
         ]);
         assert_eq!(names(&list), ["Kim", "zoe", "Ben", "Ali"]);
-        list.presence(&"ben".parse().unwrap(), Presence::Busy);
+        list.presence(&"ben".parse().unwrap(), Presence::Busy, String::new(), None);
         assert_eq!(names(&list), ["Kim", "Ben", "zoe", "Ali"]);
     }
 
@@ -280,6 +343,18 @@ mod tests {
         assert!(list.selected().is_some());
         list.know(vec![]);
         assert!(list.selected().is_none());
+    }
+
+    #[test]
+    fn a_link_to_a_call_is_no_name_and_stays_until_one_is_in() {
+        let mut list = BuddyList::default();
+        list.update(Message::NameChanged(" https://relay.example.org/#call=x ".into()));
+        let Action::Enter(link) = list.update(Message::AddPressed) else { panic!("asked for as a name") };
+        assert_eq!(link, "https://relay.example.org/#call=x");
+        list.update(Message::Entered(Err(Notice::new("The call is locked."))));
+        assert!(!list.adding.is_empty() && list.error.is_some());
+        list.update(Message::Entered(Ok(())));
+        assert!(list.adding.is_empty());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod controls;
 mod figures;
 mod invite;
+mod people;
 mod stage;
 
 use std::{
@@ -22,7 +23,7 @@ use proto::{
 use crate::{
     engine::{Device, Engine, Figures, LaneHealth, Setup, Update},
     sending::Sending,
-    ui::{pacer, when, widget::video::Feed},
+    ui::{notice::Notice, pacer, when, widget::video::Feed},
 };
 
 pub struct Call {
@@ -41,6 +42,12 @@ pub struct Call {
     chat_open: bool,
     figures_open: bool,
     invite_open: bool,
+    /// The link this person has given out.
+    link: Option<String>,
+    /// What the person is to be told of what became of them in the call.
+    notice: Option<String>,
+    /// The last one besides this person was shown out by them.
+    sent_away: bool,
     health: LaneHealth,
     troubles: BTreeMap<u8, (Device, Trouble)>,
     /// Whoever runs the network can watch, and the person hasn't waved it away.
@@ -63,6 +70,12 @@ pub enum Message {
     FiguresPressed,
     InvitePressed,
     InviteeChosen(Name),
+    LinkPressed,
+    LinkRevoked,
+    Linked(Result<String, Notice>),
+    MutePeerPressed(PeerId),
+    RemovePeerPressed(PeerId),
+    LockPressed,
     PeerPressed(PeerId),
     TroubleDismissed(Device),
     InTheClearDismissed,
@@ -78,6 +91,15 @@ pub enum Action {
     OpenChat,
     /// Someone else is asked to join.
     Invite(Name),
+    /// A link into the call is wanted.
+    Link,
+    RevokeLink,
+    /// The link goes to the clipboard.
+    Copy(String),
+    Mute(PeerId),
+    Remove(PeerId),
+    Lock(bool),
+    Tell(String),
     HangUp,
 }
 
@@ -105,6 +127,9 @@ impl Call {
             chat_open: true,
             figures_open: false,
             invite_open: false,
+            link: None,
+            notice: None,
+            sent_away: false,
             health: LaneHealth::Live,
             troubles: BTreeMap::new(),
             in_the_clear: false,
@@ -178,7 +203,48 @@ impl Call {
         if let Some(engine) = &self.engine {
             engine.call_changed(&self.call, &call);
         }
+        let was_muted = self.is_muted_by_owner();
         self.call = call;
+        if self.is_muted_by_owner() && !was_muted {
+            self.obey();
+        }
+    }
+
+    /// Whether the call ends because this person has removed the last one.
+    pub fn sent_away(&self) -> bool {
+        self.sent_away
+    }
+
+    /// What the person is to be told, once.
+    pub fn take_notice(&mut self) -> Option<String> {
+        self.notice.take()
+    }
+
+    /// The owner has muted this person: what the buttons say is what is sent.
+    fn obey(&mut self) {
+        let wanted = self.sending.wanted();
+        if !wanted.audio {
+            return;
+        }
+        self.sending.want(SetMedia { audio: false, ..wanted });
+        if let Some(engine) = &self.engine {
+            engine.set_muted(true);
+        }
+        let owner = self.owner().map_or_else(|| "The owner".to_owned(), |owner| owner.name.to_string());
+        self.notice = Some(format!("{owner} has muted you. Unmute when you want to be heard."));
+    }
+
+    fn is_muted_by_owner(&self) -> bool {
+        self.call.peers.iter().any(|peer| peer.peer == self.me && peer.muted)
+    }
+
+    fn owner(&self) -> Option<&Peer> {
+        self.call.peers.iter().find(|peer| Some(peer.peer) == self.call.owner)
+    }
+
+    /// Whether this person may mute, remove and lock.
+    fn is_owner(&self) -> bool {
+        self.call.owner == Some(self.me)
     }
 
     /// Looks at the pictures of those who are in the call now.
@@ -251,6 +317,26 @@ impl Call {
                 self.invite_open = false;
                 Action::Invite(name)
             }
+            Message::LinkPressed => match &self.link {
+                // Another one would put an end to this one, which somebody may have been given.
+                Some(link) => Action::Copy(link.clone()),
+                None => Action::Link,
+            },
+            Message::LinkRevoked => {
+                self.link = None;
+                Action::RevokeLink
+            }
+            Message::Linked(Ok(link)) => {
+                self.link = Some(link.clone());
+                Action::Copy(link)
+            }
+            Message::Linked(Err(notice)) => Action::Tell(notice.text),
+            Message::MutePeerPressed(peer) => Action::Mute(peer),
+            Message::RemovePeerPressed(peer) => {
+                self.sent_away = self.peers().count() == 1;
+                Action::Remove(peer)
+            }
+            Message::LockPressed => Action::Lock(!self.call.locked),
             Message::PeerPressed(peer) => {
                 self.main = Some(peer);
                 Action::Turn(self.watch())

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use iced::Task;
+use iced::{Task, clipboard};
 use proto::{
     CallId, Name,
     api::Joined,
@@ -74,6 +74,19 @@ impl Desk {
                 let ring = self.line.ring(name, Some(call.id().clone()));
                 Action::Run(ring.map(move |result| Message::Invited(asked.clone(), result)))
             }
+            call::Action::Link => {
+                let link = self.line.call_link(call.id().clone());
+                Action::Run(link.map(|result| Message::Call(call::Message::Linked(result))))
+            }
+            call::Action::RevokeLink => Action::Run(self.line.revoke_link(call.id().clone()).map(Message::Done)),
+            call::Action::Copy(link) => {
+                let told = "The link is copied: whoever has it and an account here can join.".to_owned();
+                Action::Tell(Kind::News, told, clipboard::write(link))
+            }
+            call::Action::Mute(peer) => Action::Run(self.line.mute(call.id().clone(), peer).map(Message::Done)),
+            call::Action::Remove(peer) => Action::Run(self.line.remove(call.id().clone(), peer).map(Message::Done)),
+            call::Action::Lock(locked) => Action::Run(self.line.lock(call.id().clone(), locked).map(Message::Done)),
+            call::Action::Tell(text) => Action::Tell(Kind::Trouble, text, Task::none()),
             call::Action::HangUp => {
                 let step = self.phone.hang_up();
                 self.follow(step)
@@ -110,8 +123,12 @@ impl Desk {
             Step::Join(joined) => Action::Run(self.join(joined)),
             Step::Changed => {
                 let Phone::Talking(call) = &mut self.phone else { return Action::None };
-                let redraws = call.people_changed().map(Message::Call);
-                Action::Run(Task::batch([redraws, self.open_chat()]))
+                let (redraws, notice) = (call.people_changed().map(Message::Call), call.take_notice());
+                let task = Task::batch([redraws, self.open_chat()]);
+                match notice {
+                    Some(notice) => Action::Tell(Kind::News, notice, task),
+                    None => Action::Run(task),
+                }
             }
             Step::Leave(id, talk) => {
                 // Dropping it ends capture and lanes.

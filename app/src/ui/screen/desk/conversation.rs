@@ -1,5 +1,6 @@
 //! What two people write to each other.
 
+pub mod menu;
 pub mod view;
 
 use proto::{
@@ -27,6 +28,7 @@ pub struct Conversation {
     error: Option<String>,
     /// What came after this message was missed and is not fetched yet.
     behind: Option<u64>,
+    menu: menu::Menu,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,16 +67,20 @@ pub enum Message {
     /// How near the top the person has scrolled, in pixels.
     Scrolled(f32),
     CallPressed,
-    RemovePressed,
+    Menu(menu::Message),
 }
 
 #[derive(Debug)]
 pub enum Action {
     None,
+    /// What the menu is for.
+    Do(menu::Deed),
     Page(PageHistory),
-    Send { text: String, client_id: String },
+    Send {
+        text: String,
+        client_id: String,
+    },
     Ring,
-    Remove,
 }
 
 /// Older messages are fetched when the person is this near the top, in pixels.
@@ -91,7 +97,13 @@ impl Conversation {
             unread: 0,
             error: None,
             behind: None,
+            menu: menu::Menu::default(),
         }
+    }
+
+    /// What can be done about the other, and what came of it.
+    pub fn menu(&mut self) -> &mut menu::Menu {
+        &mut self.menu
     }
 
     pub fn unread(&self) -> usize {
@@ -172,7 +184,7 @@ impl Conversation {
             Message::Scrolled(from_top) if from_top < NEAR_TOP => self.older(),
             Message::Scrolled(_) => Action::None,
             Message::CallPressed => Action::Ring,
-            Message::RemovePressed => Action::Remove,
+            Message::Menu(message) => self.menu.update(message).map_or(Action::None, Action::Do),
         }
     }
 

@@ -45,7 +45,8 @@ fn over<'a>(to: &'a Name, outcome: &'a Outcome) -> Element<'a, Message> {
         Outcome::Declined => format!("{to} declined the call."),
         Outcome::NoAnswer => format!("{to} didn\u{2019}t answer."),
         Outcome::Busy => format!("{to} is in another call."),
-        Outcome::Offline => format!("{to} is not there now."),
+        Outcome::Offline => format!("{to} is not there now, but will see that you called."),
+        Outcome::DoNotDisturb => format!("{to} does not want to be disturbed now, but will see that you called."),
         Outcome::Failed(why) => why.clone(),
     };
     let again = choice(Icon::RotateCw, "Call again", theme::button::primary).on_press(Message::AgainPressed);

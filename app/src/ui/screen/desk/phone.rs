@@ -55,6 +55,7 @@ pub enum Outcome {
     NoAnswer,
     Busy,
     Offline,
+    DoNotDisturb,
     Failed(String),
 }
 
@@ -167,6 +168,7 @@ impl Phone {
             let outcome = match notice.code {
                 Some(ErrorCode::Busy) => Outcome::Busy,
                 Some(ErrorCode::Offline) => Outcome::Offline,
+                Some(ErrorCode::DoNotDisturb) => Outcome::DoNotDisturb,
                 _ => Outcome::Failed(notice.text),
             };
             *self = Self::Over { to, outcome };
@@ -299,6 +301,8 @@ impl Phone {
             Self::Talking(talk) if talk.id() == call => {
                 let who = talk.others();
                 match reason {
+                    EndReason::Removed => self.ended("The call\u{2019}s owner has removed you from it."),
+                    EndReason::HungUp if talk.sent_away() => self.ended("The call is over."),
                     EndReason::Vanished => self.ended(&format!("{who} lost the connection.")),
                     _ => self.ended(&format!("{who} hung up.")),
                 }

@@ -11,7 +11,7 @@ use crate::ui::{
     icon::{self, Icon, icon},
     theme::{self, Appearance, spacing, text},
     when,
-    widget::{avatar, hint::hint},
+    widget::hint::hint,
 };
 
 impl Desk {
@@ -22,14 +22,22 @@ impl Desk {
         };
         let page = column![page].push(self.tape.view().map(|tape| column![hairline(), tape.map(Message::Tape)]));
         let page = container(page).width(Fill).height(Fill).style(theme::container::background);
+        let account = self.account.as_ref().map(|account| account.view(self.zone, self.now_ms).map(Message::Account));
         let dialog = self.phone.dialog().map(|dialog| dialog.map(Message::Phone));
-        stack![page].push(dialog).into()
+        stack![page].push(account).push(dialog).into()
     }
 
     fn home(&self, appearance: Appearance) -> Element<'_, Message> {
-        let buddies = self.buddies.view(|name| self.conversations.get(&name.key()).map_or(0, Conversation::unread));
-        // The trouble has a place of its own, empty or not, so that the list keeps its scroll and its focus.
-        let side = column![self.own_card(appearance), container(self.trouble()), buddies.map(Message::Buddies)];
+        let buddies = self.buddies.view(
+            |name| self.conversations.get(&name.key()).map_or(0, Conversation::unread),
+            |name| self.own.blocks(name),
+            |seen_ms| self.zone.last_seen(seen_ms, self.now_ms),
+        );
+        let menu = self.own.menu().map(|menu| menu.map(Message::Own));
+        let missed = self.missed.view(self.zone, self.now_ms).map(|missed| missed.map(Message::Missed));
+        // What comes and goes has a place of its own, empty or not, so that the list keeps its scroll and its focus.
+        let above = column![self.own_card(appearance), container(menu), container(self.trouble()), container(missed)];
+        let side = column![above, buddies.map(Message::Buddies)];
         let side = container(side).width(spacing::SIDEBAR).height(Fill).style(theme::container::panel);
         let edge = container(space()).width(spacing::HAIR).height(Fill).style(theme::container::hairline);
         let main = match self.buddies.selected().and_then(|name| self.conversations.get(&name.key()).map(|talk| (name, talk))) {
@@ -60,10 +68,14 @@ impl Desk {
         row![stage].push(chat).height(Fill).into()
     }
 
-    fn around(&self, name: &Name) -> Surroundings {
+    fn around(&self, name: &Name) -> Surroundings<'_> {
+        let (buddy, blocked) = (self.buddies.of(name), self.own.blocks(name));
         Surroundings {
-            presence: self.buddies.presence_of(name).unwrap_or(Presence::Offline),
-            mutual: self.is_mutual(name),
+            presence: self.buddies.presence_of(name).filter(|_| !blocked).unwrap_or(Presence::Offline),
+            text: buddy.map_or("", |buddy| buddy.text.as_str()),
+            last_seen_ms: buddy.and_then(|buddy| buddy.last_seen_ms),
+            mutual: self.is_mutual(name) && !blocked,
+            blocked,
             zone: self.zone,
             now_ms: self.now_ms,
         }
@@ -79,18 +91,17 @@ impl Desk {
             let button = button(icon(which, icon::MEDIUM)).padding(spacing::S).style(theme::button::quiet);
             container(button.on_press(message)).id(id)
         };
-        let (presence, state) = match &self.link {
-            Link::Live => (Presence::Available, "Connected"),
-            Link::Connecting => (Presence::Offline, "Connecting\u{2026}"),
-            Link::Reconnecting { .. } => (Presence::Busy, "Reconnecting\u{2026}"),
+        let (presence, trouble) = match &self.link {
+            Link::Live => (self.own.seen_as(), None),
+            Link::Connecting => (Presence::Offline, Some("Connecting\u{2026}")),
+            Link::Reconnecting { .. } => (Presence::Busy, Some("Reconnecting\u{2026}")),
         };
         let card = row![
-            avatar::with_presence(self.me(), presence, spacing::AVATAR_M),
-            column![text::lead(self.me().as_str()), text::caption(state)].width(Fill),
+            self.own.head(self.me(), presence, trouble).map(Message::Own),
             hint(quiet("appearance", look, Message::AppearanceChosen), appearance.describe(), Position::Bottom),
             hint(quiet("sign-out", Icon::LogOut, Message::SignOutPressed), "Sign out", Position::Bottom),
         ];
-        container(card.spacing(spacing::S).align_y(Center)).padding([spacing::M, spacing::L]).into()
+        container(card.spacing(spacing::XS).align_y(Center)).padding([spacing::M, spacing::S]).into()
     }
 
     /// Why nothing comes from the relay, and for how long.

@@ -6,7 +6,17 @@ use super::*;
 
 fn state(cursor: &str) -> Result<State, Error> {
     let name: Name = "Ana".parse().unwrap();
-    Ok(State { name, buddies: vec![], invitations: vec![], call: None, tickers: vec![], cursor: Cursor::new(cursor) })
+    Ok(State {
+        name,
+        buddies: vec![],
+        invitations: vec![],
+        call: None,
+        tickers: vec![],
+        presence: proto::model::OwnPresence::default(),
+        blocked: vec![],
+        missed: vec![],
+        cursor: Cursor::new(cursor),
+    })
 }
 
 fn events(events: Vec<Event>, cursor: &str) -> Result<Events, Error> {

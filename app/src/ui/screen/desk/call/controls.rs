@@ -53,7 +53,8 @@ impl Call {
         });
         let chat = toggle("chat", Icon::MessageCircle, "Chat", self.chat_open, Message::ChatPressed);
         let figures = toggle("figures", Icon::Activity, "How the call fares", self.figures_open, Message::FiguresPressed);
-        let invite = toggle("invite", Icon::UserPlus, "Ask someone else in", self.invite_open, Message::InvitePressed);
+        let invite =
+            toggle("invite", Icon::Users, "Who is in the call, and who else should be", self.invite_open, Message::InvitePressed);
         let right = row![invite, figures, stack![chat].push(badge)].spacing(spacing::XS);
         let bar = row![container(self.state()).width(Fill), middle, container(right).width(Fill).align_x(iced::Alignment::End),];
         container(bar.spacing(spacing::M).align_y(Center)).padding([spacing::S, spacing::M]).into()

@@ -13,8 +13,8 @@ use crate::ui::{
 };
 
 impl Call {
-    /// The buddies among `there` who are not in the call, to choose one from; `None` while nobody asks for it.
-    pub fn invite<'a>(&self, there: impl Iterator<Item = &'a Name>) -> Option<Element<'a, Message>> {
+    /// Who is in the call, and the buddies among `there` who are not, to choose one from; `None` while nobody asks for it.
+    pub fn invite<'a>(&'a self, there: impl Iterator<Item = &'a Name>) -> Option<Element<'a, Message>> {
         if !self.invite_open {
             return None;
         }
@@ -22,7 +22,8 @@ impl Call {
         let heading = if absent.is_empty() { "None of your other buddies is there now." } else { "Who else should join?" };
         let names = row(absent.into_iter().map(invitee)).spacing(spacing::S);
         let bar = scrollable::Direction::Horizontal(scrollable::Scrollbar::hidden());
-        let choice = column![text::body(heading), scrollable(names).direction(bar).width(Fill)].spacing(spacing::S);
+        let heading = row![text::body(heading).width(Fill), self.way_in()].align_y(Center);
+        let choice = column![self.people(), heading, scrollable(names).direction(bar).width(Fill)].spacing(spacing::S);
         Some(container(choice).padding([spacing::S, spacing::M]).width(Fill).style(theme::container::sunken).into())
     }
 }

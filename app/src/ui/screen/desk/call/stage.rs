@@ -55,6 +55,9 @@ impl Call {
         let Some(peer) = self.main_peer() else { return space().into() };
         let name = row![text::body(peer.name.as_str()).style(text::on_stage)];
         let mut line = name.spacing(spacing::S).align_y(Center);
+        if self.call.locked {
+            line = line.push(icon(Icon::Lock, icon::SMALL).style(text::on_stage));
+        }
         if !peer.audio {
             line = line.push(icon(Icon::MicOff, icon::SMALL).style(text::on_stage));
             line = line.push(text::caption("muted").style(text::on_stage_muted));

@@ -6,10 +6,10 @@ use iced::{
 };
 use proto::model::Presence;
 
-use super::{Conversation, Delivery, Entry, Loading, Message};
+use super::{Conversation, Delivery, Entry, Loading, Message, menu};
 use crate::ui::{
     icon::{self, Icon, icon},
-    screen::desk::buddy_list::presence_word,
+    screen::desk::buddy_list::{can_be_rung, state},
     theme::{self, spacing, text},
     when::Zone,
     widget::{avatar, hint::hint},
@@ -17,41 +17,54 @@ use crate::ui::{
 
 /// What the view must know beside the conversation itself.
 #[derive(Debug, Clone, Copy)]
-pub struct Surroundings {
+pub struct Surroundings<'a> {
     pub presence: Presence,
+    /// What they say of themselves.
+    pub text: &'a str,
+    pub last_seen_ms: Option<u64>,
     /// Whether they may be written to and rung.
     pub mutual: bool,
+    /// Whether this person wants nothing of them.
+    pub blocked: bool,
     pub zone: Zone,
     pub now_ms: u64,
 }
 
 impl Conversation {
-    pub fn view(&self, around: Surroundings) -> Element<'_, Message> {
+    pub fn view<'a>(&'a self, around: Surroundings<'a>) -> Element<'a, Message> {
         let head = container(self.head(around)).padding([spacing::M, spacing::XL]);
         let line = container(space()).height(spacing::HAIR).width(Fill).style(theme::container::hairline);
-        column![head, line, self.messages(around, spacing::BUBBLE), self.field(around)].into()
+        // The menu has a place of its own, empty or not, so that what is below keeps its focus.
+        let menu = container(self.menu.view(&self.with, around.blocked).map(|menu| menu.map(Message::Menu)));
+        column![head, line, menu, self.messages(around, spacing::BUBBLE), self.field(around)].into()
     }
 
     /// Without the head, in a narrow column.
-    pub fn aside(&self, around: Surroundings) -> Element<'_, Message> {
+    pub fn aside(&self, around: Surroundings<'_>) -> Element<'_, Message> {
         column![self.messages(around, spacing::BUBBLE_ASIDE), self.field(around)].into()
     }
 
-    fn head(&self, around: Surroundings) -> Element<'_, Message> {
-        let here = around.presence == Presence::Available || around.presence == Presence::Unknown;
+    fn head<'a>(&'a self, around: Surroundings<'a>) -> Element<'a, Message> {
+        let here = can_be_rung(around.presence);
         let call = row![icon(Icon::Video, icon::MEDIUM), text::strong("Call")].spacing(spacing::S).align_y(Center);
         let call = button(call).padding([spacing::M, spacing::XL]).style(theme::button::good);
         let call = call.on_press_maybe((around.mutual && here).then_some(Message::CallPressed));
         let why_not = match around.presence {
             Presence::Offline => format!("{} is not there now", self.with),
             Presence::Busy => format!("{} is in a call", self.with),
+            Presence::DoNotDisturb => format!("{} does not want to be disturbed", self.with),
             _ => format!("Ring {}", self.with),
         };
-        let remove = button(icon(Icon::UserMinus, icon::MEDIUM)).padding(spacing::S).style(theme::button::quiet);
+        let more = button(icon(Icon::EllipsisVertical, icon::MEDIUM)).padding(spacing::S);
+        let more = more.style(theme::button::toggle(self.menu.is_open())).on_press(Message::Menu(menu::Message::Toggled));
+        let instead = match (around.blocked, around.last_seen_ms) {
+            (true, _) => Some("Blocked".to_owned()),
+            (false, seen) => seen.map(|ms| around.zone.last_seen(ms, around.now_ms)),
+        };
         row![
             avatar::with_presence(&self.with, around.presence, spacing::AVATAR_M),
-            column![text::lead(self.with.as_str()), text::caption(presence_word(around.presence))].width(Fill),
-            hint(remove.on_press(Message::RemovePressed), "Remove from the buddy list", Position::Bottom),
+            column![text::lead(self.with.as_str()), state(around.presence, around.text, instead)].width(Fill),
+            hint(container(more).id("buddy-menu"), "Block, report, remove", Position::Bottom),
             hint(call, why_not, Position::Bottom),
         ]
         .spacing(spacing::M)
@@ -60,7 +73,7 @@ impl Conversation {
     }
 
     /// No bubble is wider than `widest`.
-    fn messages(&self, around: Surroundings, widest: f32) -> Element<'_, Message> {
+    fn messages(&self, around: Surroundings<'_>, widest: f32) -> Element<'_, Message> {
         if self.entries.is_empty() {
             return self.nothing_yet();
         }
@@ -103,8 +116,12 @@ impl Conversation {
             .into()
     }
 
-    fn field(&self, around: Surroundings) -> Element<'_, Message> {
-        let hint = if around.mutual { format!("Write to {}", self.with) } else { "Not your buddy (yet)".to_owned() };
+    fn field(&self, around: Surroundings<'_>) -> Element<'_, Message> {
+        let hint = match (around.blocked, around.mutual) {
+            (true, _) => format!("You have blocked {}", self.with),
+            (_, true) => format!("Write to {}", self.with),
+            (_, false) => "Not your buddy (yet)".to_owned(),
+        };
         let field = text_input(&hint, &self.draft).id("draft").padding(spacing::M).size(text::BODY).style(theme::input::field);
         let send = button(icon(Icon::SendHorizontal, icon::MEDIUM)).padding(spacing::M).style(theme::button::primary);
         let ready = around.mutual && !self.draft.trim().is_empty();
