@@ -168,6 +168,6 @@ fn service(
 ) -> impl HttpService<Request<Incoming>, Response = Response, Error = Infallible, Future: Send + 'static> {
     service_fn(move |request: Request<Incoming>| {
         let answering = routes.answer(request.map(Body::new), peer);
-        async move { Ok(answering.await) }
+        async move { Ok::<_, Infallible>(answering.await) }
     })
 }
