@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test bench test-devices assets deb setup
+.PHONY: help run test bench bench-relay test-devices assets deb setup
 
 # rustup installs here; a shell opened before that does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -23,10 +23,16 @@ test: ## run all the tests, but those on real devices
 	@.ci/test
 
 bench: ## measure, and print one table: bar, measured, peer, verdict
-	@.ci/setup test
+	@.ci/setup bench
 	$(build)
-	cargo bench --locked --workspace --bench codec --bench call --bench window
+	cargo bench --locked --workspace --bench codec --bench call --bench relay --bench window
 	$(target)/release/table
+
+bench-relay: ## measure the relay alone, beside nchan: fan-out, parked polls, idle clients, sign-ins, chat
+	@.ci/setup bench
+	$(build)
+	cargo bench --locked --workspace --bench relay
+	$(target)/release/table relay-
 
 test-devices: ## hold a call on a machine with a real camera and sound card, emulated (needs root)
 	@.ci/setup devices

@@ -2,6 +2,13 @@
 
 #![warn(missing_docs)]
 
+pub mod audience;
+pub mod fan;
+pub mod house;
+pub mod load;
+pub mod nchan;
+pub mod spent;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +46,12 @@ pub struct Row {
     pub peer_value: Option<f64>,
     /// The median of the runs' ratios to the peer.
     pub ratio: Option<f64>,
+    /// The bar that ratio has to reach, where there is one.
+    #[serde(default)]
+    pub ratio_limit: Option<f64>,
+    /// What was left out, and why.
+    #[serde(default)]
+    pub skipped: Option<String>,
 }
 
 impl Row {
@@ -57,6 +70,8 @@ impl Row {
             peer: None,
             peer_value: None,
             ratio: None,
+            ratio_limit: None,
+            skipped: None,
         }
     }
 
@@ -77,14 +92,29 @@ impl Row {
         self
     }
 
-    /// Whether the bar is reached; without one there is nothing to miss.
+    /// With the bar its ratio to the peer has to reach.
+    #[must_use]
+    pub fn ratio_limit(mut self, limit: f64) -> Self {
+        self.ratio_limit = Some(limit);
+        self
+    }
+
+    /// With a peer that was to be measured beside it and couldn't be.
+    #[must_use]
+    pub fn without_peer(mut self, peer: &str, why: &str) -> Self {
+        self.skipped = Some(format!("{peer}: {why}"));
+        self
+    }
+
+    /// Whether the bars are reached; without one there is nothing to miss.
     #[must_use]
     pub fn passes(&self) -> bool {
-        match (self.limit, self.better) {
-            (None, _) => true,
-            (Some(limit), Better::Lower) => self.value <= limit,
-            (Some(limit), Better::Higher) => self.value >= limit,
-        }
+        let reached = |value: f64, limit: f64| match self.better {
+            Better::Lower => value <= limit,
+            Better::Higher => value >= limit,
+        };
+        let ratio = self.ratio_limit.is_none_or(|limit| self.ratio.is_some_and(|ratio| reached(ratio, limit)));
+        ratio && self.limit.is_none_or(|limit| reached(self.value, limit))
     }
 }
 
@@ -129,18 +159,24 @@ pub fn table(measurements: &[(String, Vec<Row>)]) -> String {
             let sign = if row.better == Better::Lower { "<=" } else { ">=" };
             let number = |value: f64| format!("{value:.3}").trim_end_matches('0').trim_end_matches('.').to_owned();
             let peer = row.peer.as_ref().zip(row.peer_value).map(|(peer, value)| format!("{peer}: {}", number(value)));
+            let bars = [
+                row.limit.map(|limit| format!("{sign} {} {}", number(limit), row.unit)),
+                row.ratio_limit.zip(row.peer.as_ref()).map(|(limit, peer)| format!("{sign} {} x {peer}", number(limit))),
+            ];
+            let bars: Vec<String> = bars.into_iter().flatten().collect();
             lines.push([
                 format!("{name}: {}", row.name),
-                row.limit.map(|limit| format!("{sign} {} {}", number(limit), row.unit)).unwrap_or_default(),
+                bars.join(", "),
                 format!("{} {}", number(row.value), row.unit),
                 number(row.spread),
                 row.runs.to_string(),
                 peer.unwrap_or_default(),
                 row.ratio.map(number).unwrap_or_default(),
-                match row.limit {
-                    None => String::new(),
-                    Some(_) if row.passes() => "reached".to_owned(),
-                    Some(_) => "MISSED".to_owned(),
+                match &row.skipped {
+                    Some(why) => format!("SKIPPED {why}"),
+                    None if bars.is_empty() => String::new(),
+                    None if row.passes() => "reached".to_owned(),
+                    None => "MISSED".to_owned(),
                 },
             ]);
         }
@@ -170,6 +206,16 @@ mod tests {
     fn a_peer_is_compared_run_by_run() {
         let row = Row::new("rate", "1/s", Better::Higher, &[10.0, 30.0]).beside("other", &[10.0, 30.0], &[5.0, 10.0]);
         assert_eq!((row.peer_value, row.ratio), (Some(7.5), Some(2.5)));
+    }
+
+    #[test]
+    fn a_bar_may_be_the_peer() {
+        let row = Row::new("cost", "us", Better::Lower, &[8.0]).beside("other", &[8.0], &[10.0]);
+        assert!(row.clone().ratio_limit(0.8).passes());
+        assert!(!row.clone().ratio_limit(0.79).passes());
+        assert!(!row.limit(7.0).ratio_limit(0.8).passes());
+        let alone = Row::new("cost", "us", Better::Lower, &[8.0]).without_peer("other", "not at hand");
+        assert!(table(&[("x".to_owned(), vec![alone])]).contains("SKIPPED other: not at hand"));
     }
 
     #[test]

@@ -82,6 +82,7 @@ impl App {
         let unusable = |source| crate::Error::Data { path: config.files(), source };
         let files = Files::open(config.files(), allowance).map_err(unusable)?;
         let oidc = config.oidc.as_ref().map(Oidc::open).transpose()?;
+        hub.set_call_peers(config.call_peers);
         let app = Self(Arc::new(Parts {
             config,
             store,

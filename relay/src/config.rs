@@ -52,6 +52,10 @@ pub struct Config {
     pub rates: Rates,
     /// Connections open at once; half of them from one address.
     pub connections: usize,
+    /// Peers in one call.
+    pub call_peers: usize,
+    /// How long a client is waited for in the middle of something.
+    pub patience: Patience,
     /// Sessions that ask nothing for this long end.
     pub session_unused: Duration,
     /// Chat messages older than this are removed; kept for good when there is none.
@@ -87,6 +91,26 @@ impl Default for Attachments {
 
 /// Bytes of a megabyte, as files and disks are counted.
 pub(crate) const MB: u64 = 1_000_000;
+
+/// How long a client is waited for in the middle of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For a request's head. An idle connection waits for the next head, so this is also when it is closed.
+    pub head: Duration,
+    /// For a whole body.
+    pub body: Duration,
+    /// For a byte in either direction, whatever it is doing.
+    pub silence: Duration,
+}
+
+impl Default for Patience {
+    /// The head: later than clients drop an idle connection (ours: 55 s), so that none sends into a closing one. A body:
+    /// the largest within it is 90 kbit/s, too slow for a call. Silence: a poll is silent for 25 s, a body has 30 s; so this is for whoever
+    /// doesn't read its answer.
+    fn default() -> Self {
+        Self { head: Duration::from_secs(75), body: Duration::from_secs(30), silence: Duration::from_secs(75) }
+    }
+}
 
 /// Who may make an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
@@ -175,6 +199,8 @@ impl Config {
             sign_up: Admission::Open,
             rates: Rates::default(),
             connections: 4096,
+            call_peers: proto::limits::PEERS_MAX,
+            patience: Patience::default(),
             session_unused: Duration::from_secs(30 * 24 * 3600),
             message_age: None,
             ticker_interval: Duration::from_secs(60),

@@ -1,21 +1,16 @@
 //! What handlers take: who asks, and what for. Everything that can't be read is refused in the one form.
 
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Instant};
 
 use axum::{
-    body::Bytes,
+    body::{Bytes, HttpBody as _},
     extract::{
         ConnectInfo, FromRequest, FromRequestParts, Path, Request,
         rejection::{BytesRejection, PathRejection, QueryRejection},
     },
     http::{HeaderMap, header, request::Parts},
 };
-use proto::ErrorCode;
+use proto::{ErrorCode, limits::CONTROL_MAX};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -25,9 +20,6 @@ use crate::{
     refusal::{Answer, Refusal},
     token::TokenHash,
 };
-
-/// How long a body may take to arrive: the largest within it is 90 kbit/s, too slow for a call.
-const BODY: Duration = Duration::from_secs(30);
 
 /// The session that asks; its request counts against its control rate.
 pub(crate) struct Caller(pub(crate) Arc<Session>);
@@ -56,13 +48,14 @@ pub(crate) struct Id(pub(crate) String);
 /// The two variable parts of the path.
 pub(crate) struct Ids(pub(crate) String, pub(crate) String);
 
-/// A body as it is.
-pub(crate) struct Raw(pub(crate) Bytes);
+/// A body as it is, of at most so many bytes.
+pub(crate) struct Raw<const MAX: usize>(pub(crate) Bytes);
 
-fn session(parts: &Parts, app: &App, counts: Counts) -> Answer<Arc<Session>> {
+/// The session that asks; its request counts against that rate.
+pub(crate) fn session(headers: &HeaderMap, app: &App, counts: Counts) -> Answer<Arc<Session>> {
     app.check_running()?;
     let unauthorized = || Refusal::new(ErrorCode::Unauthorized, "Sign in first: the token is missing or not valid any more.");
-    let session = bearer(&parts.headers).and_then(|token| app.hub.session(&token)).ok_or_else(unauthorized)?;
+    let session = bearer(headers).and_then(|token| app.hub.session(&token)).ok_or_else(unauthorized)?;
     session.take(counts, Instant::now()).map_err(Refusal::rate_limited)?;
     Ok(session)
 }
@@ -71,7 +64,7 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
-        session(parts, app, Counts::Control).map(Self)
+        session(&parts.headers, app, Counts::Control).map(Self)
     }
 }
 
@@ -79,7 +72,7 @@ impl FromRequestParts<App> for Uploader {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
-        session(parts, app, Counts::Upload).map(Self)
+        session(&parts.headers, app, Counts::Upload).map(Self)
     }
 }
 
@@ -87,7 +80,7 @@ impl FromRequestParts<App> for Poller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
-        session(parts, app, Counts::Poll).map(Self)
+        session(&parts.headers, app, Counts::Poll).map(Self)
     }
 }
 
@@ -123,7 +116,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Answer<Self> {
-        let Raw(body) = Raw::from_request(request, app).await?;
+        let Raw(body) = Raw::<CONTROL_MAX>::from_request(request, app).await?;
         if has_nul(&body) {
             return Err(Refusal::bad_request("A text has no NUL character."));
         }
@@ -145,15 +138,20 @@ fn has_nul(json: &[u8]) -> bool {
     false
 }
 
-impl FromRequest<App> for Raw {
+impl<const MAX: usize> FromRequest<App> for Raw<MAX> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Answer<Self> {
-        let body = tokio::time::timeout(BODY, Bytes::from_request(request, app)).await;
+        let too_large = || Refusal::new(ErrorCode::TooLarge, "The body is larger than this route takes.");
+        // Who says beforehand that it is too much needn't send it to hear so.
+        if request.body().size_hint().lower() > MAX as u64 {
+            return Err(too_large());
+        }
+        let body = tokio::time::timeout(app.config.patience.body, Bytes::from_request(request, app)).await;
         let body = body.map_err(|_| Refusal::bad_request("The body took too long to arrive."))?;
         body.map(Self).map_err(|rejection| match rejection {
             BytesRejection::FailedToBufferBody(failed) if failed.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
-                Refusal::new(ErrorCode::TooLarge, "The body is larger than this route takes.")
+                too_large()
             }
             other => Refusal::bad_request(format!("The body can't be read: {other}.")),
         })

@@ -31,9 +31,15 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .tag_attributes(HashMap::from([("a", HashSet::from(["href"]))]))
         .url_schemes(HashSet::from(["http", "https"]))
         .url_relative(UrlRelative::Deny)
+        .attribute_filter(|_, _, address| is_plain(address).then_some(address.into()))
         .link_rel(None);
     builder
 });
+
+/// Whether an address is what it looks like: tabs and line ends in it would be left out by some readers of it and not by others.
+fn is_plain(address: &str) -> bool {
+    !address.contains(|c: char| c.is_control() || c.is_whitespace())
+}
 
 /// Whether there are more tags in `html` than anyone has words for: parsing it would keep the relay busy.
 pub(crate) fn is_overdone(html: &str) -> bool {

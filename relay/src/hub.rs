@@ -80,6 +80,11 @@ impl Hub {
         Self { epoch, journal, sessions: RwLock::default(), rooms: RwLock::default(), control: Mutex::default() }
     }
 
+    /// From now on a call takes so many peers.
+    pub(crate) fn set_call_peers(&self, most: usize) {
+        self.lock().board.set_peers_max(most);
+    }
+
     /// The session a token proves.
     pub(crate) fn session(&self, token: &TokenHash) -> Option<Arc<Session>> {
         self.sessions.read().unwrap_or_else(PoisonError::into_inner).get(token).cloned()

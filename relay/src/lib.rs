@@ -21,6 +21,8 @@ mod error;
 mod extract;
 mod files;
 mod forwarded;
+#[cfg(test)]
+mod fuzz;
 mod handlers;
 mod html;
 mod hub;
@@ -43,7 +45,8 @@ mod token;
 
 pub use crate::{
     config::{
-        Admission, Attachments, Config, DatabaseUrl, FILE, Flags, MetricsAccess, NotADatabase, OidcConfig, PORT, PlainHttp,
+        Admission, Attachments, Config, DatabaseUrl, FILE, Flags, MetricsAccess, NotADatabase, OidcConfig, PORT, Patience,
+        PlainHttp,
     },
     error::Error,
     forwarded::{ForwardedHeader, Network, NotANetwork, TrustedProxies},

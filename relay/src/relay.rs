@@ -19,7 +19,7 @@ use crate::{
     hub::Hub,
     journal,
     listen::{Listen, Socket},
-    router,
+    router::{self, Routes},
     server::{Handle, Limits, Server},
     store::{Store, User, wall_clock_ms},
     ticker,
@@ -177,9 +177,21 @@ impl Relay {
         Ok(self.app.tidy_chat(now).await?)
     }
 
+    /// All routes, as sockets are answered.
+    pub(crate) fn routes(&self) -> Routes {
+        Routes::new(self.app.clone())
+    }
+
     fn server(&self) -> Server {
         let (config, slots) = (&self.app.config, self.app.slots.clone());
-        Server::new(self.router(), self.handle.clone(), slots, config.proxies.clone(), config.plain_http, Limits::default())
+        Server::new(
+            self.routes(),
+            self.handle.clone(),
+            slots,
+            config.proxies.clone(),
+            config.plain_http,
+            Limits::new(&config.patience),
+        )
     }
 
     fn say_who_we_are(&self) {

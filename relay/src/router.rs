@@ -1,5 +1,7 @@
 //! All routes.
 
+mod routes;
+
 use std::any::Any;
 
 use axum::{
@@ -25,6 +27,8 @@ use crate::{
     metrics::requests,
     refusal::Refusal,
 };
+
+pub(crate) use self::routes::Routes;
 
 /// The service both the server and the tests use.
 pub(crate) fn router(app: App) -> Router {

@@ -2,6 +2,7 @@
 
 mod connection;
 mod handle;
+mod http1;
 mod watched;
 
 use std::{
@@ -11,13 +12,19 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 
 pub(crate) use self::handle::Handle;
 use self::{connection::Connection, handle::Phase};
-use crate::{config::PlainHttp, doorman::Origin, forwarded::TrustedProxies, listen::Socket, router, slots::Slots};
+use crate::{
+    config::{Patience, PlainHttp},
+    doorman::Origin,
+    forwarded::TrustedProxies,
+    listen::Socket,
+    router::{self, Routes},
+    slots::Slots,
+};
 
 /// How long to wait when no connection can be accepted: the system has run out of something, and asking at once would only keep it busy.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -27,19 +34,26 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct Limits {
     /// For the handshake of TLS: a slow network needs some round trips, a lost packet a second or three.
     pub(crate) handshake: Duration,
-    /// For a request's head. An idle connection waits for the next head, so this is also when it is closed: later than clients drop theirs
-    /// (ours: 55 s), so that none sends into a closing one.
+    /// For a request's head.
     pub(crate) head: Duration,
-    /// Without a byte in either direction, and it is closed. A poll is silent for 25 s, a body has 30 s: this is for whoever doesn't read its answer.
+    /// Without a byte in either direction, and it is closed.
     pub(crate) silence: Duration,
     /// How often a silent HTTP/2 connection is asked whether it is still there, and how long it has to say so.
     pub(crate) ping: (Duration, Duration),
 }
 
+impl Limits {
+    pub(crate) fn new(patience: &Patience) -> Self {
+        let seconds = Duration::from_secs;
+        let Patience { head, silence, .. } = *patience;
+        Self { handshake: seconds(10), head, silence, ping: (seconds(20), seconds(15)) }
+    }
+}
+
+#[cfg(test)]
 impl Default for Limits {
     fn default() -> Self {
-        let seconds = Duration::from_secs;
-        Self { handshake: seconds(10), head: seconds(75), silence: seconds(75), ping: (seconds(20), seconds(15)) }
+        Self::new(&Patience::default())
     }
 }
 
@@ -49,9 +63,9 @@ pub(crate) struct Server(Arc<Parts>);
 
 #[derive(Debug)]
 struct Parts {
-    router: Router,
-    /// What answers in its place where TLS is wanted.
-    refusal: Router,
+    routes: Routes,
+    /// What answers in their place where TLS is wanted.
+    refusal: Routes,
     handle: Handle,
     slots: Slots,
     proxies: TrustedProxies,
@@ -61,14 +75,22 @@ struct Parts {
 
 impl Server {
     pub(crate) fn new(
-        router: Router,
+        routes: impl Into<Routes>,
         handle: Handle,
         slots: Slots,
         proxies: TrustedProxies,
         plain_http: PlainHttp,
         limits: Limits,
     ) -> Self {
-        Self(Arc::new(Parts { router, refusal: router::https_only(), handle, slots, proxies, plain_http, limits }))
+        Self(Arc::new(Parts {
+            routes: routes.into(),
+            refusal: router::https_only().into(),
+            handle,
+            slots,
+            proxies,
+            plain_http,
+            limits,
+        }))
     }
 
     /// Serves a socket, with TLS where it is one for that, until the handle says stop.
@@ -118,7 +140,7 @@ impl Server {
         let local = trusted || peer.ip().to_canonical().is_loopback();
         let welcome = tls.is_some() || local || self.0.plain_http == PlainHttp::Everyone;
         let connection = Connection {
-            router: if welcome { self.0.router.clone() } else { self.0.refusal.clone() },
+            routes: if welcome { self.0.routes.clone() } else { self.0.refusal.clone() },
             peer,
             limits: self.0.limits,
             handle: self.0.handle.listener(),

@@ -80,7 +80,7 @@ pub const HISTORY_MAX: u32 = 200;
 /// Buddies of one account, asked or asking included: the roster rides whole in one event.
 pub const BUDDIES_MAX: usize = 500;
 
-/// Peers in one call.
+/// Peers in one call, unless whoever runs the relay says otherwise.
 pub const PEERS_MAX: usize = 16;
 
 /// How long an invitation rings: long enough to reach a desk, shorter than a caller's patience.

@@ -39,6 +39,7 @@ pub(super) struct File {
     database: Option<Said>,
     sign_up: Option<Admission>,
     connections: Option<Whole<1, 1_000_000>>,
+    call_peers: Option<Whole<2, 1000>>,
     session_days: Option<Whole<1, 3650>>,
     message_days: Option<Whole<0, 36_500>>,
     ticker_seconds: Option<Whole<1, 86_400>>,
@@ -134,6 +135,7 @@ impl File {
         set(&mut config.proxies.header, self.forwarded_header);
         set(&mut config.sign_up, self.sign_up);
         set(&mut config.connections, self.connections.map(|most| usize::try_from(most.0).unwrap_or(usize::MAX)));
+        set(&mut config.call_peers, self.call_peers.map(|most| usize::try_from(most.0).unwrap_or(usize::MAX)));
         set(&mut config.session_unused, self.session_days.map(|days| Duration::from_secs(days.0 * DAY)));
         set(
             &mut config.message_age,

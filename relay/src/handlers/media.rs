@@ -1,6 +1,9 @@
 //! The media lanes. These two run some hundred times a second in every call: no database, no log, one lock.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json as Reply,
@@ -11,13 +14,14 @@ use axum::{
 use proto::{
     CallId, Kind,
     api::{Feedback, PollMedia},
-    limits::WAIT_MAX,
+    limits::{UPLOAD_MAX, WAIT_MAX},
 };
 
 use super::calls::not_a_peer;
 use crate::{
     app::App,
     extract::{Id, Poller, Query, Raw, Uploader},
+    hub::session::Session,
     media::{
         lane::PollId,
         room::{NotAPeer, Turn},
@@ -30,12 +34,12 @@ use crate::{
 const CROWDED: Duration = Duration::from_millis(100);
 
 /// `POST /v1/calls/ID/audio`.
-pub(crate) async fn send_audio(app: State<App>, uploader: Uploader, id: Id, body: Raw) -> Answer<Reply<Feedback>> {
+pub(crate) async fn send_audio(app: State<App>, uploader: Uploader, id: Id, body: Raw<UPLOAD_MAX>) -> Answer<Reply<Feedback>> {
     send(app, uploader, id, body, Kind::Audio)
 }
 
 /// `POST /v1/calls/ID/video`.
-pub(crate) async fn send_video(app: State<App>, uploader: Uploader, id: Id, body: Raw) -> Answer<Reply<Feedback>> {
+pub(crate) async fn send_video(app: State<App>, uploader: Uploader, id: Id, body: Raw<UPLOAD_MAX>) -> Answer<Reply<Feedback>> {
     send(app, uploader, id, body, Kind::Video)
 }
 
@@ -49,7 +53,13 @@ pub(crate) async fn poll_video(app: State<App>, poller: Poller, id: Id, query: Q
     poll(app, poller, id, query, Kind::Video).await
 }
 
-fn send(State(app): State<App>, Uploader(session): Uploader, Id(id): Id, Raw(body): Raw, kind: Kind) -> Answer<Reply<Feedback>> {
+fn send(
+    State(app): State<App>,
+    Uploader(session): Uploader,
+    Id(id): Id,
+    Raw(body): Raw<UPLOAD_MAX>,
+    kind: Kind,
+) -> Answer<Reply<Feedback>> {
     let id = CallId::new(id);
     let room = app.hub.room(&id).ok_or_else(|| not_a_peer(&app, &id))?;
     let published = room.publish(session.id, kind, body.clone(), Instant::now()).map_err(|NotAPeer| not_a_peer(&app, &id))?;
@@ -63,6 +73,17 @@ async fn poll(
     Poller(session): Poller,
     Id(id): Id,
     Query(poll): Query<PollMedia>,
+    kind: Kind,
+) -> Answer<Response<Body>> {
+    answer_poll(app, session, id, poll, kind).await
+}
+
+/// What a poll of this session is answered with.
+pub(crate) async fn answer_poll(
+    app: App,
+    session: Arc<Session>,
+    id: String,
+    poll: PollMedia,
     kind: Kind,
 ) -> Answer<Response<Body>> {
     if poll.poll == 0 {

@@ -160,14 +160,26 @@ pub(crate) struct Fresh {
 }
 
 /// All calls and invitations.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Switchboard {
+    peers_max: usize,
     calls: HashMap<CallId, Call>,
     in_call: HashMap<SessionId, CallId>,
     invitations: HashMap<InvitationId, Invitation>,
 }
 
+impl Default for Switchboard {
+    fn default() -> Self {
+        Self { peers_max: PEERS_MAX, calls: HashMap::new(), in_call: HashMap::new(), invitations: HashMap::new() }
+    }
+}
+
 impl Switchboard {
+    /// From now on a call takes so many peers; those that have more keep them.
+    pub(crate) fn set_peers_max(&mut self, peers_max: usize) {
+        self.peers_max = peers_max;
+    }
+
     /// Puts a call of an earlier run back.
     pub(crate) fn restore(&mut self, id: CallId, call: Call) {
         for member in call.members.values() {
@@ -270,7 +282,7 @@ impl Switchboard {
             let expected = self.invitations.values().filter(|invitation| invitation.rings() && invitation.call == id).count();
             let call = self.calls.get(&id).ok_or(Refused::NoSuchCall)?;
             call.admits(to, from.session)?;
-            if call.members.len() + expected >= PEERS_MAX {
+            if call.members.len() + expected >= self.peers_max {
                 return Err(Refused::Full);
             }
             id
@@ -297,7 +309,7 @@ impl Switchboard {
             if current.is_some() {
                 return Err(Refused::InACall);
             }
-            let into = self.calls.get(&call).filter(|call| call.members.len() < PEERS_MAX).ok_or(Refused::Full)?;
+            let into = self.calls.get(&call).filter(|call| call.members.len() < self.peers_max).ok_or(Refused::Full)?;
             into.admits(who.account, invitation.from.session)?;
         } else if current.as_ref() == Some(&call) {
             return Ok(Vec::new());

@@ -1,6 +1,10 @@
 //! One kind of media of one call: everyone's tracks, everyone's readers.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    ops::RangeInclusive,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use proto::{
@@ -42,8 +46,6 @@ pub(crate) enum Polled {
 
 #[derive(Debug)]
 struct Reader<W> {
-    id: u32,
-    peer: PeerId,
     polled: Instant,
     place: Place,
     polls: Polls<W>,
@@ -67,12 +69,13 @@ pub(crate) struct Lane<W> {
     kind: Kind,
     next_position: u64,
     tracks: Tracks,
-    readers: Vec<Reader<W>>,
+    /// By whose they are and by the number the client chose.
+    readers: BTreeMap<(PeerId, u32), Reader<W>>,
 }
 
 impl<W> Lane<W> {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self { kind, next_position: 0, tracks: Tracks::new(), readers: Vec::new() }
+        Self { kind, next_position: 0, tracks: Tracks::new(), readers: BTreeMap::new() }
     }
 
     /// Takes one peer's chunks in, answers the polls that wait for them, and tells the publisher what it must know.
@@ -114,8 +117,14 @@ impl<W> Lane<W> {
         answers: &mut Answers<W>,
     ) -> Polled {
         let PollId { reader: id, number } = poll;
-        let at = self.reader(peer, id, now, answers);
-        let reader = &mut self.readers[at];
+        if !self.readers.contains_key(&(peer, id)) {
+            self.make_way(peer, answers);
+        }
+        let reader = self.readers.entry((peer, id)).or_insert_with(|| Reader {
+            polled: now,
+            place: Place::new(self.kind, peer, &self.tracks, self.next_position),
+            polls: Polls::new(),
+        });
         reader.polled = now;
         match reader.polls.turn(number) {
             Turn::Repeat(answer) => return Polled::Now(answer),
@@ -137,7 +146,7 @@ impl<W> Lane<W> {
 
     /// A waiting poll's handler is gone or its time is over. Whether it still waited: if not, an answer is on its way to it.
     pub(crate) fn unpark(&mut self, peer: PeerId, poll: PollId, ticket: Ticket) -> bool {
-        let reader = self.readers.iter_mut().find(|reader| reader.peer == peer && reader.id == poll.reader);
+        let reader = self.readers.get_mut(&(peer, poll.reader));
         reader.is_some_and(|reader| reader.polls.leave(poll.number, ticket))
     }
 
@@ -151,24 +160,24 @@ impl<W> Lane<W> {
     /// The peer is gone, with its track and readers.
     pub(crate) fn leave(&mut self, peer: PeerId, answers: &mut Answers<W>) {
         self.tracks.remove(&peer);
-        for reader in &mut self.readers {
+        for ((of, _), reader) in &mut self.readers {
             reader.place.forget(peer);
-            if reader.peer == peer {
+            if *of == peer {
                 reader.dismiss(answers);
             }
         }
-        self.readers.retain(|reader| reader.peer != peer);
+        self.readers.retain(|(of, _), _| *of != peer);
     }
 
     /// Answers every waiting poll empty.
     pub(crate) fn dismiss_all(&mut self, answers: &mut Answers<W>) {
-        for reader in &mut self.readers {
+        for reader in self.readers.values_mut() {
             reader.dismiss(answers);
         }
     }
 
     fn answer_readers(&mut self, now: Instant, answers: &mut Answers<W>) {
-        for reader in &mut self.readers {
+        for reader in self.readers.values_mut() {
             while reader.polls.parked() > 0 {
                 let Some(body) = reader.place.fetch(&mut self.tracks, now) else { break };
                 if let Some((number, waiter)) = reader.polls.next() {
@@ -184,42 +193,43 @@ impl<W> Lane<W> {
         let keyframe = track.request.tell(now);
         let mut backlog = Duration::ZERO;
         let mut readers = 0;
-        for (at, reader) in self.readers.iter().enumerate() {
-            if reader.peer == peer || !reader.reads(now) {
+        let mut counted = None;
+        for ((of, _), reader) in &self.readers {
+            if *of == peer || !reader.reads(now) {
                 continue;
             }
             backlog = backlog.max(reader.place.behind(peer, track, now).unwrap_or_default());
-            let counted = self.readers[..at].iter().any(|other| other.peer == reader.peer && other.reads(now));
-            readers += u32::from(!counted);
+            // Those of one peer stand together, and count as one.
+            readers += u32::from(counted != Some(*of));
+            counted = Some(*of);
         }
         Feedback { keyframe, backlog_ms: u32::try_from(backlog.as_millis()).unwrap_or(u32::MAX), readers }
     }
 
-    /// Where the reader is; a new one takes the place of the peer's longest unused when there are enough.
-    fn reader(&mut self, peer: PeerId, id: u32, now: Instant, answers: &mut Answers<W>) -> usize {
-        if let Some(at) = self.readers.iter().position(|reader| reader.peer == peer && reader.id == id) {
-            return at;
+    /// A new reader takes the place of the peer's longest unused when there are enough.
+    fn make_way(&mut self, peer: PeerId, answers: &mut Answers<W>) {
+        let of_peer = self.readers.range(of(peer));
+        if of_peer.clone().count() >= READERS_MAX
+            && let Some(unused) = of_peer.min_by_key(|(_, reader)| reader.polled).map(|(unused, _)| *unused)
+            && let Some(mut unused) = self.readers.remove(&unused)
+        {
+            unused.dismiss(answers);
         }
-        if self.readers.iter().filter(|reader| reader.peer == peer).count() >= READERS_MAX {
-            let of_peer = self.readers.iter().enumerate().filter(|(_, reader)| reader.peer == peer);
-            if let Some((at, _)) = of_peer.min_by_key(|(_, reader)| reader.polled) {
-                self.readers.remove(at).dismiss(answers);
-            }
-        }
-        let place = Place::new(self.kind, peer, &self.tracks, self.next_position);
-        self.readers.push(Reader { id, peer, polled: now, place, polls: Polls::new() });
-        self.readers.len() - 1
     }
 
     /// Past the limit of one peer the readers from before a reconnect give up their waiting polls.
     fn make_room(&mut self, peer: PeerId, id: u32, answers: &mut Answers<W>) {
-        let of_peer = |reader: &&Reader<W>| reader.peer == peer;
-        if self.readers.iter().filter(of_peer).map(|reader| reader.polls.parked()).sum::<usize>() > PARKED_MAX {
-            for reader in self.readers.iter_mut().filter(|reader| reader.peer == peer && reader.id != id) {
+        if self.readers.range(of(peer)).map(|(_, reader)| reader.polls.parked()).sum::<usize>() > PARKED_MAX {
+            for (_, reader) in self.readers.range_mut(of(peer)).filter(|((_, other), _)| *other != id) {
                 reader.dismiss(answers);
             }
         }
     }
+}
+
+/// All the readers of a peer.
+fn of(peer: PeerId) -> RangeInclusive<(PeerId, u32)> {
+    (peer, u32::MIN)..=(peer, u32::MAX)
 }
 
 #[cfg(test)]

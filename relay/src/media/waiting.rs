@@ -14,9 +14,10 @@ pub(crate) fn answer(
     mut receiver: oneshot::Receiver<Bytes>,
     wait: Duration,
 ) -> impl Future<Output = Bytes> {
-    let waits = Waits { room, parked };
+    let mut waits = Waits { room, parked, over: false };
     async move {
         if let Ok(answer) = tokio::time::timeout(wait, &mut receiver).await {
+            waits.answered(answer.is_ok());
             return answer.unwrap_or_default();
         }
         if waits.room.unpark(waits.parked) {
@@ -31,11 +32,21 @@ pub(crate) fn answer(
 struct Waits {
     room: Arc<Room>,
     parked: ParkedPoll,
+    over: bool,
+}
+
+impl Waits {
+    /// Answered, it is parked no more.
+    fn answered(&mut self, answered: bool) {
+        self.over = answered;
+    }
 }
 
 impl Drop for Waits {
     fn drop(&mut self) {
-        self.room.unpark(self.parked);
+        if !self.over {
+            self.room.unpark(self.parked);
+        }
     }
 }
 

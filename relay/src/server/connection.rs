@@ -7,11 +7,11 @@ use std::{
     sync::Arc,
 };
 
-use axum::{Router, extract::ConnectInfo, response::Response};
+use axum::{body::Body, response::Response};
 use hyper::{
     Request,
     body::Incoming,
-    server::conn::{http1, http2},
+    server::conn::http2,
     service::{Service as HttpService, service_fn},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -22,19 +22,16 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use tower::Service;
 
 use super::{
     Limits,
     handle::{Listener, Phase},
+    http1,
     watched::{Moved, Watched},
 };
-use crate::{slots::Slot, tls::ALPN};
+use crate::{router::Routes, slots::Slot, tls::ALPN};
 
-/// Most bytes of a request's head, and of one read, with HTTP/1: a head of ours has a few hundred.
-const BUFFER: usize = 64 * 1024;
-
-/// The same with HTTP/2, where it is packed.
+/// Most bytes of a request's head with HTTP/2, where it is packed.
 const HEADERS: u32 = 16 * 1024;
 
 /// Requests under way on one connection of HTTP/2: all of a client in a call, or the control requests of many behind one proxy, which opens
@@ -59,7 +56,7 @@ const HANDSHAKE: u8 = 22;
 /// A connection that was let in.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) router: Router,
+    pub(super) routes: Routes,
     pub(super) peer: SocketAddr,
     pub(super) limits: Limits,
     pub(super) handle: Listener,
@@ -77,7 +74,7 @@ impl Connection {
     }
 
     /// Serves whichever HTTP was agreed on in the handshake of TLS. Whoever speaks plain HTTP is told by `refusal`.
-    pub(super) async fn secure(mut self, stream: TcpStream, tls: Arc<ServerConfig>, refusal: Router) {
+    pub(super) async fn secure(mut self, stream: TcpStream, tls: Arc<ServerConfig>, refusal: Routes) {
         let greeted = tokio::select! {
             greeted = timeout(self.limits.handshake, greet(stream, tls)) => greeted,
             // A handshake is nothing that a stop waits for.
@@ -89,7 +86,7 @@ impl Connection {
             }
             Ok(Ok(Greeted::Secure(stream, moved))) => self.http1(stream, moved).await,
             Ok(Ok(Greeted::Plain(stream, moved))) => {
-                self.router = refusal;
+                self.routes = refusal;
                 self.http1(stream, moved).await;
             }
             // Scanners, old clients, people who don't trust the certificate: nothing the relay can mend.
@@ -99,10 +96,9 @@ impl Connection {
     }
 
     async fn http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S, moved: Moved) {
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(self.limits.head).max_buf_size(BUFFER);
-        let connection = Box::pin(http.serve_connection(TokioIo::new(stream), service(self.router.clone(), self.peer)));
-        self.see_through(connection, http1::Connection::graceful_shutdown, moved).await;
+        // It notices by itself when the relay stops.
+        let conversation = Box::pin(http1::serve(stream, self.routes.clone(), self.peer, self.limits.head, self.handle.clone()));
+        self.see_through(conversation, |_| {}, moved).await;
     }
 
     async fn http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S, moved: Moved) {
@@ -118,7 +114,7 @@ impl Connection {
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(UNSENT);
-        let connection = Box::pin(http.serve_connection(TokioIo::new(stream), service(self.router.clone(), self.peer)));
+        let connection = Box::pin(http.serve_connection(TokioIo::new(stream), service(self.routes.clone(), self.peer)));
         self.see_through(connection, http2::Connection::graceful_shutdown, moved).await;
     }
 
@@ -172,14 +168,13 @@ async fn greet(stream: TcpStream, tls: Arc<ServerConfig>) -> std::io::Result<Gre
     }
 }
 
-/// The router for the requests of one connection.
+/// The routes for the requests of one connection.
 fn service(
-    router: Router,
+    routes: Routes,
     peer: SocketAddr,
 ) -> impl HttpService<Request<Incoming>, Response = Response, Error = Infallible, Future: Send + 'static> {
-    service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        // It is always ready, and a clone of it is a counter.
-        Service::call(&mut router.clone(), request)
+    service_fn(move |request: Request<Incoming>| {
+        let answering = routes.answer(request.map(Body::new), peer);
+        async move { Ok::<_, Infallible>(answering.await) }
     })
 }

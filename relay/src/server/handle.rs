@@ -44,6 +44,12 @@ impl Handle {
     pub(crate) fn listener(&self) -> Listener {
         Listener(self.0.subscribe())
     }
+
+    /// Waits until every listener is gone.
+    #[cfg(test)]
+    pub(crate) async fn nobody_listens(&self) {
+        self.0.closed().await;
+    }
 }
 
 impl Listener {

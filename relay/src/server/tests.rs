@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use axum::Router;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::Notify,

@@ -86,6 +86,11 @@ impl Bench {
         Self { router: relay.router(), relay, folder }
     }
 
+    /// Another relay on the folder of one that has ended.
+    pub(crate) fn over(relay: Relay, folder: TempDir) -> Self {
+        Self { router: relay.router(), relay, folder }
+    }
+
     /// A relay on a data folder that is looked after elsewhere.
     pub(crate) async fn on(config: Config) -> Self {
         let relay = Relay::open(config).await.unwrap();
@@ -101,7 +106,7 @@ impl Bench {
     pub(crate) async fn crash_and_restart(self) -> Self {
         self.relay.kill();
         let relay = Relay::open(config(self.folder.path())).await.unwrap();
-        Self { router: relay.router(), relay, folder: self.folder }
+        Self::over(relay, self.folder)
     }
 
     pub(crate) async fn raw(&self, request: Request<Body>) -> Reply {

@@ -15,6 +15,7 @@ mod database;
 mod events;
 mod groups;
 mod host;
+mod hostile;
 mod invisible;
 mod lanes;
 mod logs;

@@ -13,25 +13,35 @@ use relay::Rate;
 use crate::bench::Bench;
 
 /// A connection that says exactly what it is told to.
-struct Wire(TcpStream);
+pub(crate) struct Wire(pub(crate) TcpStream);
 
 impl Wire {
-    fn open(address: SocketAddr) -> Self {
+    pub(crate) fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         Self(stream)
     }
 
-    fn say(&mut self, text: &str) {
+    pub(crate) fn say(&mut self, text: &str) {
         self.0.write_all(text.as_bytes()).unwrap();
     }
 
-    fn get(&mut self, path: &str, token: &str) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).unwrap();
+    }
+
+    pub(crate) fn get(&mut self, path: &str, token: &str) {
         self.say(&format!("GET {path} HTTP/1.1\r\nHost: relay\r\nAuthorization: Bearer {token}\r\n\r\n"));
     }
 
     /// One answer: its head in lower case and its body.
-    fn answer(&mut self) -> (String, String) {
+    pub(crate) fn answer(&mut self) -> (String, String) {
+        let (head, body) = self.receive();
+        (head, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// The same with a body that is no text.
+    pub(crate) fn receive(&mut self) -> (String, Vec<u8>) {
         let mut bytes = Vec::new();
         let end = loop {
             let mut byte = [0];
@@ -44,18 +54,18 @@ impl Wire {
         let length = end.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("every answer has a length");
         let mut body = vec![0; length.parse().unwrap()];
         self.0.read_exact(&mut body).unwrap();
-        (end, String::from_utf8_lossy(&body).into_owned())
+        (end, body)
     }
 }
 
-async fn serve(bench: &Bench) -> (SocketAddr, tokio::task::JoinHandle<Result<(), relay::Error>>) {
+pub(crate) async fn serve(bench: &Bench) -> (SocketAddr, tokio::task::JoinHandle<Result<(), relay::Error>>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let relay = bench.relay.clone();
     (address, tokio::spawn(async move { relay.serve(vec![listener]).await }))
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap()
 }
 

@@ -44,6 +44,7 @@ fn the_sample_names_every_key_and_each_has_its_usual_value() {
         database,
         sign_up,
         connections,
+        call_peers,
         session_days,
         message_days,
         ticker_seconds,
@@ -67,6 +68,7 @@ fn the_sample_names_every_key_and_each_has_its_usual_value() {
         database.is_some(),
         sign_up.is_some(),
         connections.is_some(),
+        call_peers.is_some(),
         session_days.is_some(),
         message_days.is_some(),
         ticker_seconds.is_some(),
@@ -97,7 +99,7 @@ fn the_sample_as_it_is_and_an_empty_file_change_nothing() {
 #[test]
 fn what_the_file_says_counts() {
     let config = applied(
-        "listen = [\"0.0.0.0:80\", \"[::]:80\"]\nsign_up = \"code\"\nconnections = 100\nsession_days = 7\nticker_seconds = 5\n\
+        "listen = [\"0.0.0.0:80\", \"[::]:80\"]\nsign_up = \"code\"\nconnections = 100\ncall_peers = 40\nsession_days = 7\nticker_seconds = 5\n\
          metrics = true\nplain_http = \"loopback\"\ntrusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"]\n\
          forwarded_header = \"forwarded\"\n[rates]\ncontrol = { at_once = 20, per_second = 0.5 }\n",
     );
@@ -107,7 +109,7 @@ fn what_the_file_says_counts() {
     assert_eq!(config.proxies, TrustedProxies { networks, header: ForwardedHeader::Forwarded });
     let both = applied("listen = [\"https://0.0.0.0:443\", \"http://0.0.0.0:80\", \"127.0.0.1:7480\"]").listen;
     assert_eq!(both.iter().map(|listen| listen.secure).collect::<Vec<_>>(), [true, false, false]);
-    assert_eq!((config.sign_up, config.connections), (Admission::Code, 100));
+    assert_eq!((config.sign_up, config.connections, config.call_peers), (Admission::Code, 100, 40));
     assert_eq!((config.session_unused.as_secs(), config.ticker_interval.as_secs()), (604_800, 5));
     assert_eq!(config.metrics, Some(MetricsAccess::loopback()));
     assert_eq!(applied("message_days = 90").message_age, Some(Duration::from_secs(90 * 86_400)));
@@ -137,6 +139,7 @@ fn what_can_not_be_is_refused_with_its_line_and_what_may_stand_there() {
         ("listen = 80", 1, &["integer `80`", "an address and a port"]),
         ("# words\nsign_up = \"never\"", 2, &["unknown variant `never`", "`open`", "`code`", "`closed`"]),
         ("connections = 0", 1, &["integer `0`", "a whole number from 1 to 1000000"]),
+        ("call_peers = 1", 1, &["integer `1`", "a whole number from 2 to 1000"]),
         ("connections = \"many\"", 1, &["string \"many\"", "a whole number from 1 to 1000000"]),
         ("session_days = 1.5", 1, &["a whole number from 1 to 3650"]),
         ("metrics = 1", 1, &["integer `1`", "a boolean"]),

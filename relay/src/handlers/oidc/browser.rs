@@ -51,8 +51,11 @@ pub(crate) async fn start(State(app): State<App>, RawQuery(query): RawQuery, hea
     response
 }
 
+/// Largest form, in bytes: ours has two fields of some dozen letters.
+const FORM_MAX: usize = 4096;
+
 /// `POST /v1/oidc/confirm`: yes.
-pub(crate) async fn confirm(State(app): State<App>, headers: HeaderMap, Raw(body): Raw) -> Response<Body> {
+pub(crate) async fn confirm(State(app): State<App>, headers: HeaderMap, Raw(body): Raw<FORM_MAX>) -> Response<Body> {
     let Some(oidc) = &app.oidc else { return no_provider() };
     let form = std::str::from_utf8(&body).ok();
     let (Some(handle), Some(said)) = (parameter(form, "id"), parameter(form, "mark")) else { return unfit(Unfit::Unknown) };

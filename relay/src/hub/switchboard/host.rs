@@ -2,11 +2,7 @@
 
 use std::time::Instant;
 
-use proto::{
-    CallId, PeerId,
-    limits::{LINKS_MAX, PEERS_MAX},
-    model::EndReason,
-};
+use proto::{CallId, PeerId, limits::LINKS_MAX, model::EndReason};
 
 use super::{Call, Effect, Refused, Switchboard, Who};
 use crate::{
@@ -56,7 +52,7 @@ impl Switchboard {
             let into = self.invitations.values().filter(|it| it.rings() && it.call == id);
             into.filter(move |it| (it.to == who.account) == to_them)
         };
-        if call.members.len() + rings(false).count() >= PEERS_MAX {
+        if call.members.len() + rings(false).count() >= self.peers_max {
             return Err(Refused::Full);
         }
         let rung = rings(true).map(|invitation| invitation.id.clone()).collect::<Vec<_>>();

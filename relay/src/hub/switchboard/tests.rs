@@ -230,6 +230,9 @@ fn a_call_takes_so_many_and_no_more() {
         bench.ring(1, other, Some(&call)).unwrap();
     }
     assert_eq!(bench.ring(1, 100, Some(&call)), Err(Refused::Full));
+    bench.board.set_peers_max(PEERS_MAX + 1);
+    bench.ring(1, 100, Some(&call)).unwrap();
+    assert_eq!(bench.ring(1, 101, Some(&call)), Err(Refused::Full));
 }
 
 #[derive(Clone, Debug)]

@@ -1,0 +1,147 @@
+//! HTTP/1 on one connection: a request, its answer, the next request.
+//!
+//! By hand, since most connections of a relay hold a parked poll and nothing else: while one waits, no buffer is kept for it in either
+//! direction, which is a third of the memory a general server takes. Heads are read by `httparse`; what makes a message end where
+//! it ends follows RFC 9112, section 6, and whatever two readers could understand differently is refused.
+
+mod answer;
+mod body;
+mod chunked;
+mod head;
+mod link;
+
+use std::{
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{body::Body, http::Response};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Instant, sleep, timeout},
+};
+
+use self::{
+    body::Incoming,
+    head::{Head, Refused},
+    link::{Framing, Link, Shared},
+};
+use super::handle::{Listener, Phase};
+use crate::router::Routes;
+
+/// How long the other end may take to read the last answer and to close, and how much it may go on sending meanwhile: closed
+/// at once, a connection with something unread is reset, and the answer may never be seen.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 1024 * 1024;
+
+/// Serves requests until either side has had enough. `head` is how long the next one may take to begin and to be read.
+pub(super) async fn serve<S>(stream: S, routes: Routes, peer: SocketAddr, head: Duration, mut handle: Listener)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let link = Arc::new(Shared::new(Link::new(stream)));
+    // One for all heads: moving it costs less than another would.
+    let mut late = pin!(sleep(head));
+    loop {
+        late.as_mut().reset(Instant::now() + head);
+        let read = tokio::select! {
+            biased;
+            read = head::read(&link) => read,
+            () = late.as_mut() => return,
+            // Between two requests there's nothing to be lost; what has begun to arrive is still answered.
+            () = stopping(&mut handle, &link) => return,
+        };
+        let head = match read {
+            Ok(None) => return,
+            Ok(Some(head)) => head,
+            Err(refused) => return refuse(&link, refused).await,
+        };
+        if !converse(&link, head, &routes, peer, &mut handle).await.unwrap_or(false) {
+            return;
+        }
+    }
+}
+
+/// One request and its answer. Whether another may follow.
+async fn converse<S>(
+    link: &Arc<Shared<S>>,
+    head: Head,
+    routes: &Routes,
+    peer: SocketAddr,
+    handle: &mut Listener,
+) -> io::Result<bool>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Head { request, framing, keeps_alive, terms } = head;
+    let body = match framing {
+        Framing::Done => Body::empty(),
+        framing => Body::new(Incoming::new(Arc::clone(link), framing)),
+    };
+    let Some(response) = response(link, routes.answer(request.map(|()| body), peer)).await else { return Ok(false) };
+    // What is left of the body and here already is passed over; the rest isn't waited for.
+    let whole = poll_fn(|context| Poll::Ready(link.lock().pass_over(context))).await;
+    let again = keeps_alive && whole && handle.phase() == Phase::Running && !head::says(response.headers(), "close");
+    answer::send(link, response, &terms, again).await?;
+    if !again {
+        linger(link).await;
+    }
+    Ok(again)
+}
+
+/// What is answered; `None` when the client is gone before that.
+async fn response<S>(link: &Arc<Shared<S>>, answering: impl Future<Output = Response<Body>>) -> Option<Response<Body>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut answering = pin!(answering);
+    poll_fn(|context: &mut Context<'_>| {
+        if let Poll::Ready(response) = answering.as_mut().poll(context) {
+            return Poll::Ready(Some(response));
+        }
+        link.lock().poll_gone(context).map(|()| None)
+    })
+    .await
+}
+
+async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(link: &Shared<S>, refused: Refused) {
+    if answer::refuse(link, refused).await.is_ok() {
+        linger(link).await;
+    }
+}
+
+/// Says that nothing more comes, and waits until the other end has seen it.
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(link: &Shared<S>) {
+    let ending = async {
+        poll_fn(|context| link.lock().poll_shutdown(context)).await?;
+        let mut left = LINGER_BYTES;
+        while left > 0 {
+            match poll_fn(|context| link.lock().poll_discard(context)).await? {
+                0 => break,
+                read => left = left.saturating_sub(read),
+            }
+        }
+        io::Result::Ok(())
+    };
+    // Whatever comes of it, this was the end.
+    let _ = timeout(LINGER, ending).await;
+}
+
+/// Ends once the relay stops and nothing of a request is there.
+async fn stopping<S>(handle: &mut Listener, link: &Shared<S>) {
+    let mut phase = handle.phase();
+    while phase == Phase::Running {
+        phase = handle.changed().await;
+    }
+    if !link.lock().is_empty() {
+        std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;
