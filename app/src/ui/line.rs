@@ -92,13 +92,6 @@ impl Line {
         }
     }
 
-    pub fn cancel(&self, invitation: InvitationId) -> Answer<()> {
-        match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.cancel(&invitation).await),
-            Self::Pretend(_) => Task::done(Ok(())),
-        }
-    }
-
     pub fn leave(&self, call: CallId) -> Answer<()> {
         match self {
             Self::Relay { session, .. } => ask(session, async move |session| session.leave(&call).await),

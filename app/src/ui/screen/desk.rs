@@ -67,8 +67,6 @@ pub struct Desk {
     knocking: Vec<Invitation>,
     /// Calls that were left while the relay could not be told.
     leaving: Vec<CallId>,
-    /// Whom else to ring once there is a call.
-    ring_too: Vec<Name>,
     /// Largest file the relay takes, in bytes.
     attachment_max: u64,
     /// Whether the window has the keyboard, and so most likely the person's eyes.
@@ -124,8 +122,6 @@ pub enum Message {
     SignOutPressed,
     /// The relay has answered whether someone can be asked into the call.
     Invited(Name, Result<Rung, Notice>),
-    /// A ring was taken back; whose call it was to become is said.
-    Canceled(CallId, Result<(), Notice>),
     Left(CallId, Result<(), Notice>),
     /// A request nobody waits for is done.
     Done(Result<(), Notice>),
@@ -151,7 +147,6 @@ impl Desk {
             missed: Missed::default(),
             buddies: BuddyList::default(),
             groups: Groups::default(),
-            ring_too: Vec::new(),
             attachment_max: 0,
             focused: true,
             conversations: HashMap::new(),
@@ -247,16 +242,21 @@ impl Desk {
             }
             Message::FileDropped(path) => self.drop_file(path),
             Message::Phone(message) => {
-                let others = match &message {
-                    phone::Message::Placed(_, Ok(rung)) => self.ring_the_others(&rung.joined.call.id),
-                    phone::Message::Placed(_, Err(_)) => {
-                        self.ring_too.clear();
-                        Task::none()
-                    }
-                    _ => Task::none(),
+                let call = match &message {
+                    phone::Message::Placed(_, Ok(rung)) => Some(rung.joined.call.id.clone()),
+                    _ => None,
                 };
+                let others = self.phone.others().to_vec();
                 let step = self.phone.update(message);
-                and(self.follow(step), others)
+                let action = self.follow(step);
+                match call {
+                    // Who was first may have answered already.
+                    Some(call) if self.phone.is_in(&call) => {
+                        let invite = |name| self.invite(name, call.clone());
+                        and(action, Task::batch(others.into_iter().map(invite).collect::<Vec<_>>()))
+                    }
+                    _ => action,
+                }
             }
             Message::Call(message) => self.in_call(message),
             Message::Tape(message) => {
@@ -269,18 +269,14 @@ impl Desk {
             Message::SignOutPressed => Action::SignOut,
             Message::Invited(name, Ok(_)) => Action::Tell(Kind::News, format!("It rings at {name}\u{2019}s."), Task::none()),
             Message::Invited(_, Err(notice)) => Action::Tell(Kind::Trouble, notice.text, Task::none()),
-            // It was accepted just before: then there is a call to leave.
-            Message::Canceled(call, Err(notice)) if notice.code == Some(ErrorCode::InvitationOver) => self.leave(call),
             Message::Left(call, Ok(())) => self.has_left(&call),
             Message::Left(call, Err(notice)) => match notice.code {
                 // It is over, or this client was not in it: as wanted.
                 Some(ErrorCode::NotFound | ErrorCode::Forbidden) => self.has_left(&call),
                 _ => Action::None,
             },
-            Message::Done(Ok(())) | Message::Canceled(_, Ok(())) => Action::None,
-            Message::Done(Err(notice)) | Message::Canceled(_, Err(notice)) => {
-                Action::Tell(Kind::Trouble, notice.text, Task::none())
-            }
+            Message::Done(Ok(())) => Action::None,
+            Message::Done(Err(notice)) => Action::Tell(Kind::Trouble, notice.text, Task::none()),
         };
         let action = if self.knocking.is_empty() { action } else { and(action, self.next_knock()) };
         // With the others it would have nowhere to go.
@@ -440,7 +436,7 @@ impl Desk {
             && let Some(name) = self.wishes.call.take()
         {
             let select = self.select(Chat::With(name.clone()));
-            let step = self.phone.ring(name);
+            let step = self.phone.ring(name, Vec::new());
             return Task::batch([select, into_task(self.follow(step))]);
         }
         Task::none()
@@ -463,7 +459,7 @@ impl Desk {
             buddy_list::Action::Enter(link) => Action::Run(self.line.enter(&link).map(Message::Entered)),
             buddy_list::Action::Remove(name) => Action::Run(self.line.remove_buddy(name).map(Message::Done)),
             buddy_list::Action::Ring(name) => {
-                let step = self.phone.ring(name);
+                let step = self.phone.ring(name, Vec::new());
                 self.follow(step)
             }
         }

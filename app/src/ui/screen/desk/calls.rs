@@ -70,9 +70,8 @@ impl Desk {
             }
             call::Action::OpenChat => Action::Run(self.open_chat()),
             call::Action::Invite(name) => {
-                let asked = name.clone();
-                let ring = self.line.ring(name, Some(call.id().clone()));
-                Action::Run(ring.map(move |result| Message::Invited(asked.clone(), result)))
+                let call = call.id().clone();
+                Action::Run(self.invite(name, call))
             }
             call::Action::Link => {
                 let link = self.line.call_link(call.id().clone());
@@ -94,6 +93,12 @@ impl Desk {
         }
     }
 
+    /// Rings someone into a call.
+    pub(super) fn invite(&self, name: Name, call: CallId) -> Task<Message> {
+        let asked = name.clone();
+        self.line.ring(name, Some(call)).map(move |result| Message::Invited(asked.clone(), result))
+    }
+
     /// Does what the phone wants done.
     pub(super) fn follow(&mut self, step: Step) -> Action {
         match step {
@@ -109,10 +114,6 @@ impl Desk {
                 Action::Run(accept.map(move |result| Message::Phone(phone::Message::Accepted(id.clone(), result))))
             }
             Step::Decline(id) => Action::Run(self.line.decline(id).map(Message::Done)),
-            Step::Cancel(id, call) => {
-                let cancel = self.line.cancel(id);
-                Action::Run(cancel.map(move |result| Message::Canceled(call.clone(), result)))
-            }
             Step::Abandon(call, why) => {
                 let leave = into_task(self.leave(call));
                 match why {

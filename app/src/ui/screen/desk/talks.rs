@@ -7,7 +7,7 @@ use std::{
 
 use iced::Task;
 use proto::{
-    CallId, Chat, GroupId, Name,
+    Chat, GroupId, Name,
     api::{PageHistory, State},
     chat::Group,
     model,
@@ -147,18 +147,8 @@ impl Desk {
             return Action::Tell(Kind::News, "None of your buddies in this group is there now.".to_owned(), Task::none());
         }
         let first = names.remove(0);
-        self.ring_too = names;
-        let step = self.phone.ring(first);
+        let step = self.phone.ring(first, names);
         self.follow(step)
-    }
-
-    /// The first of several is being rung, in a call that the others are rung into.
-    pub(super) fn ring_the_others(&mut self, call: &CallId) -> Task<Message> {
-        let others = std::mem::take(&mut self.ring_too).into_iter().map(|name| {
-            let asked = name.clone();
-            self.line.ring(name, Some(call.clone())).map(move |result| Message::Invited(asked.clone(), result))
-        });
-        Task::batch(others.collect::<Vec<_>>())
     }
 
     pub(super) fn group_list(&mut self, message: groups::Message) -> Action {
