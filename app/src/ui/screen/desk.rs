@@ -322,7 +322,7 @@ impl Desk {
             Update::Event(event) => self.happen(event),
             Update::Connected => {
                 self.link = Link::Live;
-                Action::None
+                Action::Run(self.fetch_seen())
             }
             Update::Reconnecting { since, reason, .. } => {
                 self.link = Link::Reconnecting { since, reason: reason.to_string() };

@@ -63,12 +63,12 @@ impl Desk {
         let Phone::Talking(call) = &mut self.phone else { return Action::None };
         match call.update(message, self.now) {
             call::Action::None => Action::None,
-            call::Action::Turn(task) => Action::Run(Task::batch([task.map(Message::Call), self.open_chat()])),
+            call::Action::Turn(task) => Action::Run(Task::batch([task.map(Message::Call), self.fetch_seen()])),
             call::Action::SetMedia(media) => {
                 let id = call.id().clone();
                 Action::Run(self.line.set_media(id, media).map(Message::Done))
             }
-            call::Action::OpenChat => Action::Run(self.open_chat()),
+            call::Action::OpenChat => Action::Run(self.fetch_seen()),
             call::Action::Invite(name) => {
                 let call = call.id().clone();
                 Action::Run(self.invite(name, call))
@@ -125,7 +125,7 @@ impl Desk {
             Step::Changed => {
                 let Phone::Talking(call) = &mut self.phone else { return Action::None };
                 let (redraws, notice) = (call.people_changed().map(Message::Call), call.take_notice());
-                let task = Task::batch([redraws, self.open_chat()]);
+                let task = Task::batch([redraws, self.fetch_seen()]);
                 match notice {
                     Some(notice) => Action::Tell(Kind::News, notice, task),
                     None => Action::Run(task),
@@ -152,6 +152,6 @@ impl Desk {
         }
         let media = self.line.set_media(call.id().clone(), call.media());
         self.phone = Phone::Talking(Box::new(call));
-        Task::batch([task.map(Message::Call), media.map(Message::Done), self.open_chat()])
+        Task::batch([task.map(Message::Call), media.map(Message::Done), self.fetch_seen()])
     }
 }

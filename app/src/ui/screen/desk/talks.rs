@@ -38,9 +38,8 @@ impl Desk {
         for known in &state.conversations {
             self.conversation(&known.chat).know(known, &me);
         }
-        // What was written while nobody listened is in no event.
-        let missed: Vec<_> = self.conversations.values_mut().filter_map(Conversation::catch_up).collect();
-        Task::batch(missed.into_iter().map(|page| self.history(page)).collect::<Vec<_>>())
+        self.conversations.values_mut().for_each(Conversation::outdate);
+        self.fetch_seen()
     }
 
     pub(super) fn message_came(&mut self, message: model::Message) {
@@ -76,8 +75,7 @@ impl Desk {
             self.now_ms = crate::ui::when::now_ms();
         }
         let (me, now_ms) = (self.me().clone(), self.now_ms);
-        let open = self.focused && self.is_open(&chat);
-        let action = self.conversation(&chat).update(message, &me, now_ms, open);
+        let action = self.conversation(&chat).update(message, &me, now_ms);
         let there = chat.clone();
         let back = move |message| Message::Conversation(there.clone(), message);
         match (action, chat) {
@@ -89,12 +87,13 @@ impl Desk {
                 Action::Run(send.map(move |result| back(conversation::Message::Sent(key.clone(), result))))
             }
             (conversation::Action::Edit(id, now), _) => {
+                let text = now.text.clone();
                 let edit = self.line.edit(id, now);
-                Action::Run(edit.map(move |result| back(conversation::Message::Changed(result))))
+                Action::Run(edit.map(move |result| back(conversation::Message::Edited(text.clone(), result))))
             }
             (conversation::Action::Delete(id), _) => {
                 let delete = self.line.delete(id);
-                Action::Run(delete.map(move |result| back(conversation::Message::Changed(result))))
+                Action::Run(delete.map(move |result| back(conversation::Message::Deleted(result))))
             }
             (conversation::Action::Type, chat) => Action::Run(self.line.types(chat).discard()),
             (conversation::Action::Open(link), _) => {
@@ -166,7 +165,7 @@ impl Desk {
             }
             groups::Action::Made(group) => {
                 let chat = Chat::Group(group.id.clone());
-                self.group_changed(group);
+                self.conversation(&chat).set_group(group);
                 Action::Run(self.select(chat))
             }
         }
@@ -211,11 +210,9 @@ impl Desk {
         }
     }
 
-    /// Whom the call's chat is with may have changed.
-    pub(super) fn open_chat(&mut self) -> Task<Message> {
-        let Phone::Talking(call) = &self.phone else { return Task::none() };
-        let Some(name) = call.chats_with().cloned() else { return Task::none() };
-        let page = self.conversation(&Chat::With(name)).open();
+    /// Which conversation is seen may have changed, or the relay is there again.
+    pub(super) fn fetch_seen(&mut self) -> Task<Message> {
+        let page = self.seen().and_then(|chat| self.conversation(&chat).fetch());
         page.map_or_else(Task::none, |page| self.history(page))
     }
 

@@ -140,7 +140,11 @@ fn failed<'a>(entry: &'a Entry, why: &'a str) -> Element<'a, Message> {
         .padding([spacing::XS, spacing::S])
         .style(theme::button::quiet)
         .on_press(Message::RetryPressed(entry.client_id.clone()));
-    let told = row![text::caption(format!("Not sent. {why}")).style(text::danger).width(Shrink), retry];
+    let dismiss = button(text::caption("Dismiss"))
+        .padding([spacing::XS, spacing::S])
+        .style(theme::button::quiet)
+        .on_press(Message::DismissPressed(entry.client_id.clone()));
+    let told = row![text::caption(format!("Not sent. {why}")).style(text::danger).width(Shrink), retry, dismiss];
     told.spacing(spacing::S).align_y(Center).into()
 }
 
