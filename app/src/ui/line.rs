@@ -86,24 +86,15 @@ impl Line {
     }
 
     pub fn decline(&self, invitation: InvitationId) -> Answer<()> {
-        match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.decline(&invitation).await),
-            Self::Pretend(_) => Task::done(Ok(())),
-        }
+        self.done(async move |session| session.decline(&invitation).await)
     }
 
     pub fn leave(&self, call: CallId) -> Answer<()> {
-        match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.leave(&call).await),
-            Self::Pretend(_) => Task::done(Ok(())),
-        }
+        self.done(async move |session| session.leave(&call).await)
     }
 
     pub fn set_media(&self, call: CallId, media: SetMedia) -> Answer<()> {
-        match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.set_media(&call, media).await),
-            Self::Pretend(_) => Task::done(Ok(())),
-        }
+        self.done(async move |session| session.set_media(&call, media).await)
     }
 
     pub fn send(&self, message: SendChat) -> Answer<Message> {
@@ -128,18 +119,12 @@ impl Line {
     }
 
     pub fn move_marks(&self, marks: MoveMarks) -> Answer<()> {
-        match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.move_marks(&marks).await),
-            Self::Pretend(_) => Task::done(Ok(())),
-        }
+        self.done(async move |session| session.move_marks(&marks).await)
     }
 
     /// Says that the person writes there; whether it is heard matters to nobody.
     pub fn types(&self, chat: Chat) -> Answer<()> {
-        match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.types(&chat).await),
-            Self::Pretend(_) => Task::done(Ok(())),
-        }
+        self.done(async move |session| session.types(&chat).await)
     }
 
     pub fn make_group(&self, title: String, members: Vec<Name>) -> Answer<Group> {
@@ -156,13 +141,16 @@ impl Line {
         }
     }
 
-    pub fn leave_group(&self, group: GroupId) -> Answer<()> {
+    pub fn rename_group(&self, group: GroupId, title: String) -> Answer<Group> {
         match self {
-            Self::Relay { session, .. } => {
-                ask(session, async move |session| session.remove_member(&group, &session.name().clone()).await)
-            }
-            Self::Pretend(_) => Task::done(Ok(())),
+            Self::Relay { session, .. } => ask(session, async move |session| session.rename_group(&group, &title).await),
+            Self::Pretend(pretend) => Task::done(Ok(pretend.make_group(title, Vec::new()))),
         }
+    }
+
+    /// Takes someone out of a group, or leaves it.
+    pub fn remove_member(&self, group: GroupId, name: Name) -> Answer<()> {
+        self.done(async move |session| session.remove_member(&group, &name).await)
     }
 
     /// Sends a file of this machine, no larger than the relay takes.
@@ -197,17 +185,11 @@ impl Line {
     }
 
     pub fn add_buddy(&self, name: Name) -> Answer<()> {
-        match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.add_buddy(&name).await),
-            Self::Pretend(_) => Task::done(Ok(())),
-        }
+        self.done(async move |session| session.add_buddy(&name).await)
     }
 
     pub fn remove_buddy(&self, name: Name) -> Answer<()> {
-        match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.remove_buddy(&name).await),
-            Self::Pretend(_) => Task::done(Ok(())),
-        }
+        self.done(async move |session| session.remove_buddy(&name).await)
     }
 
     pub fn set_presence(&self, presence: OwnPresence) -> Answer<()> {
@@ -283,14 +265,9 @@ impl Line {
     }
 
     pub fn sign_out(&self) -> Answer<()> {
-        match self {
-            Self::Relay { session, .. } => ask(session, Session::sign_out),
-            Self::Pretend(_) => Task::done(Ok(())),
-        }
+        self.done(Session::sign_out)
     }
-}
 
-impl Line {
     /// A request with nothing to be told but that it was granted.
     fn done<F>(&self, request: impl FnOnce(Session) -> F + Send + 'static) -> Answer<()>
     where

@@ -2,6 +2,7 @@
 
 pub mod entry;
 pub mod files;
+pub mod group_menu;
 pub mod marks;
 pub mod menu;
 pub mod view;
@@ -49,6 +50,7 @@ pub struct Conversation {
     /// The own message that is being changed in the field.
     editing: Option<u64>,
     menu: menu::Menu,
+    group_menu: group_menu::GroupMenu,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +89,7 @@ pub enum Message {
     MemberAdded(Name),
     LeavePressed,
     Menu(menu::Message),
+    GroupMenu(group_menu::Message),
 }
 
 pub enum Action {
@@ -103,6 +106,8 @@ pub enum Action {
     Files(files::Action),
     Ring,
     AddMember(Name),
+    /// What the owner's menu is for.
+    Own(group_menu::Deed),
     Leave,
 }
 
@@ -122,6 +127,7 @@ impl Conversation {
             chosen: None,
             editing: None,
             menu: menu::Menu::default(),
+            group_menu: group_menu::GroupMenu::default(),
         }
     }
 
@@ -300,6 +306,10 @@ impl Conversation {
             Message::MemberAdded(name) => Action::AddMember(name),
             Message::LeavePressed => Action::Leave,
             Message::Menu(message) => self.menu.update(message).map_or(Action::None, Action::Do),
+            Message::GroupMenu(message) => {
+                let deed = self.group.as_ref().and_then(|group| self.group_menu.update(message, group));
+                deed.map_or(Action::None, Action::Own)
+            }
         }
     }
 
@@ -373,6 +383,7 @@ impl Conversation {
             self.end_editing();
         }
         self.files.dismiss();
+        self.group_menu.dismiss();
     }
 
     fn older(&mut self) -> Action {

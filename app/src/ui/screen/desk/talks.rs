@@ -15,7 +15,7 @@ use proto::{
 
 use super::{
     Action, Conversation, Desk, Link, Message, Phone,
-    conversation::{self, files},
+    conversation::{self, files, group_menu::Deed},
     groups,
     tape::open_link,
 };
@@ -106,12 +106,20 @@ impl Desk {
             (conversation::Action::AddMember(name), Chat::Group(id)) => {
                 Action::Run(self.line.add_member(id, name).map(Message::GroupChanged))
             }
+            (conversation::Action::Own(Deed::Rename(title)), Chat::Group(id)) => {
+                Action::Run(self.line.rename_group(id, title).map(Message::GroupChanged))
+            }
+            (conversation::Action::Own(Deed::Remove(name)), Chat::Group(id)) => {
+                Action::Run(self.line.remove_member(id, name).map(Message::Done))
+            }
             (conversation::Action::Leave, Chat::Group(id)) => {
                 self.groups.select(None);
-                Action::Run(self.line.leave_group(id).map(Message::Done))
+                Action::Run(self.line.remove_member(id, me).map(Message::Done))
             }
             (conversation::Action::Do(_), Chat::Group(_))
-            | (conversation::Action::AddMember(_) | conversation::Action::Leave, Chat::With(_)) => Action::None,
+            | (conversation::Action::AddMember(_) | conversation::Action::Own(_) | conversation::Action::Leave, Chat::With(_)) => {
+                Action::None
+            }
         }
     }
 

@@ -87,6 +87,7 @@ impl Desk {
             }
         };
         Surroundings {
+            me: self.me(),
             presence,
             text: buddy.map_or("", |buddy| buddy.text.as_str()),
             last_seen_ms: buddy.and_then(|buddy| buddy.last_seen_ms),
