@@ -220,7 +220,9 @@ impl Files {
 
 /// Whether it is shown as what it is.
 fn is_picture(attachment: &Attachment) -> bool {
-    attachment.kind == "image/png" && attachment.size <= PICTURE_MAX && attachment.sha256.is_some()
+    matches!(attachment.kind.as_str(), "image/png" | "image/jpeg")
+        && attachment.size <= PICTURE_MAX
+        && attachment.sha256.is_some()
 }
 
 #[cfg(test)]
