@@ -20,9 +20,11 @@ use relay_client::{BrowserSignIn, ProxySettings, Relay, Session, Trust, Update};
 use super::{
     net,
     notice::Notice,
-    picture::Picture,
     pretend::Pretend,
-    screen::{desk::conversation::files::Step, sign_in::question::Question},
+    screen::{
+        desk::conversation::files::{Preview, Source, Step},
+        sign_in::question::Question,
+    },
 };
 
 pub type Answer<T> = Task<Result<T, Notice>>;
@@ -153,11 +155,11 @@ impl Line {
         self.done(async move |session| session.remove_member(&group, &name).await)
     }
 
-    /// Sends a file of this machine, no larger than the relay takes.
-    pub fn upload(&self, file: PathBuf, max: u64) -> Task<Step<Attachment>> {
+    /// Sends a file no larger than the relay takes.
+    pub fn upload(&self, source: Source, max: u64) -> Task<Step<Attachment>> {
         match self {
-            Self::Relay { session, .. } => transfer::upload(session.clone(), file, max),
-            Self::Pretend(pretend) => Task::done(Step::Done(Ok(pretend.upload(&file)))),
+            Self::Relay { session, .. } => transfer::upload(session.clone(), source, max),
+            Self::Pretend(pretend) => Task::done(Step::Done(Ok(pretend.upload(&source)))),
         }
     }
 
@@ -169,10 +171,10 @@ impl Line {
         }
     }
 
-    /// Fetches a picture to be shown.
-    pub fn picture(&self, attachment: Attachment) -> Task<Option<Picture>> {
+    /// Fetches a picture or a voice message to be shown.
+    pub fn preview(&self, attachment: Attachment) -> Task<Option<Preview>> {
         match self {
-            Self::Relay { session, .. } => transfer::picture(session.clone(), attachment),
+            Self::Relay { session, .. } => transfer::preview(session.clone(), attachment),
             Self::Pretend(_) => Task::done(None),
         }
     }

@@ -14,6 +14,7 @@ pub mod phone;
 mod talks;
 pub mod tape;
 mod view;
+mod voices;
 
 use std::{
     collections::HashMap,
@@ -22,8 +23,9 @@ use std::{
 };
 
 use iced::{Subscription, Task, window};
+use media::voice::Player;
 use proto::{
-    CallId, Chat, ErrorCode, Event, Name,
+    AttachmentId, CallId, Chat, ErrorCode, Event, Name,
     api::{Joined, Rung, State},
     chat::Group,
     model::{Invitation, Presence, Relation},
@@ -61,6 +63,8 @@ pub struct Desk {
     conversations: HashMap<String, Conversation>,
     phone: Phone,
     tape: Tape,
+    /// The voice message that is heard.
+    playing: Option<(AttachmentId, Player)>,
     ringer: Ringer,
     wishes: Wishes,
     /// Who rings besides the one whose ring is shown.
@@ -152,6 +156,7 @@ impl Desk {
             conversations: HashMap::new(),
             phone: Phone::Idle,
             tape: Tape::default(),
+            playing: None,
             link: Link::Connecting,
             scale: 1.0,
             zone: Zone::Local,
@@ -297,6 +302,8 @@ impl Desk {
 
     pub fn subscription(&self) -> Subscription<Message> {
         let tick = match &self.phone {
+            // Its time goes on in seconds, and begins at any moment.
+            _ if self.is_anything_heard() => Duration::from_millis(200),
             Phone::Talking(_) => Duration::from_secs(1),
             _ if self.link != Link::Live => Duration::from_secs(1),
             _ if self.conversations.values().any(Conversation::is_anyone_typing) => Duration::from_secs(1),
@@ -511,7 +518,7 @@ impl Desk {
         if let Phone::Talking(call) = &mut self.phone {
             call.tick(now);
         }
-        Action::None
+        self.watch_player()
     }
 
     /// Pictures for a call without a relay.

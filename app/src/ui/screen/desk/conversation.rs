@@ -6,9 +6,11 @@ pub mod group_menu;
 pub mod marks;
 pub mod menu;
 pub mod view;
+mod voice;
 
 use std::time::Instant;
 
+use media::voice::Recording;
 use proto::{
     Chat, MessageId, Name,
     api::{EditChat, History, MoveMarks, PageHistory, SendChat},
@@ -45,6 +47,8 @@ pub struct Conversation {
     error: Option<String>,
     progress: Progress,
     files: Files,
+    /// What is being said.
+    recording: Option<Recording>,
     /// The own message for which it is to be chosen what is done to it.
     chosen: Option<u64>,
     /// The own message that is being changed in the field.
@@ -85,6 +89,11 @@ pub enum Message {
     LinkPressed(String),
     Marked(Result<(), Notice>),
     Files(files::Message),
+    RecordPressed,
+    RecordCanceled,
+    RecordEnded,
+    /// The file of what was said is there.
+    Recorded(Result<Vec<u8>, Notice>),
     /// A buddy is to come into the group.
     MemberAdded(Name),
     LeavePressed,
@@ -104,6 +113,10 @@ pub enum Action {
     Type,
     Open(String),
     Files(files::Action),
+    /// The microphone is wanted.
+    Record,
+    /// All is said.
+    Finish(Recording),
     Ring,
     AddMember(Name),
     /// What the owner's menu is for.
@@ -124,6 +137,7 @@ impl Conversation {
             error: None,
             progress: Progress::default(),
             files: Files::default(),
+            recording: None,
             chosen: None,
             editing: None,
             menu: menu::Menu::default(),
@@ -198,8 +212,8 @@ impl Conversation {
         self.progress.mark(marks, me);
     }
 
-    /// The pictures that are to be fetched now.
-    pub fn wanted_pictures(&mut self) -> Vec<Attachment> {
+    /// The pictures and voice messages that are to be fetched now.
+    pub fn wanted_previews(&mut self) -> Vec<Attachment> {
         self.files.wanted(&self.entries)
     }
 
@@ -301,8 +315,20 @@ impl Conversation {
             }
             Message::Files(message) => match self.files.update(message) {
                 files::Action::None => Action::None,
+                files::Action::Send(attachment) => self.post(String::new(), vec![attachment], now_ms),
                 action => Action::Files(action),
             },
+            Message::RecordPressed => Action::Record,
+            Message::RecordCanceled => {
+                self.recording = None;
+                Action::None
+            }
+            Message::RecordEnded => self.end_recording(),
+            Message::Recorded(Ok(file)) => Action::Files(self.files.speak(file)),
+            Message::Recorded(Err(notice)) => {
+                self.error = Some(notice.text);
+                Action::None
+            }
             Message::MemberAdded(name) => Action::AddMember(name),
             Message::LeavePressed => Action::Leave,
             Message::Menu(message) => self.menu.update(message).map_or(Action::None, Action::Do),
@@ -333,6 +359,12 @@ impl Conversation {
         if text.is_empty() && self.files.ready().next().is_none() {
             return Action::None;
         }
+        let attachments = self.files.take();
+        self.draft.clear();
+        self.post(text, attachments, now_ms)
+    }
+
+    fn post(&mut self, text: String, attachments: Vec<Attachment>, now_ms: u64) -> Action {
         let client_id = match random::hex() {
             Ok(id) => id,
             Err(error) => {
@@ -340,9 +372,7 @@ impl Conversation {
                 return Action::None;
             }
         };
-        self.draft.clear();
         self.error = None;
-        let attachments: Vec<Attachment> = self.files.take();
         self.entries.push(Entry::on_its_way(client_id.clone(), text.clone(), attachments.clone(), now_ms));
         Action::Send(self.letter(text, attachments, client_id))
     }

@@ -101,6 +101,8 @@ impl Desk {
                 Action::None
             }
             (conversation::Action::Files(action), _) => self.transfer(action, back),
+            (conversation::Action::Record, chat) => self.record(&chat),
+            (conversation::Action::Finish(recording), chat) => Self::finish(chat, recording),
             (conversation::Action::Ring, chat) => self.ring_chat(chat),
             (conversation::Action::Do(deed), Chat::With(name)) => self.about(name, deed),
             (conversation::Action::AddMember(name), Chat::Group(id)) => {
@@ -126,9 +128,11 @@ impl Desk {
     /// Files to and from the relay.
     fn transfer(&mut self, action: files::Action, back: impl Fn(conversation::Message) -> Message + Send + 'static) -> Action {
         match action {
-            files::Action::None => Action::None,
-            files::Action::Upload(key, path) => {
-                let upload = self.line.upload(path, self.attachment_max);
+            // The conversation itself sends a voice message.
+            files::Action::None | files::Action::Send(_) => Action::None,
+            files::Action::Play(id, clip) => self.play(id, &clip),
+            files::Action::Upload(key, source) => {
+                let upload = self.line.upload(source, self.attachment_max);
                 Action::Run(upload.map(move |step| back(conversation::Message::Files(files::Message::Sent(key, step)))))
             }
             files::Action::Save(attachment) => {
@@ -226,6 +230,7 @@ impl Desk {
 
     /// What is due after whatever happened: what is seen counts as read, the relay hears of it, pictures come.
     pub(super) fn look(&mut self) -> Task<Message> {
+        self.hush();
         let mut tasks = Vec::new();
         if let Some(chat) = self.seen()
             && let Some(talk) = self.conversations.get_mut(&chat.key())
@@ -233,13 +238,13 @@ impl Desk {
             if self.focused {
                 talk.read();
             }
-            for attachment in talk.wanted_pictures() {
+            for attachment in talk.wanted_previews() {
                 let (id, chat) = (attachment.id.clone(), chat.clone());
-                let fetched = move |picture| {
-                    let fetched = files::Message::Fetched(id.clone(), picture);
+                let fetched = move |preview| {
+                    let fetched = files::Message::Fetched(id.clone(), preview);
                     Message::Conversation(chat.clone(), conversation::Message::Files(fetched))
                 };
-                tasks.push(self.line.picture(attachment).map(fetched));
+                tasks.push(self.line.preview(attachment).map(fetched));
             }
         }
         if self.link == Link::Live {

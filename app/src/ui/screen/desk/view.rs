@@ -97,6 +97,7 @@ impl Desk {
             now: self.now,
             zone: self.zone,
             now_ms: self.now_ms,
+            playing: self.playing.as_ref().map(|(id, player)| (id, player.position())),
         }
     }
 

@@ -3,13 +3,13 @@
 mod bubble;
 mod composer;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use iced::{
     Alignment, Center, Element, Fill,
     widget::{button, center, column, container, row, scrollable, space, tooltip::Position},
 };
-use proto::{Chat, Name, chat::Group, model::Presence};
+use proto::{AttachmentId, Chat, Name, chat::Group, model::Presence};
 
 use super::{Conversation, Loading, Message, group_menu, menu};
 use crate::ui::{
@@ -36,6 +36,8 @@ pub struct Surroundings<'a> {
     pub blocked: bool,
     pub zone: Zone,
     pub now_ms: u64,
+    /// The voice message that is heard, and how much of it was.
+    pub playing: Option<(&'a AttachmentId, Duration)>,
 }
 
 impl Conversation {
@@ -161,7 +163,7 @@ impl Conversation {
             {
                 list = list.push(text::caption(from.as_str()));
             }
-            list = list.push(self.bubble(entry, around.zone, widest));
+            list = list.push(self.bubble(entry, around, widest));
         }
         let list = scrollable(list)
             .anchor_bottom()

@@ -4,32 +4,36 @@ use iced::{
     Alignment, Center, Element, Fill, Shrink,
     widget::{button, column, container, image, mouse_area, progress_bar, row, span, text::Rich, text::Wrapping},
 };
+use media::voice::Clip;
 use proto::{Chat, chat::Attachment};
 
-use super::super::{
-    Conversation, Message,
-    entry::{Delivery, Entry},
-    files,
-    marks::Reached,
+use super::{
+    super::{
+        Conversation, Message,
+        entry::{Delivery, Entry},
+        files::{self, Preview},
+        marks::Reached,
+    },
+    Surroundings,
 };
 use crate::ui::{
     icon::{self, Icon, icon},
     theme::{self, spacing, text},
-    when::Zone,
+    when::{Zone, lasted},
 };
 
 impl Conversation {
-    pub(super) fn bubble<'a>(&'a self, entry: &'a Entry, zone: Zone, widest: f32) -> Element<'a, Message> {
+    pub(super) fn bubble<'a>(&'a self, entry: &'a Entry, around: Surroundings<'a>, widest: f32) -> Element<'a, Message> {
         let style = if entry.mine { theme::container::bubble_own } else { theme::container::bubble_other };
         let side = if entry.mine { Alignment::End } else { Alignment::Start };
-        let said = container(self.said(entry, widest)).padding([spacing::S, spacing::M]).max_width(widest).style(style);
+        let said = container(self.said(entry, around, widest)).padding([spacing::S, spacing::M]).max_width(widest).style(style);
         let said: Element<'_, Message> = match entry.id {
             // What is done to an own message is chosen at it.
             Some(id) if entry.mine && !entry.deleted => mouse_area(said).on_press(Message::Chosen(id)).into(),
             _ => said.into(),
         };
         // The mark stands on the inner side; there is room for it beside the widest bubble.
-        let mark = self.mark_of(entry, zone);
+        let mark = self.mark_of(entry, around.zone);
         let line = if entry.mine { row![mark, said] } else { row![said, mark] };
         let line = container(line.spacing(spacing::S).align_y(Alignment::End)).width(Fill).align_x(side);
         let below = match (&entry.delivery, entry.id) {
@@ -40,7 +44,7 @@ impl Conversation {
         column![line, container(below).width(Fill).align_x(side)].spacing(spacing::XS).into()
     }
 
-    fn said<'a>(&'a self, entry: &'a Entry, widest: f32) -> Element<'a, Message> {
+    fn said<'a>(&'a self, entry: &'a Entry, around: Surroundings<'a>, widest: f32) -> Element<'a, Message> {
         if entry.deleted {
             return text::caption("Deleted").style(text::faint).into();
         }
@@ -49,9 +53,29 @@ impl Conversation {
             lines = lines.push(words(entry));
         }
         for attachment in &entry.attachments {
-            lines = lines.push(self.attachment(attachment, widest));
+            lines = lines.push(match self.files.preview(&attachment.id) {
+                Some(Preview::Voice(clip)) => self.voice(attachment, clip, around),
+                _ => self.attachment(attachment, widest),
+            });
         }
         lines.into()
+    }
+
+    fn voice<'a>(&'a self, attachment: &'a Attachment, clip: &Clip, around: Surroundings<'a>) -> Element<'a, Message> {
+        let heard = around.playing.filter(|(id, _)| **id == attachment.id).map(|(_, heard)| heard);
+        let sign = if heard.is_some() { Icon::Square } else { Icon::Play };
+        let play = button(icon(sign, icon::MEDIUM)).padding(spacing::S).style(theme::button::soft);
+        let play = play.on_press(Message::Files(files::Message::PlayPressed(attachment.id.clone())));
+        let (position, length) = (heard.unwrap_or_default(), clip.length());
+        let bar = progress_bar(0.0..=length.as_secs_f32().max(0.1), position.as_secs_f32()).girth(spacing::XS);
+        let says = match heard {
+            Some(heard) => format!("{} of {}", lasted(heard), lasted(length)),
+            None => format!("Voice message, {}", lasted(length)),
+        };
+        let save = button(icon(Icon::Download, icon::SMALL)).padding(spacing::XS).style(theme::button::quiet);
+        let save = save.on_press(Message::Files(files::Message::SavePressed(attachment.clone())));
+        let middle = column![bar, text::caption(says)].spacing(spacing::XS).width(spacing::VOICE);
+        row![play, middle, save].spacing(spacing::S).align_y(Center).into()
     }
 
     fn attachment<'a>(&'a self, attachment: &'a Attachment, widest: f32) -> Element<'a, Message> {
@@ -70,7 +94,11 @@ impl Conversation {
             let all = attachment.size.max(1) as f32;
             progress_bar(0.0..=all, bytes as f32).girth(spacing::XS)
         });
-        let picture = self.files.picture(&attachment.id).map(|picture| {
+        let picture = match self.files.preview(&attachment.id) {
+            Some(Preview::Picture(picture)) => Some(picture),
+            _ => None,
+        };
+        let picture = picture.map(|picture| {
             let scale = (widest - 2.0 * spacing::M).min(picture.width as f32) / picture.width as f32;
             let scale = scale.min(spacing::PICTURE / picture.height as f32).min(1.0);
             image(picture.handle.clone()).width(picture.width as f32 * scale).height(picture.height as f32 * scale)
