@@ -299,7 +299,7 @@ impl Way {
 /// Why someone isn't signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// The relay shows a certificate that the person must look at first.
+    /// The relay shows a certificate that the person must look at first, an unknown or another one.
     Unknown(Question),
     Told(Notice),
 }
@@ -308,12 +308,11 @@ impl From<relay_client::Error> for Failure {
     fn from(error: relay_client::Error) -> Self {
         match error {
             relay_client::Error::UnknownCertificate { relay, fingerprint } => {
-                Self::Unknown(Question { relay: relay.to_string(), fingerprint })
+                Self::Unknown(Question { relay: relay.to_string(), fingerprint, before: None })
             }
-            // Nothing on the screen leads past it: that it is right must come from elsewhere.
-            changed @ relay_client::Error::CertificateChanged { .. } => Self::Told(Notice::new(format!(
-                "{changed} If so, start tvphone once with --relay, --trust and that fingerprint."
-            ))),
+            relay_client::Error::CertificateChanged { relay, pinned, found } => {
+                Self::Unknown(Question { relay: relay.to_string(), fingerprint: found, before: Some(pinned) })
+            }
             error => Self::Told(error.into()),
         }
     }
