@@ -4,11 +4,19 @@ use std::{path::PathBuf, time::Duration};
 
 use app::ui::{
     icon::Icon,
+    notice::Notice,
     preset::{self, Sample},
     pretend::DAY_MS,
-    screen::desk,
+    screen::desk::{
+        self,
+        conversation::{self, files},
+    },
 };
 use iced::widget::Id;
+use media::{
+    MicrophoneSpec,
+    voice::{Clip, Recording},
+};
 use proto::{
     AttachmentId, Chat, Event, GroupId, MessageId,
     api::State,
@@ -201,4 +209,63 @@ fn a_file_goes_along_and_one_that_came_can_be_saved() {
     let gone = Attachment { sha256: None, ..attachment };
     stand.happen(Event::Chat { message: model::Message { attachments: vec![gone], ..message(900, "Ben", "Ana", "") } });
     stand.expect("no longer there");
+}
+
+/// What someone said, for a moment.
+fn said() -> Vec<u8> {
+    let recording = Recording::start(&MicrophoneSpec::Chirp).expect("a thread");
+    while recording.lasted() < Duration::from_millis(1_200) {
+        assert!(recording.trouble().is_none());
+        std::thread::yield_now();
+    }
+    recording.finish().expect("it is coded")
+}
+
+#[test]
+fn a_voice_message_is_spoken_sent_and_heard() {
+    let mut stand = Stand::new(Sample::Home);
+    let converse = |stand: &mut Stand, message| stand.tell(desk::Message::Conversation(with("Ben"), message));
+    stand.click(Id::new("record"));
+    stand.expect("Recording 0:00 (at most 5:00)");
+    stand.click(Id::new("record-cancel"));
+    stand.expect_not("Recording 0:00 (at most 5:00)");
+    stand.click(Id::new("record"));
+    stand.click("zoe.king");
+    stand.click("Ben");
+    stand.expect("Recorded 0:00");
+    stand.click(Id::new("record-cancel"));
+
+    let file = said();
+    converse(&mut stand, conversation::Message::Recorded(Ok(file.clone())));
+    let sent = |step| conversation::Message::Files(files::Message::Sent(1, step));
+    converse(&mut stand, sent(files::Step::Done(Err(Notice::new("No network.")))));
+    stand.expect("No network.");
+    let pressed = format!("{:?}", stand.click(Icon::RotateCw.unicode().to_string().as_str()));
+    assert!(pressed.contains("AgainPressed"), "{pressed}");
+    let attachment = Attachment {
+        id: AttachmentId::new("voice"),
+        name: "Voice message.ogg".into(),
+        kind: "audio/ogg".into(),
+        size: file.len() as u64,
+        sha256: Some("x".into()),
+    };
+    converse(&mut stand, sent(files::Step::Done(Ok(attachment.clone()))));
+    stand.expect("Voice message.ogg");
+    stand.expect("sending\u{2026}");
+
+    let clip = Clip::read(&file).expect("a voice message");
+    let fetched = files::Message::Fetched(attachment.id, Some(files::Preview::Voice(clip)));
+    converse(&mut stand, conversation::Message::Files(fetched));
+    stand.expect("Voice message, 0:01");
+    stand.click(Icon::Play.unicode().to_string().as_str());
+    stand.expect("0:00 of 0:01");
+    stand.click(Icon::Square.unicode().to_string().as_str());
+    stand.expect("Voice message, 0:01");
+}
+
+#[test]
+fn a_call_has_the_microphone_for_itself() {
+    let mut stand = Stand::new(Sample::InCall);
+    stand.click(Id::new("record"));
+    stand.expect("The call has the microphone: record once it is over.");
 }

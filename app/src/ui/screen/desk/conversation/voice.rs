@@ -53,7 +53,7 @@ impl Conversation {
         let says = match recording.trouble() {
             Some(trouble) => text::body(trouble.to_string()),
             None if recording.is_over() => text::body(format!("Recorded {}", lasted(said))),
-            None => text::body(format!("Recording {} of at most {}", lasted(said), lasted(LONGEST))),
+            None => text::body(format!("Recording {} (at most {})", lasted(said), lasted(LONGEST))),
         };
         let dot = avatar::dot(|palette| palette.danger);
         let dot = (!recording.is_over() && recording.trouble().is_none()).then_some(dot);

@@ -46,7 +46,7 @@ impl Conversation {
 
     fn said<'a>(&'a self, entry: &'a Entry, around: Surroundings<'a>, widest: f32) -> Element<'a, Message> {
         if entry.deleted {
-            return text::caption("Deleted").style(text::faint).into();
+            return text::caption("Deleted").style(text::in_bubble(entry.mine)).into();
         }
         let mut lines = column![].spacing(spacing::S);
         if !entry.text.is_empty() {
@@ -54,31 +54,14 @@ impl Conversation {
         }
         for attachment in &entry.attachments {
             lines = lines.push(match self.files.preview(&attachment.id) {
-                Some(Preview::Voice(clip)) => self.voice(attachment, clip, around),
-                _ => self.attachment(attachment, widest),
+                Some(Preview::Voice(clip)) => voice(attachment, clip, entry.mine, around),
+                _ => self.attachment(attachment, entry.mine, widest),
             });
         }
         lines.into()
     }
 
-    fn voice<'a>(&'a self, attachment: &'a Attachment, clip: &Clip, around: Surroundings<'a>) -> Element<'a, Message> {
-        let heard = around.playing.filter(|(id, _)| **id == attachment.id).map(|(_, heard)| heard);
-        let sign = if heard.is_some() { Icon::Square } else { Icon::Play };
-        let play = button(icon(sign, icon::MEDIUM)).padding(spacing::S).style(theme::button::soft);
-        let play = play.on_press(Message::Files(files::Message::PlayPressed(attachment.id.clone())));
-        let (position, length) = (heard.unwrap_or_default(), clip.length());
-        let bar = progress_bar(0.0..=length.as_secs_f32().max(0.1), position.as_secs_f32()).girth(spacing::XS);
-        let says = match heard {
-            Some(heard) => format!("{} of {}", lasted(heard), lasted(length)),
-            None => format!("Voice message, {}", lasted(length)),
-        };
-        let save = button(icon(Icon::Download, icon::SMALL)).padding(spacing::XS).style(theme::button::quiet);
-        let save = save.on_press(Message::Files(files::Message::SavePressed(attachment.clone())));
-        let middle = column![bar, text::caption(says)].spacing(spacing::XS).width(spacing::VOICE);
-        row![play, middle, save].spacing(spacing::S).align_y(Center).into()
-    }
-
-    fn attachment<'a>(&'a self, attachment: &'a Attachment, widest: f32) -> Element<'a, Message> {
+    fn attachment<'a>(&'a self, attachment: &'a Attachment, own: bool, widest: f32) -> Element<'a, Message> {
         let sort = match attachment.kind.split('/').next() {
             Some("image") => Icon::Image,
             Some("audio") => Icon::FileAudio,
@@ -87,12 +70,14 @@ impl Conversation {
         let name = text::body(attachment.name.as_str()).wrapping(Wrapping::WordOrGlyph);
         let gone = attachment.sha256.is_none();
         let size = if gone { "no longer there".to_owned() } else { size(attachment.size) };
-        let label = row![icon(sort, icon::MEDIUM), column![name, text::caption(size)]].spacing(spacing::S).align_y(Center);
-        let save = button(label).padding(spacing::XS).style(theme::button::quiet);
+        let label = row![icon(sort, icon::MEDIUM), column![name, text::caption(size).style(text::in_bubble(own))]]
+            .spacing(spacing::S)
+            .align_y(Center);
+        let save = button(label).padding(spacing::XS).style(theme::button::in_bubble(own));
         let save = save.on_press_maybe((!gone).then(|| Message::Files(files::Message::SavePressed(attachment.clone()))));
         let bar = self.files.saved(&attachment.id).map(|bytes| {
             let all = attachment.size.max(1) as f32;
-            progress_bar(0.0..=all, bytes as f32).girth(spacing::XS)
+            progress_bar(0.0..=all, bytes as f32).girth(spacing::XS).style(theme::bar::in_bubble(own))
         });
         let picture = match self.files.preview(&attachment.id) {
             Some(Preview::Picture(picture)) => Some(picture),
@@ -134,6 +119,25 @@ impl Conversation {
     }
 }
 
+/// What someone said, and how much of it was heard.
+fn voice<'a>(attachment: &'a Attachment, clip: &Clip, own: bool, around: Surroundings<'a>) -> Element<'a, Message> {
+    let heard = around.playing.filter(|(id, _)| **id == attachment.id).map(|(_, heard)| heard);
+    let sign = if heard.is_some() { Icon::Square } else { Icon::Play };
+    let play = button(icon(sign, icon::MEDIUM)).padding(spacing::S).style(theme::button::in_bubble(own));
+    let play = play.on_press(Message::Files(files::Message::PlayPressed(attachment.id.clone())));
+    let (position, length) = (heard.unwrap_or_default(), clip.length());
+    let bar = progress_bar(0.0..=length.as_secs_f32().max(0.1), position.as_secs_f32());
+    let bar = bar.girth(spacing::XS).style(theme::bar::in_bubble(own));
+    let says = match heard {
+        Some(heard) => format!("{} of {}", lasted(heard), lasted(length)),
+        None => format!("Voice message, {}", lasted(length)),
+    };
+    let says = text::caption(says).style(text::in_bubble(own));
+    let save = button(icon(Icon::Download, icon::SMALL)).padding(spacing::XS).style(theme::button::in_bubble(own));
+    let save = save.on_press(Message::Files(files::Message::SavePressed(attachment.clone())));
+    row![play, column![bar, says].spacing(spacing::XS).width(spacing::VOICE), save].spacing(spacing::S).align_y(Center).into()
+}
+
 /// What it says, with its emphasis and links if it has any.
 fn words(entry: &Entry) -> Element<'_, Message> {
     if entry.pieces.is_empty() {
@@ -173,7 +177,8 @@ fn failed<'a>(entry: &'a Entry, why: &'a str) -> Element<'a, Message> {
         .style(theme::button::quiet)
         .on_press(Message::DismissPressed(entry.client_id.clone()));
     let told = row![text::caption(format!("Not sent. {why}")).style(text::danger).width(Shrink), retry, dismiss];
-    told.spacing(spacing::S).align_y(Center).into()
+    // Beside a call there is no room for all of it in one line.
+    told.spacing(spacing::S).align_y(Center).wrap().into()
 }
 
 /// A size as people say it.

@@ -32,7 +32,7 @@ impl Conversation {
         let attach = button(icon(Icon::Paperclip, icon::MEDIUM)).padding(spacing::M).style(theme::button::quiet);
         let attach = attach.on_press_maybe(around.mutual.then_some(Message::Files(files::Message::AttachPressed)));
         let send = send.on_press_maybe((around.mutual && something).then_some(Message::SendPressed));
-        let speak = button(icon(Icon::Mic, icon::MEDIUM)).padding(spacing::M).style(theme::button::primary);
+        let speak = button(icon(Icon::MicVocal, icon::MEDIUM)).padding(spacing::M).style(theme::button::quiet);
         let speak = speak.on_press_maybe(around.mutual.then_some(Message::RecordPressed));
         // Who writes nothing may want to say something.
         let last: Element<'_, Message> = match something || self.editing.is_some() {
@@ -83,6 +83,6 @@ fn pending(pending: &Pending) -> Element<'_, Message> {
         let again = button(icon(Icon::RotateCw, icon::SMALL)).padding(spacing::XS).style(theme::button::quiet);
         hint(again.on_press(Message::Files(files::Message::AgainPressed(pending.key))), "Try again", Position::Top)
     });
-    let sign = if pending.is_voice() { Icon::Mic } else { Icon::Paperclip };
+    let sign = if pending.is_voice() { Icon::MicVocal } else { Icon::Paperclip };
     row![icon(sign, icon::SMALL), name, state].push(again).push(drop).spacing(spacing::S).align_y(Center).into()
 }
