@@ -3,11 +3,13 @@
 //! Nothing here goes through RGB that does not end there: cameras deliver YUV, and the encoder takes it.
 
 mod enlarge;
+mod jpeg;
 mod mjpeg;
 mod packed;
 mod rgba;
 mod scale;
 
+pub use jpeg::{Photo, photo};
 pub use mjpeg::Mjpeg;
 pub use packed::{nv12, yuyv};
 pub use rgba::rgba;

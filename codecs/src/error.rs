@@ -72,6 +72,14 @@ pub enum Error {
         /// Its chroma.
         subsampling: turbojpeg::Subsamp,
     },
+    /// A JPEG of more pixels than were asked for.
+    #[error("the JPEG has {width}x{height} pixels, which are too many")]
+    JpegPixels {
+        /// Its columns.
+        width: usize,
+        /// Its rows.
+        height: usize,
+    },
     /// A pixel format conversion failed.
     #[error("the pixels can't be converted: {0}")]
     Convert(dcv_color_primitives::ErrorKind),

@@ -3,7 +3,7 @@
 mod decoder;
 mod encoder;
 
-pub use decoder::Decoder;
+pub use decoder::{Decoder, samples};
 pub use encoder::{Config, Encoder};
 
 /// Samples a second.

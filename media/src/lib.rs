@@ -40,6 +40,7 @@ mod stretch;
 pub mod track;
 pub mod trouble;
 mod uplink;
+pub mod voice;
 pub mod watch;
 mod wav;
 mod workers;

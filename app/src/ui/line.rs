@@ -20,9 +20,11 @@ use relay_client::{BrowserSignIn, ProxySettings, Relay, Session, Trust, Update};
 use super::{
     net,
     notice::Notice,
-    picture::Picture,
     pretend::Pretend,
-    screen::{desk::conversation::files::Step, sign_in::question::Question},
+    screen::{
+        desk::conversation::files::{Preview, Source, Step},
+        sign_in::question::Question,
+    },
 };
 
 pub type Answer<T> = Task<Result<T, Notice>>;
@@ -86,31 +88,15 @@ impl Line {
     }
 
     pub fn decline(&self, invitation: InvitationId) -> Answer<()> {
-        match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.decline(&invitation).await),
-            Self::Pretend(_) => Task::done(Ok(())),
-        }
-    }
-
-    pub fn cancel(&self, invitation: InvitationId) -> Answer<()> {
-        match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.cancel(&invitation).await),
-            Self::Pretend(_) => Task::done(Ok(())),
-        }
+        self.done(async move |session| session.decline(&invitation).await)
     }
 
     pub fn leave(&self, call: CallId) -> Answer<()> {
-        match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.leave(&call).await),
-            Self::Pretend(_) => Task::done(Ok(())),
-        }
+        self.done(async move |session| session.leave(&call).await)
     }
 
     pub fn set_media(&self, call: CallId, media: SetMedia) -> Answer<()> {
-        match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.set_media(&call, media).await),
-            Self::Pretend(_) => Task::done(Ok(())),
-        }
+        self.done(async move |session| session.set_media(&call, media).await)
     }
 
     pub fn send(&self, message: SendChat) -> Answer<Message> {
@@ -135,18 +121,12 @@ impl Line {
     }
 
     pub fn move_marks(&self, marks: MoveMarks) -> Answer<()> {
-        match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.move_marks(&marks).await),
-            Self::Pretend(_) => Task::done(Ok(())),
-        }
+        self.done(async move |session| session.move_marks(&marks).await)
     }
 
     /// Says that the person writes there; whether it is heard matters to nobody.
     pub fn types(&self, chat: Chat) -> Answer<()> {
-        match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.types(&chat).await),
-            Self::Pretend(_) => Task::done(Ok(())),
-        }
+        self.done(async move |session| session.types(&chat).await)
     }
 
     pub fn make_group(&self, title: String, members: Vec<Name>) -> Answer<Group> {
@@ -163,20 +143,23 @@ impl Line {
         }
     }
 
-    pub fn leave_group(&self, group: GroupId) -> Answer<()> {
+    pub fn rename_group(&self, group: GroupId, title: String) -> Answer<Group> {
         match self {
-            Self::Relay { session, .. } => {
-                ask(session, async move |session| session.remove_member(&group, &session.name().clone()).await)
-            }
-            Self::Pretend(_) => Task::done(Ok(())),
+            Self::Relay { session, .. } => ask(session, async move |session| session.rename_group(&group, &title).await),
+            Self::Pretend(pretend) => Task::done(Ok(pretend.make_group(title, Vec::new()))),
         }
     }
 
-    /// Sends a file of this machine, no larger than the relay takes.
-    pub fn upload(&self, file: PathBuf, max: u64) -> Task<Step<Attachment>> {
+    /// Takes someone out of a group, or leaves it.
+    pub fn remove_member(&self, group: GroupId, name: Name) -> Answer<()> {
+        self.done(async move |session| session.remove_member(&group, &name).await)
+    }
+
+    /// Sends a file no larger than the relay takes.
+    pub fn upload(&self, source: Source, max: u64) -> Task<Step<Attachment>> {
         match self {
-            Self::Relay { session, .. } => transfer::upload(session.clone(), file, max),
-            Self::Pretend(pretend) => Task::done(Step::Done(Ok(pretend.upload(&file)))),
+            Self::Relay { session, .. } => transfer::upload(session.clone(), source, max),
+            Self::Pretend(pretend) => Task::done(Step::Done(Ok(pretend.upload(&source)))),
         }
     }
 
@@ -188,10 +171,10 @@ impl Line {
         }
     }
 
-    /// Fetches a picture to be shown.
-    pub fn picture(&self, attachment: Attachment) -> Task<Option<Picture>> {
+    /// Fetches a picture or a voice message to be shown.
+    pub fn preview(&self, attachment: Attachment) -> Task<Option<Preview>> {
         match self {
-            Self::Relay { session, .. } => transfer::picture(session.clone(), attachment),
+            Self::Relay { session, .. } => transfer::preview(session.clone(), attachment),
             Self::Pretend(_) => Task::done(None),
         }
     }
@@ -204,17 +187,11 @@ impl Line {
     }
 
     pub fn add_buddy(&self, name: Name) -> Answer<()> {
-        match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.add_buddy(&name).await),
-            Self::Pretend(_) => Task::done(Ok(())),
-        }
+        self.done(async move |session| session.add_buddy(&name).await)
     }
 
     pub fn remove_buddy(&self, name: Name) -> Answer<()> {
-        match self {
-            Self::Relay { session, .. } => ask(session, async move |session| session.remove_buddy(&name).await),
-            Self::Pretend(_) => Task::done(Ok(())),
-        }
+        self.done(async move |session| session.remove_buddy(&name).await)
     }
 
     pub fn set_presence(&self, presence: OwnPresence) -> Answer<()> {
@@ -290,14 +267,9 @@ impl Line {
     }
 
     pub fn sign_out(&self) -> Answer<()> {
-        match self {
-            Self::Relay { session, .. } => ask(session, Session::sign_out),
-            Self::Pretend(_) => Task::done(Ok(())),
-        }
+        self.done(Session::sign_out)
     }
-}
 
-impl Line {
     /// A request with nothing to be told but that it was granted.
     fn done<F>(&self, request: impl FnOnce(Session) -> F + Send + 'static) -> Answer<()>
     where
@@ -327,7 +299,7 @@ impl Way {
 /// Why someone isn't signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// The relay shows a certificate that the person must look at first.
+    /// The relay shows a certificate that the person must look at first, an unknown or another one.
     Unknown(Question),
     Told(Notice),
 }
@@ -336,12 +308,11 @@ impl From<relay_client::Error> for Failure {
     fn from(error: relay_client::Error) -> Self {
         match error {
             relay_client::Error::UnknownCertificate { relay, fingerprint } => {
-                Self::Unknown(Question { relay: relay.to_string(), fingerprint })
+                Self::Unknown(Question { relay: relay.to_string(), fingerprint, before: None })
             }
-            // Nothing on the screen leads past it: that it is right must come from elsewhere.
-            changed @ relay_client::Error::CertificateChanged { .. } => Self::Told(Notice::new(format!(
-                "{changed} If so, start tvphone once with --relay, --trust and that fingerprint."
-            ))),
+            relay_client::Error::CertificateChanged { relay, pinned, found } => {
+                Self::Unknown(Question { relay: relay.to_string(), fingerprint: found, before: Some(pinned) })
+            }
             error => Self::Told(error.into()),
         }
     }

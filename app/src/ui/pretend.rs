@@ -1,7 +1,5 @@
 //! A relay of canned answers: the screens work without a network, for tests and to be looked at.
 
-use std::path::Path;
-
 use proto::{
     AttachmentId, CallId, Chat, ErrorCode, GroupId, InvitationId, MessageId, Name, PeerId, SessionId,
     api::{EditChat, History, Joined, OwnSession, PageHistory, Rung, SendChat},
@@ -9,7 +7,7 @@ use proto::{
     model::{Call, Invitation, InvitationState, Message, Peer},
 };
 
-use super::notice::Notice;
+use super::{notice::Notice, screen::desk::conversation::files::Source};
 
 /// A message that contains this can't be sent.
 pub const LOST: &str = "(lost)";
@@ -90,8 +88,11 @@ impl Pretend {
         Group { id: GroupId::new("sample-group"), title, owner: self.me.clone(), members }
     }
 
-    pub fn upload(&self, file: &Path) -> Attachment {
-        let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    pub fn upload(&self, source: &Source) -> Attachment {
+        let name = match source {
+            Source::File(file) => file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            Source::Voice(_) => "Voice message.ogg".to_owned(),
+        };
         let kind = "application/octet-stream".to_owned();
         Attachment { id: AttachmentId::new(name.clone()), name, kind, size: 12_300, sha256: None }
     }

@@ -1,5 +1,6 @@
 //! How everything looks: one palette, one spacing scale, one type scale. Screens use these and no numbers of their own.
 
+pub mod bar;
 pub mod button;
 pub mod container;
 pub mod input;

@@ -47,7 +47,7 @@ impl Mjpeg {
     }
 }
 
-fn open() -> Result<Decompressor, Error> {
+pub(super) fn open() -> Result<Decompressor, Error> {
     let mut decompressor = Decompressor::new().map_err(Error::Jpeg)?;
     decompressor.set_scan_limit(SCAN_LIMIT).map_err(Error::Jpeg)?;
     Ok(decompressor)
@@ -86,9 +86,13 @@ fn decompress(
     pixels: &mut [u8],
 ) -> Result<(), Error> {
     let image = YuvImage { pixels, width: size.width as usize, align: 1, height: size.height as usize, subsamp };
-    match decompressor.decompress_to_yuv(jpeg, image) {
-        // Some webcams pad the coded data. The picture is whole, and libjpeg only warns of it, but this binding reports
-        // warnings as errors and tells them apart by their text alone.
+    but_for_padding(decompressor.decompress_to_yuv(jpeg, image))
+}
+
+/// Some cameras pad the coded data. The picture is whole, and libjpeg only warns of it, but this binding reports warnings as
+/// errors and tells them apart by their text alone.
+pub(super) fn but_for_padding(result: turbojpeg::Result<()>) -> Result<(), Error> {
+    match result {
         Err(turbojpeg::Error::TurboJpegError(message)) if message.contains("extraneous bytes before marker") => Ok(()),
         other => other.map_err(Error::Jpeg),
     }

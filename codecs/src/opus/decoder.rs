@@ -5,6 +5,14 @@ use ::opus::{Channels, packet};
 use super::{FRAME, SAMPLE_RATE};
 use crate::Error;
 
+/// Samples in a packet, at 48 kHz.
+///
+/// # Errors
+/// [`Error::Opus`] when it is broken.
+pub fn samples(packet: &[u8]) -> Result<usize, Error> {
+    Ok(packet::get_nb_samples(packet, SAMPLE_RATE)?)
+}
+
 /// Decodes one track. Call one of its three methods for every 20 ms of playout, in order.
 #[derive(Debug)]
 pub struct Decoder {
@@ -27,11 +35,23 @@ impl Decoder {
     /// was, and the decoder can go on.
     pub fn decode(&mut self, packet: &[u8], out: &mut [f32; FRAME]) -> Result<(), Error> {
         // To the library an empty packet is a lost one; here it is a broken one.
-        let samples = packet::get_nb_samples(packet, SAMPLE_RATE)?;
+        let samples = samples(packet)?;
         if samples != FRAME {
             return Err(Error::PacketDuration { samples });
         }
         self.fill(packet, out, false)
+    }
+
+    /// Decodes a packet of any length and appends its samples, as in a file by whomever.
+    ///
+    /// # Errors
+    /// [`Error::Opus`] when it is broken; then nothing is appended.
+    pub fn append(&mut self, packet: &[u8], out: &mut Vec<f32>) -> Result<(), Error> {
+        let before = out.len();
+        out.resize(before + samples(packet)?, 0.0);
+        let length = self.inner.decode_float(packet, &mut out[before..], false);
+        out.truncate(before + *length.as_ref().unwrap_or(&0));
+        Ok(length.map(drop)?)
     }
 
     /// Stands in for a frame that is missing, by carrying on and fading what came before.

@@ -15,21 +15,11 @@ use app::ui::{
 };
 use iced::widget::Id;
 use proto::{
-    ErrorCode, Event, Name, PeerId,
+    ErrorCode, Event, PeerId,
     model::{Choice, EndReason, MissedCall, OwnPresence, Presence},
 };
-use relay_client::Update;
 
-use crate::stand::Stand;
-
-/// The relay tells something.
-fn happen(stand: &mut Stand, event: Event) {
-    drop(stand.app.update(Message::Desk(desk::Message::Relay(Update::Event(event)))));
-}
-
-fn name(text: &str) -> Name {
-    text.parse().expect("a name")
-}
+use crate::stand::{Stand, name};
 
 fn pretend() -> Pretend {
     Pretend { me: name("Ana"), other: name("Ben") }
@@ -58,7 +48,7 @@ fn a_person_chooses_how_to_be_seen() {
     stand.expect("Do not disturb");
     // Another device says otherwise.
     let presence = OwnPresence { choice: Choice::Invisible, text: String::new() };
-    happen(&mut stand, Event::OwnPresence { presence });
+    stand.happen(Event::OwnPresence { presence });
     stand.expect("Invisible");
     stand.expect_not("Do not disturb");
 }
@@ -70,7 +60,7 @@ fn a_person_says_a_line_of_themselves_and_what_the_relay_refuses_is_told() {
     pressed(&stand.enter_into("own-text", "In the garden"), "TextSubmitted");
     stand.expect("In the garden");
     let refused = desk::own::Message::Saved(Err(Notice::new("The relay is stopping.")));
-    drop(stand.app.update(Message::Desk(desk::Message::Own(refused))));
+    stand.tell(desk::Message::Own(refused));
     stand.expect("The relay is stopping.");
     drop(stand.app.update(Message::Shortcut(Shortcut::Dismiss)));
     stand.expect_not("The relay is stopping.");
@@ -86,13 +76,13 @@ fn buddies_show_how_they_are_and_what_they_say() {
         (Presence::DoNotDisturb, "", "Do not disturb", Icon::CircleMinus),
         (Presence::DoNotDisturb, "Writing", "Writing", Icon::CircleMinus),
     ] {
-        happen(&mut stand, Event::Presence { name: name("Kim"), presence, text: text.to_owned(), last_seen_ms: None });
+        stand.happen(Event::Presence { name: name("Kim"), presence, text: text.to_owned(), last_seen_ms: None });
         stand.expect(shown);
         stand.expect(&sign(which));
     }
     let last_seen_ms = Some(DAY_MS - 25 * 60_000);
     let gone = Event::Presence { name: name("Kim"), presence: Presence::Offline, text: String::new(), last_seen_ms };
-    happen(&mut stand, gone);
+    stand.happen(gone);
     stand.expect("Last seen at 13:35");
 }
 
@@ -101,17 +91,17 @@ fn who_does_not_want_to_be_disturbed_can_not_be_rung() {
     let mut stand = Stand::new(Sample::Home);
     stand.click("Kim");
     let quiet = Presence::DoNotDisturb;
-    happen(&mut stand, Event::Presence { name: name("Kim"), presence: quiet, text: String::new(), last_seen_ms: None });
+    stand.happen(Event::Presence { name: name("Kim"), presence: quiet, text: String::new(), last_seen_ms: None });
     assert!(stand.click("Call").is_empty());
     stand.expect_not("Calling Kim\u{2026}");
     // Away is no reason.
     let away = Presence::Away;
-    happen(&mut stand, Event::Presence { name: name("Kim"), presence: away, text: String::new(), last_seen_ms: None });
+    stand.happen(Event::Presence { name: name("Kim"), presence: away, text: String::new(), last_seen_ms: None });
     stand.click("Call");
     stand.expect("Calling Kim\u{2026}");
     let refused = Notice { text: "No.".to_owned(), code: Some(ErrorCode::DoNotDisturb) };
     let placed = desk::phone::Message::Placed(name("Kim"), Err(refused));
-    drop(stand.app.update(Message::Desk(desk::Message::Phone(placed))));
+    stand.tell(desk::Message::Phone(placed));
     stand.expect("Kim does not want to be disturbed now, but will see that you called.");
 }
 
@@ -120,7 +110,7 @@ fn a_buddy_is_blocked_and_unblocked() {
     let mut stand = Stand::new(Sample::Home);
     stand.click(Id::new("buddy-menu"));
     pressed(&stand.click("Block Ben"), "BlockPressed");
-    happen(&mut stand, Event::Blocked { names: vec![name("Ben")] });
+    stand.happen(Event::Blocked { names: vec![name("Ben")] });
     stand.expect("Blocked");
     assert!(stand.click("Call").is_empty());
     stand.click(Id::new("buddy-menu"));
@@ -129,7 +119,7 @@ fn a_buddy_is_blocked_and_unblocked() {
     stand.click(Id::new("own-presence"));
     stand.click("1 blocked person");
     pressed(&stand.click("Unblock"), "UnblockPressed");
-    happen(&mut stand, Event::Blocked { names: vec![] });
+    stand.happen(Event::Blocked { names: vec![] });
     stand.expect_not("Blocked");
     stand.expect_not("1 blocked person");
 }
@@ -143,7 +133,7 @@ fn a_buddy_is_reported_in_words() {
     pressed(&stand.enter_into("report", "Rings every night."), "ReportSubmitted");
     stand.expect("Sending\u{2026}");
     let reported = conversation::Message::Menu(conversation::menu::Message::Reported(Ok(())));
-    drop(stand.app.update(Message::Desk(desk::Message::Conversation(proto::Chat::With(name("Ben")), reported))));
+    stand.tell(desk::Message::Conversation(proto::Chat::With(name("Ben")), reported));
     stand.expect("Thank you. Whoever runs the relay will see it.");
     stand.expect_not("Send report");
 }
@@ -161,7 +151,7 @@ fn missed_calls_are_shown_until_they_are_seen_and_can_be_answered() {
     let missed = |from: &str, minutes: u64, count| MissedCall { from: name(from), at_ms: DAY_MS - minutes * 60_000, count };
     let mut stand = Stand::new(Sample::Home);
     stand.expect_not("Missed calls");
-    happen(&mut stand, Event::Missed { calls: vec![missed("Noor", 10, 3), missed("zoe.king", 1500, 1)] });
+    stand.happen(Event::Missed { calls: vec![missed("Noor", 10, 3), missed("zoe.king", 1500, 1)] });
     for text in ["Missed calls", "Noor", "Today, 13:50 \u{b7} 3 times", "Yesterday, 13:00"] {
         stand.expect(text);
     }
@@ -185,19 +175,19 @@ fn the_owner_of_a_call_mutes_removes_and_locks() {
     let mut call = pretend().joined().call;
     call.locked = true;
     call.owner = Some(PeerId(2));
-    happen(&mut stand, Event::Call { call });
+    stand.happen(Event::Call { call });
     stand.expect(&sign(Icon::Lock));
     stand.expect_not(&sign(Icon::UserX));
     assert!(stand.click(Id::new("lock")).is_empty(), "it is for the owner to do");
     let ended = Event::CallEnded { call: pretend().joined().call.id, reason: EndReason::HungUp };
-    happen(&mut stand, ended);
+    stand.happen(ended);
     stand.expect("The call is over. You talked for 0:00.");
 }
 
 #[test]
 fn who_is_removed_is_told_by_whom() {
     let mut stand = Stand::new(Sample::InCall);
-    happen(&mut stand, Event::CallEnded { call: pretend().joined().call.id, reason: EndReason::Removed });
+    stand.happen(Event::CallEnded { call: pretend().joined().call.id, reason: EndReason::Removed });
     stand.expect("The call\u{2019}s owner has removed you from it. You talked for 0:00.");
 }
 
@@ -208,7 +198,7 @@ fn a_link_into_the_call_is_copied_and_taken_back() {
     stand.expect_not(&sign(Icon::Unlink));
     pressed(&stand.click("Copy link"), "LinkPressed");
     let linked = call::Message::Linked(Ok(pretend().link()));
-    drop(stand.app.update(Message::Desk(desk::Message::Call(linked))));
+    stand.tell(desk::Message::Call(linked));
     stand.expect("The link is copied: whoever has it and an account here can join.");
     pressed(&stand.click(sign(Icon::Unlink).as_str()), "LinkRevoked");
     stand.expect_not(&sign(Icon::Unlink));
@@ -219,9 +209,9 @@ fn a_call_is_joined_by_its_link() {
     let mut stand = Stand::new(Sample::Home);
     pressed(&stand.enter_into("add-buddy", &pretend().link()), "AddPressed");
     let locked = Notice { text: "The call is locked.".to_owned(), code: Some(ErrorCode::CallLocked) };
-    drop(stand.app.update(Message::Desk(desk::Message::Entered(Err(locked)))));
+    stand.tell(desk::Message::Entered(Err(locked)));
     stand.expect("The call is locked.");
-    drop(stand.app.update(Message::Desk(desk::Message::Entered(Ok(pretend().joined())))));
+    stand.tell(desk::Message::Entered(Ok(pretend().joined())));
     stand.expect("0:00");
     stand.expect("Connected");
 }
@@ -232,7 +222,7 @@ fn who_is_muted_by_the_owner_is_told_and_sends_no_sound_until_they_want_to() {
     let mut call = pretend().joined().call;
     call.owner = Some(PeerId(2));
     (call.peers[0].audio, call.peers[0].muted) = (false, true);
-    happen(&mut stand, Event::Call { call: call.clone() });
+    stand.happen(Event::Call { call: call.clone() });
     stand.expect("Ben has muted you. Unmute when you want to be heard.");
     let audio = |stand: &Stand| match stand.app.screen() {
         Screen::Desk(desk) => match desk.phone() {
@@ -245,7 +235,7 @@ fn who_is_muted_by_the_owner_is_told_and_sends_no_sound_until_they_want_to() {
     stand.click(Id::new("mute"));
     assert!(audio(&stand));
     // Who joins while that is on its way changes nothing.
-    happen(&mut stand, Event::Call { call });
+    stand.happen(Event::Call { call });
     assert!(audio(&stand));
 }
 
@@ -254,8 +244,7 @@ fn the_devices_are_listed_and_the_password_is_changed() {
     let mut stand = Stand::new(Sample::Home);
     stand.click(Id::new("own-presence"));
     pressed(&stand.click("Devices and password"), "AccountPressed");
-    let tell = |stand: &mut Stand, message| drop(stand.app.update(Message::Desk(desk::Message::Account(message))));
-    tell(&mut stand, account::Message::Listed(Ok(pretend().sessions())));
+    stand.tell(desk::Message::Account(account::Message::Listed(Ok(pretend().sessions()))));
     for text in ["tvphone on desktop", "This device", "kitchen", "Last used yesterday, 13:00"] {
         stand.expect(text);
     }
@@ -265,7 +254,7 @@ fn the_devices_are_listed_and_the_password_is_changed() {
     stand.expect("A password needs at least 8 characters.");
     stand.enter_into("new-password", " no more");
     stand.expect("One moment\u{2026}");
-    tell(&mut stand, account::Message::Changed(Ok(())));
+    stand.tell(desk::Message::Account(account::Message::Changed(Ok(()))));
     stand.expect("The password is changed. Your other devices are signed off.");
     drop(stand.app.update(Message::Shortcut(Shortcut::Dismiss)));
     stand.expect_not("tvphone on desktop");

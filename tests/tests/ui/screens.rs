@@ -11,7 +11,7 @@ use app::ui::{
         sign_in::{self, question::Question},
     },
 };
-use iced::{Event, keyboard, widget::Id};
+use iced::{Event, Size, keyboard, widget::Id};
 use proto::{Fingerprint, api::SetMedia};
 use relay_client::Error;
 
@@ -67,20 +67,29 @@ fn a_certificate_of_the_relays_own_making_is_shown_and_remembered_once_it_is_tru
     let mut stand = signing_in_came_to(unknown());
     stand.click("Trust this relay");
     stand.expect_not("Is this your relay?");
-    let question = Question { relay: "https://relay.example.org".into(), fingerprint };
+    let question = Question { relay: "https://relay.example.org".into(), fingerprint, before: None };
     assert_eq!(stand.app.settings().trusted.get(&question.relay), Some(&question.fingerprint));
 }
 
 #[test]
-fn a_changed_certificate_is_refused_and_not_asked_about() {
-    let [pinned, found] = [[1; 32], [2; 32]].map(Fingerprint::new);
-    let changed = Error::CertificateChanged { relay: "https://relay.example.org".into(), pinned, found };
-    let Failure::Told(notice) = Failure::from(changed.clone()) else { panic!("it is asked about") };
-    assert!(notice.text.contains(&found.to_string()) && notice.text.contains("--trust"), "{}", notice.text);
-    let stand = signing_in_came_to(changed);
-    stand.expect(&notice.text);
+fn a_changed_certificate_is_shown_beside_the_old_one_and_trusted_only_when_it_was_compared() {
+    const TALL: Size = Size::new(920.0, 1200.0);
+    let [pinned, found] = [[0xab; 32], [0xcd; 32]].map(Fingerprint::new);
+    let changed = || Error::CertificateChanged { relay: "https://relay.example.org".into(), pinned, found };
+    let mut stand = signing_in_came_to(changed()).sized(TALL);
+    for text in ["This may not be your relay", "AB:AB:AB:AB:AB:AB:AB:AB", "CD:CD:CD:CD:CD:CD:CD:CD"] {
+        stand.expect(text);
+    }
+    assert!(stand.click("Trust the new certificate").is_empty(), "it was not compared");
+    stand.click("Don\u{2019}t connect");
     stand.expect("Sign in");
-    stand.expect_not("Trust this relay");
+    assert!(stand.app.settings().trusted.is_empty());
+
+    let mut stand = signing_in_came_to(changed()).sized(TALL);
+    stand.click("They told me the new fingerprint, and it is the same to the last sign.");
+    stand.click("Trust the new certificate");
+    stand.expect_not("This may not be your relay");
+    assert_eq!(stand.app.settings().trusted.get("https://relay.example.org"), Some(&found));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use app::ui::{
     self,
     app::{App, Message},
     preset::Sample,
+    screen::desk,
 };
 use futures::executor::block_on;
 use iced::{Event, Size, Theme, keyboard, mouse::Cursor, theme::Base as _, widget::Id, window};
@@ -18,6 +19,12 @@ use iced_test::{
     runtime::user_interface::{Cache, UserInterface},
     selector::Bounded,
 };
+use proto::Name;
+use relay_client::Update;
+
+pub(crate) fn name(text: &str) -> Name {
+    text.parse().expect("a name")
+}
 
 pub(crate) struct Stand {
     pub(crate) app: App,
@@ -73,6 +80,16 @@ impl Stand {
             screen.click(Id::new(field)).expect("the field is there");
             screen.tap_key(keyboard::key::Named::Enter);
         })
+    }
+
+    /// The desk hears of something.
+    pub(crate) fn tell(&mut self, message: desk::Message) {
+        drop(self.app.update(Message::Desk(message)));
+    }
+
+    /// Something reaches the desk over the event lane.
+    pub(crate) fn happen(&mut self, event: proto::Event) {
+        self.tell(desk::Message::Relay(Update::Event(event)));
     }
 
     pub(crate) fn shows(&self, text: &str) -> bool {

@@ -7,13 +7,14 @@ use std::{
 
 use futures::channel::mpsc::{UnboundedSender, unbounded};
 use iced::Task;
+use media::voice::Clip;
 use proto::chat::Attachment;
 use relay_client::Session;
 
 use crate::ui::{
     notice::Notice,
-    picture::{self, Picture},
-    screen::desk::conversation::files::Step,
+    picture,
+    screen::desk::conversation::files::{Preview, Source, Step},
 };
 
 /// Steps are told when so many more parts of the whole are through: a bar moves no finer.
@@ -22,27 +23,41 @@ const PARTS: u64 = 50;
 /// Names tried for a file beside one of the same name.
 const NAMES: u32 = 1000;
 
-pub(super) fn upload(session: Session, file: PathBuf, max: u64) -> Task<Step<Attachment>> {
+pub(super) fn upload(session: Session, source: Source, max: u64) -> Task<Step<Attachment>> {
     with_steps(move |steps| async move {
-        let name = file.file_name().map_or_else(|| "file".to_owned(), |name| name.to_string_lossy().into_owned());
-        let cant = |error: io::Error| Notice::new(format!("{name} can't be read: {error}."));
-        let metadata = tokio::fs::metadata(&file).await.map_err(cant)?;
-        if !metadata.is_file() {
-            return Err(Notice::new(format!("{name} is no file.")));
-        }
-        let size = metadata.len();
-        if size == 0 || size > max {
-            let why = if size == 0 {
-                "is empty".to_owned()
-            } else {
-                format!("is larger than the {} MB this relay takes", max / 1_000_000)
-            };
-            return Err(Notice::new(format!("{name} {why}.")));
-        }
-        let bytes = tokio::fs::read(&file).await.map_err(cant)?;
-        let progress = every_part(steps, size);
-        Ok(session.upload(&name, kind(&file), bytes.into(), progress).await?)
+        let (name, kind, bytes) = match source {
+            Source::File(file) => {
+                let name = file.file_name().map_or_else(|| "file".to_owned(), |name| name.to_string_lossy().into_owned());
+                let bytes = read(&file, &name, max).await?;
+                (name, kind(&file), bytes)
+            }
+            Source::Voice(bytes) => {
+                let name = "Voice message.ogg".to_owned();
+                fits(bytes.len() as u64, &name, max)?;
+                (name, Some("audio/ogg"), bytes)
+            }
+        };
+        let progress = every_part(steps, bytes.len() as u64);
+        Ok(session.upload(&name, kind, bytes.into(), progress).await?)
     })
+}
+
+async fn read(file: &Path, name: &str, max: u64) -> Result<Vec<u8>, Notice> {
+    let cant = |error: io::Error| Notice::new(format!("{name} can't be read: {error}."));
+    let metadata = tokio::fs::metadata(file).await.map_err(cant)?;
+    if !metadata.is_file() {
+        return Err(Notice::new(format!("{name} is no file.")));
+    }
+    fits(metadata.len(), name, max)?;
+    tokio::fs::read(file).await.map_err(cant)
+}
+
+fn fits(size: u64, name: &str, max: u64) -> Result<(), Notice> {
+    match size {
+        0 => Err(Notice::new(format!("{name} is empty."))),
+        _ if size > max => Err(Notice::new(format!("{name} is larger than the {} MB this relay takes.", max / 1_000_000))),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn save(session: Session, attachment: Attachment) -> Task<Step<PathBuf>> {
@@ -58,17 +73,21 @@ pub(super) fn save(session: Session, attachment: Attachment) -> Task<Step<PathBu
     })
 }
 
-pub(super) fn picture(session: Session, attachment: Attachment) -> Task<Option<Picture>> {
+pub(super) fn preview(session: Session, attachment: Attachment) -> Task<Option<Preview>> {
     Task::future(async move {
         let bytes = match session.download(&attachment, |_| {}).await {
             Ok(bytes) => bytes,
             Err(error) => {
-                tracing::info!(%error, "a picture can't be fetched");
+                tracing::info!(%error, "what is to be shown can't be fetched");
                 return None;
             }
         };
+        let read = move || match attachment.kind.as_str() {
+            "audio/ogg" => Clip::read(&bytes).map(Preview::Voice),
+            _ => picture::decode(&bytes).map(Preview::Picture),
+        };
         // Reading a large one takes a good part of a second.
-        tokio::task::spawn_blocking(move || picture::decode(&bytes)).await.ok()?
+        tokio::task::spawn_blocking(read).await.ok()?
     })
 }
 

@@ -14,6 +14,7 @@ pub mod phone;
 mod talks;
 pub mod tape;
 mod view;
+mod voices;
 
 use std::{
     collections::HashMap,
@@ -22,8 +23,9 @@ use std::{
 };
 
 use iced::{Subscription, Task, window};
+use media::voice::Player;
 use proto::{
-    CallId, Chat, ErrorCode, Event, Name,
+    AttachmentId, CallId, Chat, ErrorCode, Event, Name,
     api::{Joined, Rung, State},
     chat::Group,
     model::{Invitation, Presence, Relation},
@@ -61,14 +63,14 @@ pub struct Desk {
     conversations: HashMap<String, Conversation>,
     phone: Phone,
     tape: Tape,
+    /// The voice message that is heard.
+    playing: Option<(AttachmentId, Player)>,
     ringer: Ringer,
     wishes: Wishes,
     /// Who rings besides the one whose ring is shown.
     knocking: Vec<Invitation>,
     /// Calls that were left while the relay could not be told.
     leaving: Vec<CallId>,
-    /// Whom else to ring once there is a call.
-    ring_too: Vec<Name>,
     /// Largest file the relay takes, in bytes.
     attachment_max: u64,
     /// Whether the window has the keyboard, and so most likely the person's eyes.
@@ -124,8 +126,6 @@ pub enum Message {
     SignOutPressed,
     /// The relay has answered whether someone can be asked into the call.
     Invited(Name, Result<Rung, Notice>),
-    /// A ring was taken back; whose call it was to become is said.
-    Canceled(CallId, Result<(), Notice>),
     Left(CallId, Result<(), Notice>),
     /// A request nobody waits for is done.
     Done(Result<(), Notice>),
@@ -151,12 +151,12 @@ impl Desk {
             missed: Missed::default(),
             buddies: BuddyList::default(),
             groups: Groups::default(),
-            ring_too: Vec::new(),
             attachment_max: 0,
             focused: true,
             conversations: HashMap::new(),
             phone: Phone::Idle,
             tape: Tape::default(),
+            playing: None,
             link: Link::Connecting,
             scale: 1.0,
             zone: Zone::Local,
@@ -247,16 +247,21 @@ impl Desk {
             }
             Message::FileDropped(path) => self.drop_file(path),
             Message::Phone(message) => {
-                let others = match &message {
-                    phone::Message::Placed(_, Ok(rung)) => self.ring_the_others(&rung.joined.call.id),
-                    phone::Message::Placed(_, Err(_)) => {
-                        self.ring_too.clear();
-                        Task::none()
-                    }
-                    _ => Task::none(),
+                let call = match &message {
+                    phone::Message::Placed(_, Ok(rung)) => Some(rung.joined.call.id.clone()),
+                    _ => None,
                 };
+                let others = self.phone.others().to_vec();
                 let step = self.phone.update(message);
-                and(self.follow(step), others)
+                let action = self.follow(step);
+                match call {
+                    // Who was first may have answered already.
+                    Some(call) if self.phone.is_in(&call) => {
+                        let invite = |name| self.invite(name, call.clone());
+                        and(action, Task::batch(others.into_iter().map(invite).collect::<Vec<_>>()))
+                    }
+                    _ => action,
+                }
             }
             Message::Call(message) => self.in_call(message),
             Message::Tape(message) => {
@@ -269,18 +274,14 @@ impl Desk {
             Message::SignOutPressed => Action::SignOut,
             Message::Invited(name, Ok(_)) => Action::Tell(Kind::News, format!("It rings at {name}\u{2019}s."), Task::none()),
             Message::Invited(_, Err(notice)) => Action::Tell(Kind::Trouble, notice.text, Task::none()),
-            // It was accepted just before: then there is a call to leave.
-            Message::Canceled(call, Err(notice)) if notice.code == Some(ErrorCode::InvitationOver) => self.leave(call),
             Message::Left(call, Ok(())) => self.has_left(&call),
             Message::Left(call, Err(notice)) => match notice.code {
                 // It is over, or this client was not in it: as wanted.
                 Some(ErrorCode::NotFound | ErrorCode::Forbidden) => self.has_left(&call),
                 _ => Action::None,
             },
-            Message::Done(Ok(())) | Message::Canceled(_, Ok(())) => Action::None,
-            Message::Done(Err(notice)) | Message::Canceled(_, Err(notice)) => {
-                Action::Tell(Kind::Trouble, notice.text, Task::none())
-            }
+            Message::Done(Ok(())) => Action::None,
+            Message::Done(Err(notice)) => Action::Tell(Kind::Trouble, notice.text, Task::none()),
         };
         let action = if self.knocking.is_empty() { action } else { and(action, self.next_knock()) };
         // With the others it would have nowhere to go.
@@ -301,6 +302,8 @@ impl Desk {
 
     pub fn subscription(&self) -> Subscription<Message> {
         let tick = match &self.phone {
+            // Its time goes on in seconds, and begins at any moment.
+            _ if self.is_anything_heard() => Duration::from_millis(200),
             Phone::Talking(_) => Duration::from_secs(1),
             _ if self.link != Link::Live => Duration::from_secs(1),
             _ if self.conversations.values().any(Conversation::is_anyone_typing) => Duration::from_secs(1),
@@ -326,7 +329,7 @@ impl Desk {
             Update::Event(event) => self.happen(event),
             Update::Connected => {
                 self.link = Link::Live;
-                Action::None
+                Action::Run(self.fetch_seen())
             }
             Update::Reconnecting { since, reason, .. } => {
                 self.link = Link::Reconnecting { since, reason: reason.to_string() };
@@ -440,7 +443,7 @@ impl Desk {
             && let Some(name) = self.wishes.call.take()
         {
             let select = self.select(Chat::With(name.clone()));
-            let step = self.phone.ring(name);
+            let step = self.phone.ring(name, Vec::new());
             return Task::batch([select, into_task(self.follow(step))]);
         }
         Task::none()
@@ -463,7 +466,7 @@ impl Desk {
             buddy_list::Action::Enter(link) => Action::Run(self.line.enter(&link).map(Message::Entered)),
             buddy_list::Action::Remove(name) => Action::Run(self.line.remove_buddy(name).map(Message::Done)),
             buddy_list::Action::Ring(name) => {
-                let step = self.phone.ring(name);
+                let step = self.phone.ring(name, Vec::new());
                 self.follow(step)
             }
         }
@@ -515,7 +518,7 @@ impl Desk {
         if let Phone::Talking(call) = &mut self.phone {
             call.tick(now);
         }
-        Action::None
+        self.watch_player()
     }
 
     /// Pictures for a call without a relay.

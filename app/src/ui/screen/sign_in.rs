@@ -45,6 +45,8 @@ pub struct SignIn {
     pinned: BTreeMap<String, Fingerprint>,
     /// A certificate that the person must look at first.
     question: Option<Box<Question>>,
+    /// The person says that they have compared another certificate than before.
+    compared: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -63,6 +65,7 @@ pub enum Message {
     /// The certificate is the right one.
     Trusted,
     Distrusted,
+    Compared(bool),
 }
 
 pub enum Action {
@@ -179,7 +182,7 @@ impl SignIn {
                 return Action::SignedIn(session);
             }
             Message::Finished(Err(Failure::Unknown(question))) => {
-                self.busy = false;
+                (self.busy, self.compared) = (false, false);
                 self.question = Some(Box::new(question));
             }
             Message::Finished(Err(Failure::Told(notice))) => {
@@ -201,6 +204,7 @@ impl SignIn {
                 return Action::Pin(*question, Task::batch([self.submit(), look]));
             }
             Message::Distrusted => self.question = None,
+            Message::Compared(compared) => self.compared = compared,
         }
         self.error = None;
         Action::None
@@ -265,7 +269,8 @@ impl SignIn {
         .spacing(spacing::S)
         .align_x(Center);
         let code = || self.browser.view().map(|code| code.map(Message::Browser));
-        let form = self.question.as_deref().map(Question::view).or_else(code).unwrap_or_else(|| self.form());
+        let question = self.question.as_deref().map(|question| question.view(self.compared));
+        let form = question.or_else(code).unwrap_or_else(|| self.form());
         let card = container(form).padding(spacing::XL).width(spacing::FORM).style(theme::container::card);
         let page = column![heading, card].spacing(spacing::XL).align_x(Center).padding(spacing::XL);
         let page = center(scrollable(page).style(theme::input::scroll)).style(theme::container::background);
@@ -373,7 +378,7 @@ mod tests {
     fn a_certificate_is_pinned_for_its_relay_alone() {
         let mut sign_in = SignIn::default();
         let fingerprint = Fingerprint::new([7; 32]);
-        let question = Question { relay: "https://relay.example.org".into(), fingerprint };
+        let question = Question { relay: "https://relay.example.org".into(), fingerprint, before: None };
         let _ = sign_in.update(Message::Finished(Err(Failure::Unknown(question.clone()))));
         let _ = sign_in.update(Message::Distrusted);
         assert_eq!(sign_in.trust_in("https://relay.example.org").pinned(), None);

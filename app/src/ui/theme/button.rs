@@ -37,6 +37,17 @@ pub fn quiet(theme: &Theme, status: Status) -> Style {
     solid([Color::TRANSPARENT, palette.sunken], palette.muted, status)
 }
 
+/// The same in a bubble, the person's own or another's.
+pub fn in_bubble(own: bool) -> impl Fn(&Theme, Status) -> Style {
+    move |theme, status| {
+        let palette = palette::of(theme);
+        match own {
+            true => solid([Color::TRANSPARENT, palette.primary_hover], palette.on_primary, status),
+            false => solid([Color::TRANSPARENT, palette.line], palette.muted, status),
+        }
+    }
+}
+
 pub fn link(theme: &Theme, status: Status) -> Style {
     let palette = palette::of(theme);
     let color = if matches!(status, Status::Hovered | Status::Pressed) { palette.primary_hover } else { palette.primary };

@@ -24,6 +24,8 @@ pub const DIALOG: f32 = 360.0;
 pub const GROUPS: f32 = 160.0;
 /// A picture in a bubble is no higher, and no wider than the bubble.
 pub const PICTURE: f32 = 260.0;
+/// What says how much of a voice message was heard.
+pub const VOICE: f32 = 140.0;
 /// No bubble is wider, however wide the window: in the narrowest, a time still stands beside it. The second is for the chat
 /// beside a call.
 pub const BUBBLE: f32 = 400.0;

@@ -72,6 +72,11 @@ pub fn danger(theme: &Theme) -> Style {
     Style { color: Some(palette::of(theme).danger) }
 }
 
+/// Beside what is said in a bubble, the person's own or another's.
+pub fn in_bubble(own: bool) -> fn(&Theme) -> Style {
+    if own { |theme| Style { color: Some(palette::of(theme).on_primary) } } else { muted }
+}
+
 pub fn on_stage(theme: &Theme) -> Style {
     Style { color: Some(palette::of(theme).on_stage) }
 }

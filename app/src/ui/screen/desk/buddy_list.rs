@@ -191,15 +191,11 @@ impl BuddyList {
         instead: Option<String>,
     ) -> Element<'a, Message> {
         let name = if unread > 0 { text::strong(buddy.name.as_str()) } else { text::body(buddy.name.as_str()) };
-        let badge = (unread > 0).then(|| {
-            let count = text::strong(unread.min(99).to_string()).size(text::CAPTION).line_height(1.2);
-            container(count).padding([spacing::HAIR, spacing::S]).style(theme::container::badge)
-        });
         let line = row![
             avatar::with_presence(&buddy.name, presence, spacing::AVATAR_S),
             column![one_line(name), state(presence, &buddy.text, instead)].width(Fill),
         ]
-        .push(badge)
+        .push(badge(unread))
         .spacing(spacing::M)
         .align_y(Center);
         let chosen = self.selected.as_ref().is_some_and(|name| name.is(&buddy.name));
@@ -297,6 +293,12 @@ pub fn state<'a, M: 'a>(presence: Presence, text: &'a str, instead: Option<Strin
 /// Text that ends where there is no more room.
 pub fn one_line<'a, M: 'a>(text: iced::widget::Text<'a>) -> Element<'a, M> {
     container(text.wrapping(iced::widget::text::Wrapping::None)).width(Fill).clip(true).into()
+}
+
+/// How many messages have not been read, if any.
+pub fn badge<'a, M: 'a>(unread: usize) -> Option<Element<'a, M>> {
+    let count = text::strong(unread.min(99).to_string()).size(text::CAPTION).line_height(1.2);
+    (unread > 0).then(|| container(count).padding([spacing::HAIR, spacing::S]).style(theme::container::badge).into())
 }
 
 /// Whether a ring would be heard.

@@ -63,16 +63,15 @@ impl Desk {
         let Phone::Talking(call) = &mut self.phone else { return Action::None };
         match call.update(message, self.now) {
             call::Action::None => Action::None,
-            call::Action::Turn(task) => Action::Run(Task::batch([task.map(Message::Call), self.open_chat()])),
+            call::Action::Turn(task) => Action::Run(Task::batch([task.map(Message::Call), self.fetch_seen()])),
             call::Action::SetMedia(media) => {
                 let id = call.id().clone();
                 Action::Run(self.line.set_media(id, media).map(Message::Done))
             }
-            call::Action::OpenChat => Action::Run(self.open_chat()),
+            call::Action::OpenChat => Action::Run(self.fetch_seen()),
             call::Action::Invite(name) => {
-                let asked = name.clone();
-                let ring = self.line.ring(name, Some(call.id().clone()));
-                Action::Run(ring.map(move |result| Message::Invited(asked.clone(), result)))
+                let call = call.id().clone();
+                Action::Run(self.invite(name, call))
             }
             call::Action::Link => {
                 let link = self.line.call_link(call.id().clone());
@@ -94,6 +93,12 @@ impl Desk {
         }
     }
 
+    /// Rings someone into a call.
+    pub(super) fn invite(&self, name: Name, call: CallId) -> Task<Message> {
+        let asked = name.clone();
+        self.line.ring(name, Some(call)).map(move |result| Message::Invited(asked.clone(), result))
+    }
+
     /// Does what the phone wants done.
     pub(super) fn follow(&mut self, step: Step) -> Action {
         match step {
@@ -109,10 +114,6 @@ impl Desk {
                 Action::Run(accept.map(move |result| Message::Phone(phone::Message::Accepted(id.clone(), result))))
             }
             Step::Decline(id) => Action::Run(self.line.decline(id).map(Message::Done)),
-            Step::Cancel(id, call) => {
-                let cancel = self.line.cancel(id);
-                Action::Run(cancel.map(move |result| Message::Canceled(call.clone(), result)))
-            }
             Step::Abandon(call, why) => {
                 let leave = into_task(self.leave(call));
                 match why {
@@ -124,7 +125,7 @@ impl Desk {
             Step::Changed => {
                 let Phone::Talking(call) = &mut self.phone else { return Action::None };
                 let (redraws, notice) = (call.people_changed().map(Message::Call), call.take_notice());
-                let task = Task::batch([redraws, self.open_chat()]);
+                let task = Task::batch([redraws, self.fetch_seen()]);
                 match notice {
                     Some(notice) => Action::Tell(Kind::News, notice, task),
                     None => Action::Run(task),
@@ -151,6 +152,6 @@ impl Desk {
         }
         let media = self.line.set_media(call.id().clone(), call.media());
         self.phone = Phone::Talking(Box::new(call));
-        Task::batch([task.map(Message::Call), media.map(Message::Done), self.open_chat()])
+        Task::batch([task.map(Message::Call), media.map(Message::Done), self.fetch_seen()])
     }
 }

@@ -2,12 +2,15 @@
 
 pub mod entry;
 pub mod files;
+pub mod group_menu;
 pub mod marks;
 pub mod menu;
 pub mod view;
+mod voice;
 
 use std::time::Instant;
 
+use media::voice::Recording;
 use proto::{
     Chat, MessageId, Name,
     api::{EditChat, History, MoveMarks, PageHistory, SendChat},
@@ -42,21 +45,22 @@ pub struct Conversation {
     draft: String,
     unread: usize,
     error: Option<String>,
-    /// What came after this message was missed and is not fetched yet.
-    behind: Option<u64>,
     progress: Progress,
     files: Files,
+    /// What is being said.
+    recording: Option<Recording>,
     /// The own message for which it is to be chosen what is done to it.
     chosen: Option<u64>,
     /// The own message that is being changed in the field.
     editing: Option<u64>,
     menu: menu::Menu,
+    group_menu: group_menu::GroupMenu,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Loading {
-    /// Nothing was fetched yet.
-    Never,
+    /// The newest messages were not fetched yet, or what is here may be out of date.
+    Due,
     Now,
     Done,
 }
@@ -66,6 +70,8 @@ pub enum Message {
     DraftChanged(String),
     SendPressed,
     RetryPressed(String),
+    /// A message that was not sent is given up.
+    DismissPressed(String),
     Sent(String, Result<model::Message, Notice>),
     Paged(PageHistory, Result<History, Notice>),
     OlderPressed,
@@ -77,14 +83,22 @@ pub enum Message {
     EditPressed(u64),
     EditEnded,
     DeletePressed(u64),
-    Changed(Result<model::Message, Notice>),
+    /// What an own message was to say instead, and what came of it.
+    Edited(String, Result<model::Message, Notice>),
+    Deleted(Result<model::Message, Notice>),
     LinkPressed(String),
     Marked(Result<(), Notice>),
     Files(files::Message),
+    RecordPressed,
+    RecordCanceled,
+    RecordEnded,
+    /// The file of what was said is there.
+    Recorded(Result<Vec<u8>, Notice>),
     /// A buddy is to come into the group.
     MemberAdded(Name),
     LeavePressed,
     Menu(menu::Message),
+    GroupMenu(group_menu::Message),
 }
 
 pub enum Action {
@@ -99,8 +113,14 @@ pub enum Action {
     Type,
     Open(String),
     Files(files::Action),
+    /// The microphone is wanted.
+    Record,
+    /// All is said.
+    Finish(Recording),
     Ring,
     AddMember(Name),
+    /// What the owner's menu is for.
+    Own(group_menu::Deed),
     Leave,
 }
 
@@ -111,16 +131,17 @@ impl Conversation {
             group: None,
             entries: Vec::new(),
             more: false,
-            loading: Loading::Never,
+            loading: Loading::Due,
             draft: String::new(),
             unread: 0,
             error: None,
-            behind: None,
             progress: Progress::default(),
             files: Files::default(),
+            recording: None,
             chosen: None,
             editing: None,
             menu: menu::Menu::default(),
+            group_menu: group_menu::GroupMenu::default(),
         }
     }
 
@@ -152,14 +173,24 @@ impl Conversation {
         self.progress.know(known, me);
     }
 
-    /// The person looks at it: nothing is unread, and the first time the newest messages are wanted.
+    /// The person has chosen it: nothing is unread, and the newest messages are wanted if they are not here.
     pub fn open(&mut self) -> Option<PageHistory> {
         self.unread = 0;
-        if self.loading != Loading::Never {
+        self.fetch()
+    }
+
+    /// What is to be fetched for someone who sees it.
+    pub fn fetch(&mut self) -> Option<PageHistory> {
+        if self.loading != Loading::Due {
             return None;
         }
         self.loading = Loading::Now;
         Some(PageHistory { limit: Some(PAGE), ..PageHistory::newest(self.chat.clone()) })
+    }
+
+    /// After an absence: what was written, changed and deleted meanwhile is in no event.
+    pub fn outdate(&mut self) {
+        self.loading = Loading::Due;
     }
 
     /// The person sees what there is.
@@ -181,8 +212,8 @@ impl Conversation {
         self.progress.mark(marks, me);
     }
 
-    /// The pictures that are to be fetched now.
-    pub fn wanted_pictures(&mut self) -> Vec<Attachment> {
+    /// The pictures and voice messages that are to be fetched now.
+    pub fn wanted_previews(&mut self) -> Vec<Attachment> {
         self.files.wanted(&self.entries)
     }
 
@@ -201,30 +232,6 @@ impl Conversation {
         self.progress.types(name, until);
     }
 
-    /// What has been missed since the last known message, if any of it is known. To be called before news arrive that are newer
-    /// than what was missed.
-    pub fn catch_up(&mut self) -> Option<PageHistory> {
-        // Where an earlier try failed there is more to fetch.
-        let last = self.entries.iter().filter_map(|entry| entry.id).max();
-        let after = self.behind.or(last);
-        match self.loading {
-            Loading::Never => None,
-            Loading::Now => {
-                self.behind = after;
-                None
-            }
-            Loading::Done => {
-                self.behind = None;
-                Some(self.page_after(after))
-            }
-        }
-    }
-
-    fn page_after(&mut self, after: Option<u64>) -> PageHistory {
-        self.loading = Loading::Now;
-        PageHistory { after, limit: Some(PAGE), ..PageHistory::newest(self.chat.clone()) }
-    }
-
     /// A message from the event lane; whether it is a new one of someone else's.
     pub fn arrive(&mut self, message: model::Message, mine: bool, open: bool) -> bool {
         let new = !self.knows(message.id.0) && !message.deleted && self.progress.is_new(message.id.0);
@@ -233,12 +240,11 @@ impl Conversation {
             self.unread += 1;
         }
         self.progress.stops_typing(&message.from);
-        self.put(message, mine);
+        self.happen(message, mine);
         news
     }
 
-    /// `open` says whether the person sees the conversation now.
-    pub fn update(&mut self, message: Message, me: &Name, now_ms: u64, open: bool) -> Action {
+    pub fn update(&mut self, message: Message, me: &Name, now_ms: u64) -> Action {
         match message {
             Message::DraftChanged(draft) => {
                 let typed = draft.len() > self.draft.len() && self.editing.is_none();
@@ -248,8 +254,13 @@ impl Conversation {
             }
             Message::SendPressed => self.send(now_ms),
             Message::RetryPressed(client_id) => self.retry(client_id),
+            Message::DismissPressed(client_id) => {
+                let failed = |entry: &Entry| entry.client_id == client_id && matches!(entry.delivery, Delivery::Failed(_));
+                self.entries.retain(|entry| !failed(entry));
+                Action::None
+            }
             Message::Sent(_, Ok(message)) => {
-                self.put(message, true);
+                self.happen(message, true);
                 Action::None
             }
             Message::Sent(client_id, Err(notice)) => {
@@ -260,7 +271,10 @@ impl Conversation {
                 }
                 Action::None
             }
-            Message::Paged(page, result) => self.paged(&page, result, me, open),
+            Message::Paged(page, result) => {
+                self.paged(&page, result, me);
+                Action::None
+            }
             Message::OlderPressed => self.older(),
             Message::Scrolled(from_top) if from_top < NEAR_TOP => self.older(),
             Message::Scrolled(_) => Action::None,
@@ -278,11 +292,19 @@ impl Conversation {
                 self.chosen = None;
                 Action::Delete(MessageId(id))
             }
-            Message::Changed(Ok(message)) => {
-                self.put(message, true);
+            Message::Edited(text, Ok(message)) => {
+                // Unless the person has gone on changing it.
+                if self.editing == Some(message.id.0) && self.draft.trim() == text {
+                    self.end_editing();
+                }
+                self.happen(message, true);
                 Action::None
             }
-            Message::Changed(Err(notice)) => {
+            Message::Deleted(Ok(message)) => {
+                self.happen(message, true);
+                Action::None
+            }
+            Message::Edited(_, Err(notice)) | Message::Deleted(Err(notice)) => {
                 self.error = Some(notice.text);
                 Action::None
             }
@@ -293,22 +315,42 @@ impl Conversation {
             }
             Message::Files(message) => match self.files.update(message) {
                 files::Action::None => Action::None,
+                files::Action::Send(attachment) => self.post(String::new(), vec![attachment], now_ms),
                 action => Action::Files(action),
             },
+            Message::RecordPressed => Action::Record,
+            Message::RecordCanceled => {
+                self.recording = None;
+                Action::None
+            }
+            Message::RecordEnded => self.end_recording(),
+            Message::Recorded(Ok(file)) => Action::Files(self.files.speak(file)),
+            Message::Recorded(Err(notice)) => {
+                self.error = Some(notice.text);
+                Action::None
+            }
             Message::MemberAdded(name) => Action::AddMember(name),
             Message::LeavePressed => Action::Leave,
             Message::Menu(message) => self.menu.update(message).map_or(Action::None, Action::Do),
+            Message::GroupMenu(message) => {
+                let deed = self.group.as_ref().and_then(|group| self.group_menu.update(message, group));
+                deed.map_or(Action::None, Action::Own)
+            }
         }
     }
 
     fn send(&mut self, now_ms: u64) -> Action {
         let text = self.draft.trim().to_owned();
+        let length = text.chars().count();
+        if length > TEXT_MAX {
+            self.error = Some(format!("A message has at most {TEXT_MAX} characters; this one has {length}."));
+            return Action::None;
+        }
         if let Some(id) = self.editing {
-            if text.is_empty() {
-                return Action::None;
-            }
-            self.end_editing();
-            return Action::Edit(MessageId(id), EditChat { text, html: None });
+            // It stays in the field until the relay has taken it.
+            self.error = None;
+            let edit = Action::Edit(MessageId(id), EditChat { text: text.clone(), html: None });
+            return if text.is_empty() { Action::None } else { edit };
         }
         if self.files.are_under_way() {
             self.error = Some("Not yet: the files are still on their way.".to_owned());
@@ -317,11 +359,12 @@ impl Conversation {
         if text.is_empty() && self.files.ready().next().is_none() {
             return Action::None;
         }
-        let length = text.chars().count();
-        if length > TEXT_MAX {
-            self.error = Some(format!("A message has at most {TEXT_MAX} characters; this one has {length}."));
-            return Action::None;
-        }
+        let attachments = self.files.take();
+        self.draft.clear();
+        self.post(text, attachments, now_ms)
+    }
+
+    fn post(&mut self, text: String, attachments: Vec<Attachment>, now_ms: u64) -> Action {
         let client_id = match random::hex() {
             Ok(id) => id,
             Err(error) => {
@@ -329,9 +372,7 @@ impl Conversation {
                 return Action::None;
             }
         };
-        self.draft.clear();
         self.error = None;
-        let attachments: Vec<Attachment> = self.files.take();
         self.entries.push(Entry::on_its_way(client_id.clone(), text.clone(), attachments.clone(), now_ms));
         Action::Send(self.letter(text, attachments, client_id))
     }
@@ -372,10 +413,11 @@ impl Conversation {
             self.end_editing();
         }
         self.files.dismiss();
+        self.group_menu.dismiss();
     }
 
     fn older(&mut self) -> Action {
-        let first = self.entries.iter().find_map(|entry| entry.id);
+        let first = self.first();
         if !self.more || self.loading != Loading::Done || first.is_none() {
             return Action::None;
         }
@@ -383,44 +425,49 @@ impl Conversation {
         Action::Page(PageHistory { before: first, limit: Some(PAGE), ..PageHistory::newest(self.chat.clone()) })
     }
 
-    fn paged(&mut self, page: &PageHistory, result: Result<History, Notice>, me: &Name, open: bool) -> Action {
-        let first_page = page.before.is_none() && page.after.is_none();
+    fn paged(&mut self, page: &PageHistory, result: Result<History, Notice>, me: &Name) {
+        // Older ones are no longer wanted once what they were to stand before is gone.
+        if page.before.is_some() && (self.loading != Loading::Now || page.before != self.first()) {
+            return;
+        }
         match result {
             Ok(history) => {
                 self.loading = Loading::Done;
                 self.error = None;
-                if page.after.is_none() {
-                    self.more = history.more;
+                self.more = history.more;
+                if let (None, true, Some(first)) = (page.before, history.more, history.messages.first()) {
+                    // Between this page and what is here from before it there may be others.
+                    self.entries.retain(|entry| entry.id.is_none_or(|id| id >= first.id.0));
                 }
-                let last = history.messages.last().map(|message| message.id.0);
                 for message in history.messages {
                     let mine = message.from.is(me);
-                    let missed = page.after.is_some() && !mine && !message.deleted && !self.knows(message.id.0);
-                    if missed && !open && self.progress.is_new(message.id.0) {
-                        self.unread += 1;
-                    }
                     self.put(message, mine);
-                }
-                // A long absence: there may be more than one page of it.
-                if page.after.is_some() && history.more && last > page.after {
-                    return Action::Page(self.page_after(last));
-                }
-                // Or another one began meanwhile.
-                if let Some(after) = self.behind.take() {
-                    return Action::Page(self.page_after(Some(after)));
                 }
             }
             Err(notice) => {
-                self.loading = if first_page { Loading::Never } else { Loading::Done };
-                self.behind = page.after.or(self.behind);
+                self.loading = if page.before.is_none() { Loading::Due } else { Loading::Done };
                 self.error = Some(notice.text);
             }
         }
-        Action::None
+    }
+
+    /// The first message that is here.
+    fn first(&self) -> Option<u64> {
+        self.entries.iter().find_map(|entry| entry.id)
     }
 
     fn knows(&self, id: u64) -> bool {
         self.entries.iter().any(|entry| entry.id == Some(id))
+    }
+
+    /// A message is new, or what became of it.
+    fn happen(&mut self, message: model::Message, mine: bool) {
+        // What lies before the first message that is here comes with the others there.
+        if self.more && self.first().is_some_and(|first| message.id.0 < first) {
+            self.progress.came(message.id.0, mine);
+        } else {
+            self.put(message, mine);
+        }
     }
 
     /// Puts a message where it belongs, in place of what is known of it.
@@ -433,12 +480,7 @@ impl Conversation {
         if message.deleted && self.editing == Some(id) {
             self.end_editing();
         }
-        // What was changed long before the first message that is here is not fetched for that.
-        let first = self.entries.iter().find_map(|entry| entry.id);
         self.progress.came(id, mine);
-        if message.edited_at_ms.is_some() && self.loading == Loading::Done && self.more && first.is_some_and(|first| id < first) {
-            return;
-        }
         let place = self.entries.partition_point(|entry| entry.id.is_some_and(|other| other < id));
         self.entries.insert(place, Entry::new(message, mine));
     }

@@ -19,8 +19,8 @@ impl Phone {
         match self {
             Self::Idle | Self::Talking(_) => None,
             Self::Rung { invitation, answering } => Some(rung(&invitation.from, *answering)),
-            Self::Calling(calling) => Some(calls(&calling.to, calling.placed())),
-            Self::Over { to, outcome } => Some(over(to, outcome)),
+            Self::Calling(calling) => Some(calls(&calling.to, &calling.others, calling.placed())),
+            Self::Over { to, others, outcome } => Some(over(to, others, outcome)),
         }
     }
 }
@@ -34,14 +34,15 @@ fn rung(from: &Name, answering: bool) -> Element<'_, Message> {
     dialog(from, from.as_str(), says, row![decline, accept])
 }
 
-fn calls(to: &Name, placed: bool) -> Element<'_, Message> {
+fn calls<'a>(to: &'a Name, others: &'a [Name], placed: bool) -> Element<'a, Message> {
     let cancel = choice(Icon::PhoneOff, "Cancel", theme::button::danger).on_press(Message::CancelPressed);
     let says = if placed { "It rings\u{2026}" } else { "One moment\u{2026}" };
-    dialog(to, format!("Calling {to}\u{2026}"), says, row![cancel])
+    dialog(to, format!("Calling {}\u{2026}", all(to, others)), says, row![cancel])
 }
 
-fn over<'a>(to: &'a Name, outcome: &'a Outcome) -> Element<'a, Message> {
+fn over<'a>(to: &'a Name, others: &'a [Name], outcome: &'a Outcome) -> Element<'a, Message> {
     let says = match outcome {
+        Outcome::Declined | Outcome::NoAnswer if !others.is_empty() => "Nobody took the call.".to_owned(),
         Outcome::Declined => format!("{to} declined the call."),
         Outcome::NoAnswer => format!("{to} didn\u{2019}t answer."),
         Outcome::Busy => format!("{to} is in another call."),
@@ -51,7 +52,16 @@ fn over<'a>(to: &'a Name, outcome: &'a Outcome) -> Element<'a, Message> {
     };
     let again = choice(Icon::RotateCw, "Call again", theme::button::primary).on_press(Message::AgainPressed);
     let close = choice(Icon::X, "Close", theme::button::soft).on_press(Message::ClosePressed);
-    dialog(to, to.as_str(), says, row![close, again])
+    dialog(to, all(to, others), says, row![close, again])
+}
+
+/// All who are rung, in few words.
+fn all(to: &Name, others: &[Name]) -> String {
+    match others {
+        [] => to.to_string(),
+        [other] => format!("{to} and {other}"),
+        _ => format!("{to} and {} others", others.len()),
+    }
 }
 
 fn dialog<'a>(

@@ -6,6 +6,7 @@ use iced::{
 };
 use proto::{GroupId, Name, chat::Group};
 
+use super::buddy_list::badge;
 use crate::ui::{
     icon::{self, Icon, icon},
     notice::Notice,
@@ -161,11 +162,8 @@ impl Groups {
 
     fn line<'a>(&self, group: &'a Group, unread: usize) -> Element<'a, Message> {
         let title = if unread > 0 { text::strong(group.title.as_str()) } else { text::body(group.title.as_str()) };
-        let badge = (unread > 0).then(|| {
-            let count = text::strong(unread.min(99).to_string()).size(text::CAPTION).line_height(1.2);
-            container(count).padding([spacing::HAIR, spacing::S]).style(theme::container::badge)
-        });
-        let line = row![icon(Icon::Users, icon::MEDIUM), title.width(Fill)].push(badge).spacing(spacing::M).align_y(Center);
+        let line =
+            row![icon(Icon::Users, icon::MEDIUM), title.width(Fill)].push(badge(unread)).spacing(spacing::M).align_y(Center);
         button(line)
             .width(Fill)
             .padding([spacing::S, spacing::M])

@@ -10,7 +10,7 @@ use proto::{
     model::{Choice, OwnPresence, Presence},
 };
 
-use super::buddy_list::one_line;
+use super::buddy_list::{one_line, presence_word};
 use crate::ui::{
     icon::{self, Icon, icon},
     notice::Notice,
@@ -132,11 +132,10 @@ impl Own {
             self.error = Some(format!("At most {LINE_MAX} characters, please."));
             return Action::None;
         }
+        self.open = false;
         if presence == *self.now() {
-            self.open = false;
             return Action::None;
         }
-        self.open = false;
         self.wanted = Some(presence.clone());
         Action::Set(presence)
     }
@@ -185,11 +184,11 @@ impl Own {
         let save = save.on_press_maybe(changed.then_some(Message::TextSubmitted));
         let error = self.error.as_deref().map(|error| text::caption(error).style(text::danger));
         let field = column![row![field, save].spacing(spacing::XS).align_y(Center)].push(error).spacing(spacing::XS);
-        let account = entry(Icon::KeyRound, "Devices and password".to_owned(), Some(Message::AccountPressed));
+        let account = entry(Icon::KeyRound, "Devices and password".to_owned(), Message::AccountPressed);
         let blocked = (!self.blocked.is_empty()).then(|| {
             let count = self.blocked.len();
             let people = if count == 1 { "1 blocked person".to_owned() } else { format!("{count} blocked people") };
-            entry(Icon::Ban, people, Some(Message::BlockedPressed))
+            entry(Icon::Ban, people, Message::BlockedPressed)
         });
         let names = self.blocked_open.then(|| column(self.blocked.iter().map(blocked_one)));
         let menu = column![choices, field, account].push(blocked).push(names).spacing(spacing::S);
@@ -213,9 +212,9 @@ impl Own {
     }
 }
 
-fn entry<'a>(which: Icon, says: String, message: Option<Message>) -> Element<'a, Message> {
+fn entry<'a>(which: Icon, says: String, message: Message) -> Element<'a, Message> {
     let line = row![icon(which, icon::SMALL).style(text::muted), text::body(says)].spacing(spacing::M).align_y(Center);
-    button(line).width(Fill).padding([spacing::XS, spacing::S]).style(theme::button::row(false)).on_press_maybe(message).into()
+    button(line).width(Fill).padding([spacing::XS, spacing::S]).style(theme::button::row(false)).on_press(message).into()
 }
 
 fn blocked_one(name: &Name) -> Element<'_, Message> {
@@ -226,10 +225,8 @@ fn blocked_one(name: &Name) -> Element<'_, Message> {
 
 fn word(choice: Choice) -> &'static str {
     match choice {
-        Choice::Away => "Away",
-        Choice::DoNotDisturb => "Do not disturb",
         Choice::Invisible => "Invisible",
-        _ => "Available",
+        _ => presence_word(shown(choice)),
     }
 }
 

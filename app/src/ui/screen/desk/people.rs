@@ -55,7 +55,7 @@ impl Desk {
     pub(super) fn in_missed(&mut self, message: missed::Message) -> Action {
         match self.missed.update(message) {
             missed::Action::Ring(name) => {
-                let step = self.phone.ring(name.clone());
+                let step = self.phone.ring(name.clone(), Vec::new());
                 let ring = self.follow(step);
                 let seen = self.missed.of(&name).map_or_else(Task::none, |up_to_ms| self.see_missed(Some(name), up_to_ms));
                 and(ring, seen)

@@ -12,7 +12,7 @@ use crate::ui::{notice::Notice, widget::toast::Kind};
 #[expect(clippy::large_enum_variant, reason = "there is just one phone, and its large variant is the busy one")]
 pub enum Phone {
     Idle,
-    /// This person rings someone.
+    /// This person rings someone, or several.
     Calling(Calling),
     /// Someone rings this person.
     Rung {
@@ -23,6 +23,7 @@ pub enum Phone {
     /// Nothing came of the ring.
     Over {
         to: Name,
+        others: Vec<Name>,
         outcome: Outcome,
     },
 }
@@ -31,6 +32,8 @@ pub enum Phone {
 #[derive(Debug, Clone)]
 pub struct Calling {
     pub to: Name,
+    /// Who is rung into the same call, once there is one.
+    pub others: Vec<Name>,
     placed: Option<Rung>,
     /// What the event lane said before the ring's own answer was here.
     early: Option<Invitation>,
@@ -38,8 +41,12 @@ pub struct Calling {
 }
 
 impl Calling {
-    fn new(to: Name) -> Self {
-        Self { to, placed: None, early: None, early_call: None }
+    fn new(to: Name, others: Vec<Name>) -> Self {
+        Self { to, others, placed: None, early: None, early_call: None }
+    }
+
+    fn over(&self, outcome: Outcome) -> Phone {
+        Phone::Over { to: self.to.clone(), others: self.others.clone(), outcome }
     }
 
     /// Whether it rings at the other's.
@@ -77,9 +84,7 @@ pub enum Step {
     Ring(Name),
     Accept(InvitationId),
     Decline(InvitationId),
-    /// Takes a ring back; its call is left if it was accepted just before.
-    Cancel(InvitationId, CallId),
-    /// Leaves a call this client is not in, or no longer wants to be in, and says why.
+    /// Leaves a call this client is not in, or no longer wants to be in, and says why. Whom it still rings in there rings no more.
     Abandon(CallId, Option<String>),
     Join(Joined),
     /// Other people are in the call now, or they muted.
@@ -88,14 +93,31 @@ pub enum Step {
 }
 
 impl Phone {
-    /// Rings someone, unless the phone is in use.
-    pub fn ring(&mut self, to: Name) -> Step {
+    /// Rings someone, and others into the same call, unless the phone is in use.
+    pub fn ring(&mut self, to: Name, others: Vec<Name>) -> Step {
         match self {
             Self::Idle | Self::Over { .. } => {
-                *self = Self::Calling(Calling::new(to.clone()));
+                *self = Self::Calling(Calling::new(to.clone(), others));
                 Step::Ring(to)
             }
             _ => Step::None,
+        }
+    }
+
+    /// Who is to be rung into the call that is being made.
+    pub fn others(&self) -> &[Name] {
+        match self {
+            Self::Calling(calling) => &calling.others,
+            _ => &[],
+        }
+    }
+
+    /// Whether this is the call it rings into or talks in.
+    pub fn is_in(&self, call: &CallId) -> bool {
+        match self {
+            Self::Calling(Calling { placed: Some(rung), .. }) => rung.joined.call.id == *call,
+            Self::Talking(talk) => talk.id() == call,
+            _ => false,
         }
     }
 
@@ -108,9 +130,9 @@ impl Phone {
             Message::DeclinePressed if matches!(self, Self::Rung { .. }) => self.hang_up(),
             Message::CancelPressed if matches!(self, Self::Calling(_)) => self.hang_up(),
             Message::AgainPressed => match self {
-                Self::Over { to, .. } => {
-                    let to = to.clone();
-                    self.ring(to)
+                Self::Over { to, others, .. } => {
+                    let (to, others) = (to.clone(), std::mem::take(others));
+                    self.ring(to, others)
                 }
                 _ => Step::None,
             },
@@ -126,10 +148,8 @@ impl Phone {
     pub fn hang_up(&mut self) -> Step {
         match std::mem::replace(self, Self::Idle) {
             Self::Idle | Self::Over { .. } => Step::None,
-            // If the ring's answer is still on its way, it is canceled once it is here.
-            Self::Calling(calling) => {
-                calling.placed.map_or(Step::None, |rung| Step::Cancel(rung.invitation.id, rung.joined.call.id))
-            }
+            // If the ring's answer is still on its way, its call is left once it is here.
+            Self::Calling(calling) => calling.placed.map_or(Step::None, |rung| Step::Abandon(rung.joined.call.id, None)),
             Self::Rung { invitation, .. } => Step::Decline(invitation.id),
             Self::Talking(call) => Step::Leave(call.id().clone(), call),
         }
@@ -149,7 +169,7 @@ impl Phone {
         let calling = match self {
             Self::Calling(calling) if calling.placed.is_none() && calling.to.is(to) => calling,
             // Called off before the relay had answered.
-            _ => return Step::Cancel(rung.invitation.id, rung.joined.call.id),
+            _ => return Step::Abandon(rung.joined.call.id, None),
         };
         let early = calling.early.take().filter(|early| early.id == rung.invitation.id);
         let early_call = calling.early_call.take().filter(|call| call.id == rung.joined.call.id);
@@ -159,21 +179,34 @@ impl Phone {
             (_, Some(call)) => Step::Join(Joined { call, ..joined }),
             // Both rang: that is an answer.
             (InvitationState::Accepted, None) => Step::Join(joined),
-            (state, None) => self.answered(state),
+            (InvitationState::Ringing, None) => Step::None,
+            (state, None) => {
+                let outcome = if state == InvitationState::Declined { Outcome::Declined } else { Outcome::NoAnswer };
+                *self = calling.over(outcome);
+                Step::None
+            }
         }
     }
 
     fn refused(&mut self, to: Name, notice: Notice) -> Step {
-        if matches!(self, Self::Calling(calling) if calling.to.is(&to)) {
-            let outcome = match notice.code {
-                Some(ErrorCode::Busy) => Outcome::Busy,
-                Some(ErrorCode::Offline) => Outcome::Offline,
-                Some(ErrorCode::DoNotDisturb) => Outcome::DoNotDisturb,
-                _ => Outcome::Failed(notice.text),
-            };
-            *self = Self::Over { to, outcome };
+        let Self::Calling(calling) = self else { return Step::None };
+        if !calling.to.is(&to) {
+            return Step::None;
         }
-        Step::None
+        let outcome = match notice.code {
+            Some(ErrorCode::Busy) => Outcome::Busy,
+            Some(ErrorCode::Offline) => Outcome::Offline,
+            Some(ErrorCode::DoNotDisturb) => Outcome::DoNotDisturb,
+            _ => Outcome::Failed(notice.text),
+        };
+        let mut others = std::mem::take(&mut calling.others);
+        *self = Self::Over { to, others: Vec::new(), outcome };
+        if others.is_empty() {
+            return Step::None;
+        }
+        // The next one makes the call, then.
+        let next = others.remove(0);
+        self.ring(next, others)
     }
 
     fn accepted(&mut self, id: &InvitationId, result: Result<Joined, Notice>) -> Step {
@@ -203,12 +236,14 @@ impl Phone {
                 }
                 _ => self.ended("The call ended while the connection was away."),
             },
-            Self::Calling(Calling { placed: Some(rung), to, .. }) if !rings(&rung.invitation.id) => match call {
-                Some(joined) if joined.call.id == rung.joined.call.id && joined.call.peers.len() > 1 => {
-                    Step::Join(joined.clone())
-                }
+            Self::Calling(calling) if let Some(rung) = &calling.placed => match call {
+                Some(joined) if joined.call.id == rung.joined.call.id => match joined.call.peers.len() {
+                    // It ends when nobody is rung any more.
+                    0 | 1 => Step::None,
+                    _ => Step::Join(joined.clone()),
+                },
                 _ => {
-                    *self = Self::Over { to: to.clone(), outcome: Outcome::NoAnswer };
+                    *self = calling.over(Outcome::NoAnswer);
                     Step::None
                 }
             },
@@ -247,35 +282,17 @@ impl Phone {
                     _ => Step::None,
                 }
             }
-            Self::Talking(call) if invitation.from.is(me) && invitation.call == *call.id() => match invitation.state {
-                InvitationState::Declined => Step::Tell(Kind::News, format!("{} declined.", invitation.to)),
-                InvitationState::Missed => Step::Tell(Kind::News, format!("{} didn\u{2019}t answer.", invitation.to)),
-                _ => Step::None,
-            },
-            Self::Calling(calling) if invitation.from.is(me) && calling.to.is(&invitation.to) => match &calling.placed {
-                None => {
-                    calling.early = Some(invitation);
-                    Step::None
-                }
-                Some(rung) if rung.invitation.id == invitation.id => self.answered(invitation.state),
-                Some(_) => Step::None,
-            },
+            Self::Talking(call) if invitation.from.is(me) && invitation.call == *call.id() => refusal(&invitation),
+            // The event of the call, which comes too, says who is in it or that nobody is rung any more.
+            Self::Calling(Calling { placed: Some(rung), others, .. }) if invitation.call == rung.joined.call.id => {
+                if others.is_empty() { Step::None } else { refusal(&invitation) }
+            }
+            Self::Calling(calling) if calling.placed.is_none() && invitation.from.is(me) && calling.to.is(&invitation.to) => {
+                calling.early = Some(invitation);
+                Step::None
+            }
             _ => Step::None,
         }
-    }
-
-    /// What became of the ring.
-    fn answered(&mut self, state: InvitationState) -> Step {
-        let Self::Calling(calling) = self else { return Step::None };
-        let over = |outcome| Self::Over { to: calling.to.clone(), outcome };
-        *self = match state {
-            // The event of the call, which comes too, says who is in it.
-            InvitationState::Ringing | InvitationState::Accepted => return Step::None,
-            InvitationState::Declined => over(Outcome::Declined),
-            InvitationState::Missed => over(Outcome::NoAnswer),
-            _ => Self::Idle,
-        };
-        Step::None
     }
 
     pub fn call(&mut self, call: model::Call) -> Step {
@@ -307,12 +324,11 @@ impl Phone {
                     _ => self.ended(&format!("{who} hung up.")),
                 }
             }
-            Self::Calling(Calling { placed: Some(rung), to, .. }) if rung.joined.call.id == *call => {
-                let to = to.clone();
+            Self::Calling(calling) if calling.placed.as_ref().is_some_and(|rung| rung.joined.call.id == *call) => {
                 *self = match reason {
-                    EndReason::Declined => Self::Over { to, outcome: Outcome::Declined },
+                    EndReason::Declined => calling.over(Outcome::Declined),
                     EndReason::Canceled => Self::Idle,
-                    _ => Self::Over { to, outcome: Outcome::NoAnswer },
+                    _ => calling.over(Outcome::NoAnswer),
                 };
                 Step::None
             }
@@ -325,6 +341,15 @@ impl Phone {
             Self::Talking(call) => Step::Tell(Kind::News, format!("{text} You talked for {}.", call.lasted())),
             _ => Step::None,
         }
+    }
+}
+
+/// Says of one of several that they won't come.
+fn refusal(invitation: &Invitation) -> Step {
+    match invitation.state {
+        InvitationState::Declined => Step::Tell(Kind::News, format!("{} declined.", invitation.to)),
+        InvitationState::Missed => Step::Tell(Kind::News, format!("{} didn\u{2019}t answer.", invitation.to)),
+        _ => Step::None,
     }
 }
 

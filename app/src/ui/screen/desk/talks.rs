@@ -7,7 +7,7 @@ use std::{
 
 use iced::Task;
 use proto::{
-    CallId, Chat, GroupId, Name,
+    Chat, GroupId, Name,
     api::{PageHistory, State},
     chat::Group,
     model,
@@ -15,7 +15,7 @@ use proto::{
 
 use super::{
     Action, Conversation, Desk, Link, Message, Phone,
-    conversation::{self, files},
+    conversation::{self, files, group_menu::Deed},
     groups,
     tape::open_link,
 };
@@ -38,9 +38,8 @@ impl Desk {
         for known in &state.conversations {
             self.conversation(&known.chat).know(known, &me);
         }
-        // What was written while nobody listened is in no event.
-        let missed: Vec<_> = self.conversations.values_mut().filter_map(Conversation::catch_up).collect();
-        Task::batch(missed.into_iter().map(|page| self.history(page)).collect::<Vec<_>>())
+        self.conversations.values_mut().for_each(Conversation::outdate);
+        self.fetch_seen()
     }
 
     pub(super) fn message_came(&mut self, message: model::Message) {
@@ -76,8 +75,7 @@ impl Desk {
             self.now_ms = crate::ui::when::now_ms();
         }
         let (me, now_ms) = (self.me().clone(), self.now_ms);
-        let open = self.focused && self.is_open(&chat);
-        let action = self.conversation(&chat).update(message, &me, now_ms, open);
+        let action = self.conversation(&chat).update(message, &me, now_ms);
         let there = chat.clone();
         let back = move |message| Message::Conversation(there.clone(), message);
         match (action, chat) {
@@ -89,12 +87,13 @@ impl Desk {
                 Action::Run(send.map(move |result| back(conversation::Message::Sent(key.clone(), result))))
             }
             (conversation::Action::Edit(id, now), _) => {
+                let text = now.text.clone();
                 let edit = self.line.edit(id, now);
-                Action::Run(edit.map(move |result| back(conversation::Message::Changed(result))))
+                Action::Run(edit.map(move |result| back(conversation::Message::Edited(text.clone(), result))))
             }
             (conversation::Action::Delete(id), _) => {
                 let delete = self.line.delete(id);
-                Action::Run(delete.map(move |result| back(conversation::Message::Changed(result))))
+                Action::Run(delete.map(move |result| back(conversation::Message::Deleted(result))))
             }
             (conversation::Action::Type, chat) => Action::Run(self.line.types(chat).discard()),
             (conversation::Action::Open(link), _) => {
@@ -102,26 +101,38 @@ impl Desk {
                 Action::None
             }
             (conversation::Action::Files(action), _) => self.transfer(action, back),
+            (conversation::Action::Record, chat) => self.record(&chat),
+            (conversation::Action::Finish(recording), chat) => Self::finish(chat, recording),
             (conversation::Action::Ring, chat) => self.ring_chat(chat),
             (conversation::Action::Do(deed), Chat::With(name)) => self.about(name, deed),
             (conversation::Action::AddMember(name), Chat::Group(id)) => {
                 Action::Run(self.line.add_member(id, name).map(Message::GroupChanged))
             }
+            (conversation::Action::Own(Deed::Rename(title)), Chat::Group(id)) => {
+                Action::Run(self.line.rename_group(id, title).map(Message::GroupChanged))
+            }
+            (conversation::Action::Own(Deed::Remove(name)), Chat::Group(id)) => {
+                Action::Run(self.line.remove_member(id, name).map(Message::Done))
+            }
             (conversation::Action::Leave, Chat::Group(id)) => {
                 self.groups.select(None);
-                Action::Run(self.line.leave_group(id).map(Message::Done))
+                Action::Run(self.line.remove_member(id, me).map(Message::Done))
             }
             (conversation::Action::Do(_), Chat::Group(_))
-            | (conversation::Action::AddMember(_) | conversation::Action::Leave, Chat::With(_)) => Action::None,
+            | (conversation::Action::AddMember(_) | conversation::Action::Own(_) | conversation::Action::Leave, Chat::With(_)) => {
+                Action::None
+            }
         }
     }
 
     /// Files to and from the relay.
     fn transfer(&mut self, action: files::Action, back: impl Fn(conversation::Message) -> Message + Send + 'static) -> Action {
         match action {
-            files::Action::None => Action::None,
-            files::Action::Upload(key, path) => {
-                let upload = self.line.upload(path, self.attachment_max);
+            // The conversation itself sends a voice message.
+            files::Action::None | files::Action::Send(_) => Action::None,
+            files::Action::Play(id, clip) => self.play(id, &clip),
+            files::Action::Upload(key, source) => {
+                let upload = self.line.upload(source, self.attachment_max);
                 Action::Run(upload.map(move |step| back(conversation::Message::Files(files::Message::Sent(key, step)))))
             }
             files::Action::Save(attachment) => {
@@ -147,18 +158,8 @@ impl Desk {
             return Action::Tell(Kind::News, "None of your buddies in this group is there now.".to_owned(), Task::none());
         }
         let first = names.remove(0);
-        self.ring_too = names;
-        let step = self.phone.ring(first);
+        let step = self.phone.ring(first, names);
         self.follow(step)
-    }
-
-    /// The first of several is being rung, in a call that the others are rung into.
-    pub(super) fn ring_the_others(&mut self, call: &CallId) -> Task<Message> {
-        let others = std::mem::take(&mut self.ring_too).into_iter().map(|name| {
-            let asked = name.clone();
-            self.line.ring(name, Some(call.clone())).map(move |result| Message::Invited(asked.clone(), result))
-        });
-        Task::batch(others.collect::<Vec<_>>())
     }
 
     pub(super) fn group_list(&mut self, message: groups::Message) -> Action {
@@ -176,7 +177,7 @@ impl Desk {
             }
             groups::Action::Made(group) => {
                 let chat = Chat::Group(group.id.clone());
-                self.group_changed(group);
+                self.conversation(&chat).set_group(group);
                 Action::Run(self.select(chat))
             }
         }
@@ -221,16 +222,15 @@ impl Desk {
         }
     }
 
-    /// Whom the call's chat is with may have changed.
-    pub(super) fn open_chat(&mut self) -> Task<Message> {
-        let Phone::Talking(call) = &self.phone else { return Task::none() };
-        let Some(name) = call.chats_with().cloned() else { return Task::none() };
-        let page = self.conversation(&Chat::With(name)).open();
+    /// Which conversation is seen may have changed, or the relay is there again.
+    pub(super) fn fetch_seen(&mut self) -> Task<Message> {
+        let page = self.seen().and_then(|chat| self.conversation(&chat).fetch());
         page.map_or_else(Task::none, |page| self.history(page))
     }
 
     /// What is due after whatever happened: what is seen counts as read, the relay hears of it, pictures come.
     pub(super) fn look(&mut self) -> Task<Message> {
+        self.hush();
         let mut tasks = Vec::new();
         if let Some(chat) = self.seen()
             && let Some(talk) = self.conversations.get_mut(&chat.key())
@@ -238,13 +238,13 @@ impl Desk {
             if self.focused {
                 talk.read();
             }
-            for attachment in talk.wanted_pictures() {
+            for attachment in talk.wanted_previews() {
                 let (id, chat) = (attachment.id.clone(), chat.clone());
-                let fetched = move |picture| {
-                    let fetched = files::Message::Fetched(id.clone(), picture);
+                let fetched = move |preview| {
+                    let fetched = files::Message::Fetched(id.clone(), preview);
                     Message::Conversation(chat.clone(), conversation::Message::Files(fetched))
                 };
-                tasks.push(self.line.picture(attachment).map(fetched));
+                tasks.push(self.line.preview(attachment).map(fetched));
             }
         }
         if self.link == Link::Live {

@@ -87,6 +87,7 @@ impl Desk {
             }
         };
         Surroundings {
+            me: self.me(),
             presence,
             text: buddy.map_or("", |buddy| buddy.text.as_str()),
             last_seen_ms: buddy.and_then(|buddy| buddy.last_seen_ms),
@@ -96,6 +97,7 @@ impl Desk {
             now: self.now,
             zone: self.zone,
             now_ms: self.now_ms,
+            playing: self.playing.as_ref().map(|(id, player)| (id, player.position())),
         }
     }
 

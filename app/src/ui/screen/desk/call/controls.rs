@@ -11,6 +11,7 @@ use crate::{
     ui::{
         icon::{self, Icon, icon},
         keys,
+        screen::desk::buddy_list::badge,
         theme::{self, spacing, text},
         widget::{avatar, hint::hint},
     },
@@ -47,15 +48,11 @@ impl Call {
             .on_press(Message::HangUpPressed);
         let hang_up = hint(container(hang_up).id("hang-up"), format!("Hang up ({})", keys::HANG_UP), Position::Top);
         let middle = row![mute, camera, hang_up].spacing(spacing::M).align_y(Center);
-        let badge = (unread > 0).then(|| {
-            let count = text::strong(unread.min(99).to_string()).size(text::CAPTION).line_height(1.2);
-            container(count).padding([spacing::HAIR, spacing::S]).style(theme::container::badge)
-        });
         let chat = toggle("chat", Icon::MessageCircle, "Chat", self.chat_open, Message::ChatPressed);
         let figures = toggle("figures", Icon::Activity, "How the call fares", self.figures_open, Message::FiguresPressed);
         let invite =
             toggle("invite", Icon::Users, "Who is in the call, and who else should be", self.invite_open, Message::InvitePressed);
-        let right = row![invite, figures, stack![chat].push(badge)].spacing(spacing::XS);
+        let right = row![invite, figures, stack![chat].push(badge(unread))].spacing(spacing::XS);
         let bar = row![container(self.state()).width(Fill), middle, container(right).width(Fill).align_x(iced::Alignment::End),];
         container(bar.spacing(spacing::M).align_y(Center)).padding([spacing::S, spacing::M]).into()
     }

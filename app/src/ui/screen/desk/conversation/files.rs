@@ -1,23 +1,25 @@
-//! Files on their way into a message, and out of one.
+//! Files on their way into a message, and out of one; pictures and voice messages as what they are.
 
 use std::{
     collections::{HashMap, VecDeque},
     path::PathBuf,
 };
 
+use media::voice::Clip;
 use proto::{AttachmentId, chat::Attachment};
 
 use super::entry::Entry;
 use crate::ui::{notice::Notice, picture::Picture};
 
-/// Pictures of a conversation that are kept ready to be drawn: more than a tall window shows.
-const PICTURES: usize = 48;
+/// Pictures and voice messages of a conversation that are kept ready: more than a tall window shows.
+const PREVIEWS: usize = 48;
 
-/// Pictures fetched at once.
+/// Those that are fetched at once.
 const FETCHING: usize = 2;
 
-/// Largest file that is fetched without being asked for, in bytes.
+/// Largest files that are fetched without being asked for, in bytes.
 const PICTURE_MAX: u64 = 8_000_000;
+const VOICE_MAX: u64 = 4_000_000;
 
 #[derive(Debug, Default)]
 pub struct Files {
@@ -25,19 +27,35 @@ pub struct Files {
     field: Option<String>,
     pending: Vec<Pending>,
     next: u64,
-    pictures: HashMap<AttachmentId, Shown>,
-    /// Which pictures came first.
+    previews: HashMap<AttachmentId, Shown>,
+    /// Which of them came first.
     order: VecDeque<AttachmentId>,
     /// Bytes that are here of what is being saved.
     saving: HashMap<AttachmentId, u64>,
 }
 
-/// A file that goes along with the next message.
+/// A file that goes along with the next message, or a voice message that is one.
 #[derive(Debug)]
 pub struct Pending {
     pub key: u64,
     pub name: String,
+    pub source: Source,
     pub state: State,
+}
+
+/// Where a file comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    File(PathBuf),
+    /// What was said, Opus in Ogg.
+    Voice(Vec<u8>),
+}
+
+/// A file as what it is.
+#[derive(Debug, Clone)]
+pub enum Preview {
+    Picture(Picture),
+    Voice(Clip),
 }
 
 #[derive(Debug)]
@@ -51,7 +69,7 @@ pub enum State {
 #[derive(Debug)]
 enum Shown {
     Fetching,
-    Here(Picture),
+    Here(Preview),
     /// It can't be shown; it can be saved.
     Never,
 }
@@ -65,9 +83,11 @@ pub enum Message {
     Dropped(PathBuf),
     Sent(u64, Step<Attachment>),
     DropPressed(u64),
+    AgainPressed(u64),
     SavePressed(Attachment),
     Saved(AttachmentId, Step<PathBuf>),
-    Fetched(AttachmentId, Option<Picture>),
+    Fetched(AttachmentId, Option<Preview>),
+    PlayPressed(AttachmentId),
 }
 
 /// How a transfer goes.
@@ -81,7 +101,10 @@ pub enum Step<T> {
 #[derive(Debug)]
 pub enum Action {
     None,
-    Upload(u64, PathBuf),
+    Upload(u64, Source),
+    /// A voice message is there, and goes by itself.
+    Send(Attachment),
+    Play(AttachmentId, Clip),
     Save(Attachment),
     /// It lies there now.
     SavedAs(PathBuf),
@@ -104,18 +127,28 @@ impl Files {
                 // As it is copied from a file manager or a shell.
                 let path = path.trim().trim_matches(['"', '\'']);
                 let path = path.strip_prefix("file://").unwrap_or(path);
-                if path.is_empty() { Action::None } else { self.begin(PathBuf::from(path)) }
+                if path.is_empty() { Action::None } else { self.attach(PathBuf::from(path)) }
             }
-            Message::Dropped(path) => self.begin(path),
+            Message::Dropped(path) => self.attach(path),
             Message::Sent(key, step) => {
-                if let Some(pending) = self.pending.iter_mut().find(|pending| pending.key == key) {
-                    pending.state = match step {
-                        Step::Through(sent, all) => State::Sending(sent, all),
-                        Step::Done(Ok(attachment)) => State::Ready(attachment),
-                        Step::Done(Err(notice)) => State::Failed(notice.text),
-                    };
-                }
+                let Some(at) = self.pending.iter().position(|pending| pending.key == key) else { return Action::None };
+                let pending = &mut self.pending[at];
+                pending.state = match step {
+                    Step::Through(sent, all) => State::Sending(sent, all),
+                    Step::Done(Ok(attachment)) if pending.is_voice() => {
+                        self.pending.remove(at);
+                        return Action::Send(attachment);
+                    }
+                    Step::Done(Ok(attachment)) => State::Ready(attachment),
+                    Step::Done(Err(notice)) => State::Failed(notice.text),
+                };
                 Action::None
+            }
+            Message::AgainPressed(key) => {
+                let failed = |pending: &&mut Pending| pending.key == key && matches!(pending.state, State::Failed(_));
+                let Some(pending) = self.pending.iter_mut().find(failed) else { return Action::None };
+                pending.state = State::Sending(0, 0);
+                Action::Upload(key, pending.source.clone())
             }
             Message::DropPressed(key) => {
                 self.pending.retain(|pending| pending.key != key);
@@ -137,22 +170,35 @@ impl Files {
                     Err(notice) => Action::Trouble(notice.text),
                 }
             }
-            Message::Fetched(id, picture) => {
-                self.pictures.insert(id, picture.map_or(Shown::Never, Shown::Here));
+            Message::Fetched(id, preview) => {
+                self.previews.insert(id, preview.map_or(Shown::Never, Shown::Here));
                 Action::None
             }
+            Message::PlayPressed(id) => match self.preview(&id) {
+                Some(Preview::Voice(clip)) => Action::Play(id, clip.clone()),
+                _ => Action::None,
+            },
         }
     }
 
-    fn begin(&mut self, path: PathBuf) -> Action {
+    fn attach(&mut self, path: PathBuf) -> Action {
         let most = proto::limits::ATTACHMENTS_MAX;
-        if self.pending.len() >= most {
+        if self.pending.iter().filter(|pending| !pending.is_voice()).count() >= most {
             return Action::Trouble(format!("A message takes {most} files: send these first."));
         }
-        self.next += 1;
         let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-        self.pending.push(Pending { key: self.next, name, state: State::Sending(0, 0) });
-        Action::Upload(self.next, path)
+        self.begin(name, Source::File(path))
+    }
+
+    /// A voice message goes by itself once it is there.
+    pub fn speak(&mut self, file: Vec<u8>) -> Action {
+        self.begin("Voice message".to_owned(), Source::Voice(file))
+    }
+
+    fn begin(&mut self, name: String, source: Source) -> Action {
+        self.next += 1;
+        self.pending.push(Pending { key: self.next, name, source: source.clone(), state: State::Sending(0, 0) });
+        Action::Upload(self.next, source)
     }
 
     pub fn field(&self) -> Option<&str> {
@@ -169,7 +215,7 @@ impl Files {
     }
 
     pub fn are_under_way(&self) -> bool {
-        self.pending.iter().any(|pending| matches!(pending.state, State::Sending(..)))
+        self.pending.iter().any(|pending| !pending.is_voice() && matches!(pending.state, State::Sending(..)))
     }
 
     /// What the next message takes along.
@@ -183,7 +229,7 @@ impl Files {
     /// Gives that up to a message; what failed goes, too.
     pub fn take(&mut self) -> Vec<Attachment> {
         let ready = self.ready().cloned().collect();
-        self.pending.clear();
+        self.pending.retain(Pending::is_voice);
         ready
     }
 
@@ -192,35 +238,46 @@ impl Files {
         self.saving.get(id).copied()
     }
 
-    pub fn picture(&self, id: &AttachmentId) -> Option<&Picture> {
-        match self.pictures.get(id) {
-            Some(Shown::Here(picture)) => Some(picture),
+    pub fn preview(&self, id: &AttachmentId) -> Option<&Preview> {
+        match self.previews.get(id) {
+            Some(Shown::Here(preview)) => Some(preview),
             _ => None,
         }
     }
 
-    /// The pictures that are to be fetched now, the newest messages' first.
+    /// The pictures and voice messages that are to be fetched now, the newest messages' first.
     pub fn wanted(&mut self, entries: &[Entry]) -> Vec<Attachment> {
-        let fetching = self.pictures.values().filter(|shown| matches!(shown, Shown::Fetching)).count();
-        let newest = entries.iter().rev().flat_map(|entry| &entry.attachments).filter(|attachment| is_picture(attachment));
-        let wanted = newest.take(PICTURES).filter(|attachment| !self.pictures.contains_key(&attachment.id));
+        let fetching = self.previews.values().filter(|shown| matches!(shown, Shown::Fetching)).count();
+        let newest = entries.iter().rev().flat_map(|entry| &entry.attachments).filter(|attachment| is_shown(attachment));
+        let wanted = newest.take(PREVIEWS).filter(|attachment| !self.previews.contains_key(&attachment.id));
         let wanted: Vec<_> = wanted.take(FETCHING.saturating_sub(fetching)).cloned().collect();
         for attachment in &wanted {
-            self.pictures.insert(attachment.id.clone(), Shown::Fetching);
+            self.previews.insert(attachment.id.clone(), Shown::Fetching);
             self.order.push_back(attachment.id.clone());
         }
-        while self.order.len() > PICTURES {
+        while self.order.len() > PREVIEWS {
             if let Some(oldest) = self.order.pop_front() {
-                self.pictures.remove(&oldest);
+                self.previews.remove(&oldest);
             }
         }
         wanted
     }
 }
 
+impl Pending {
+    pub fn is_voice(&self) -> bool {
+        matches!(self.source, Source::Voice(_))
+    }
+}
+
 /// Whether it is shown as what it is.
-fn is_picture(attachment: &Attachment) -> bool {
-    attachment.kind == "image/png" && attachment.size <= PICTURE_MAX && attachment.sha256.is_some()
+fn is_shown(attachment: &Attachment) -> bool {
+    let most = match attachment.kind.as_str() {
+        "image/png" | "image/jpeg" => PICTURE_MAX,
+        "audio/ogg" => VOICE_MAX,
+        _ => return false,
+    };
+    attachment.size <= most && attachment.sha256.is_some()
 }
 
 #[cfg(test)]
@@ -237,7 +294,7 @@ mod tests {
         files.update(Message::AttachPressed);
         files.update(Message::PathChanged(" '/tmp/a.png' ".into()));
         let Action::Upload(key, path) = files.update(Message::PathEntered) else { panic!("not sent") };
-        assert_eq!((path, files.field()), (PathBuf::from("/tmp/a.png"), None));
+        assert_eq!((path, files.field()), (Source::File("/tmp/a.png".into()), None));
         assert!(files.are_under_way());
         files.update(Message::Sent(key, Step::Through(5, 10)));
         assert!(matches!(files.pending()[0].state, State::Sending(5, 10)));
@@ -250,13 +307,29 @@ mod tests {
     }
 
     #[test]
+    fn a_voice_message_goes_by_itself_and_is_not_lost() {
+        let mut files = Files::default();
+        let Action::Upload(key, Source::Voice(said)) = files.speak(b"Ogg".to_vec()) else { panic!("not sent") };
+        assert!(!files.are_under_way(), "what is written needn't wait for it");
+        files.update(Message::Sent(key, Step::Done(Err(Notice::new("no network")))));
+        assert!(files.take().is_empty());
+        let Action::Upload(again, Source::Voice(same)) = files.update(Message::AgainPressed(key)) else { panic!("lost") };
+        assert_eq!((again, same), (key, said));
+        assert!(matches!(files.update(Message::AgainPressed(key)), Action::None), "it is under way");
+        let spoken = attachment("voice", "audio/ogg", 3);
+        let Action::Send(sent) = files.update(Message::Sent(key, Step::Done(Ok(spoken.clone())))) else { panic!("kept") };
+        assert_eq!(sent, spoken);
+        assert!(files.pending().is_empty());
+    }
+
+    #[test]
     fn pictures_are_fetched_a_few_at_a_time_and_no_more_than_are_kept() {
         let mut files = Files::default();
         let entry = |index: usize| {
             let of = vec![attachment(&index.to_string(), "image/png", 10), attachment("text", "text/plain", 10)];
             Entry::on_its_way(String::new(), String::new(), of, 0)
         };
-        let entries: Vec<_> = (0..PICTURES + 10).map(entry).collect();
+        let entries: Vec<_> = (0..PREVIEWS + 10).map(entry).collect();
         let mut fetched = 0;
         loop {
             let wanted = files.wanted(&entries);
@@ -270,7 +343,7 @@ mod tests {
                 files.update(Message::Fetched(attachment.id, None));
             }
         }
-        assert_eq!((fetched, files.pictures.len()), (PICTURES, PICTURES));
+        assert_eq!((fetched, files.previews.len()), (PREVIEWS, PREVIEWS));
         let large = vec![attachment("large", "image/png", PICTURE_MAX + 1)];
         assert!(files.wanted(&[Entry::on_its_way(String::new(), String::new(), large, 0)]).is_empty());
     }

@@ -28,7 +28,7 @@ fn from(sender: &str, id: u64, client_id: &str) -> model::Message {
 }
 
 fn update(conversation: &mut Conversation, message: Message) -> Action {
-    conversation.update(message, &name("Ana"), 5000, false)
+    conversation.update(message, &name("Ana"), 5000)
 }
 
 fn texts(conversation: &Conversation) -> Vec<&str> {
@@ -72,7 +72,12 @@ fn a_failed_message_can_be_sent_again_under_the_same_id() {
     let Action::Send(letter) = update(&mut ana, Message::RetryPressed(id.clone())) else { panic!("not sent") };
     assert_eq!((letter.client_id, letter.text.as_str()), (id.clone(), "hello"));
     // Pressed twice: it is under way already.
-    assert!(matches!(update(&mut ana, Message::RetryPressed(id)), Action::None));
+    assert!(matches!(update(&mut ana, Message::RetryPressed(id.clone())), Action::None));
+    update(&mut ana, Message::DismissPressed(id.clone()));
+    assert_eq!(ana.entries.len(), 1, "not while it is under way");
+    update(&mut ana, Message::Sent(id.clone(), Err(Notice::new("no network"))));
+    update(&mut ana, Message::DismissPressed(id));
+    assert!(ana.entries.is_empty());
 }
 
 #[test]
@@ -106,35 +111,66 @@ fn older_messages_come_page_by_page() {
     assert_eq!(texts(&ana), ["text 3", "text 7"]);
 }
 
-#[test]
-fn what_was_missed_is_fetched_after_an_absence() {
-    let mut ana = Conversation::new(with("Ben"));
-    assert!(ana.catch_up().is_none(), "what was never opened is fetched when it is");
-    let first = ana.open().unwrap();
-    update(&mut ana, Message::Paged(first, Ok(History { messages: vec![from("Ben", 7, "")], more: false })));
-    let page = ana.catch_up().unwrap();
-    assert_eq!(page.after, Some(7));
-    let history = History { messages: vec![from("Ben", 8, "")], more: true };
-    let Action::Page(next) = update(&mut ana, Message::Paged(page, Ok(history))) else { panic!("no second page") };
-    assert_eq!(next.after, Some(8));
-    assert_eq!(ana.unread(), 1);
+fn page(messages: &[u64], more: bool) -> History {
+    History { messages: messages.iter().map(|id| from("Ben", *id, "")).collect(), more }
 }
 
 #[test]
-fn news_during_a_long_catch_up_hide_nothing_of_it() {
+fn after_an_absence_the_newest_messages_are_all_there_is() {
     let mut ana = Conversation::new(with("Ben"));
     let first = ana.open().unwrap();
-    update(&mut ana, Message::Paged(first, Ok(History { messages: vec![from("Ben", 7, "")], more: false })));
-    let page = ana.catch_up().unwrap();
+    update(&mut ana, Message::Paged(first.clone(), Ok(page(&[6, 7], false))));
+    let pending = write(&mut ana, "on its way");
+    ana.outdate();
+    assert_eq!(texts(&ana), ["text 6", "text 7", "on its way"], "until others are here");
+    let again = ana.fetch().unwrap();
+    assert_eq!(again, first);
+    assert!(ana.fetch().is_none());
     ana.arrive(from("Ben", 99, ""), false, true);
-    let history = History { messages: vec![from("Ben", 8, "")], more: true };
-    let Action::Page(next) = update(&mut ana, Message::Paged(page, Ok(history))) else { panic!("no second page") };
-    assert_eq!(next.after, Some(8));
-    // The network goes away once more: the rest is still wanted.
-    update(&mut ana, Message::Paged(next, Err(Notice::new("no network"))));
-    assert_eq!(ana.catch_up().unwrap().after, Some(8));
-    // And again, while that page is under way.
-    assert!(ana.catch_up().is_none());
+    let deleted = model::Message { deleted: true, text: String::new(), ..from("Ben", 7, "") };
+    let history = History { messages: vec![deleted, from("Ben", 98, "")], more: true };
+    update(&mut ana, Message::Paged(again, Ok(history)));
+    assert_eq!(texts(&ana), ["", "text 98", "text 99", "on its way"]);
+    let Action::Page(older) = update(&mut ana, Message::OlderPressed) else { panic!("no page asked for") };
+    assert_eq!(older.before, Some(7));
+    // What was asked for before an absence stands in no place after it.
+    ana.outdate();
+    let again = ana.fetch().unwrap();
+    update(&mut ana, Message::Paged(again, Ok(page(&[200, 201], true))));
+    update(&mut ana, Message::Paged(older, Ok(page(&[5, 6], false))));
+    assert_eq!(texts(&ana), ["text 200", "text 201", "on its way"]);
+    update(&mut ana, Message::Sent(pending.clone(), Ok(from("Ana", 202, &pending))));
+    assert_eq!(texts(&ana), ["text 200", "text 201", "text 202"]);
+}
+
+#[test]
+fn what_was_opened_without_a_network_is_fetched_later() {
+    let mut ana = Conversation::new(with("Ben"));
+    let first = ana.open().unwrap();
+    update(&mut ana, Message::Paged(first, Err(Notice::new("no network"))));
+    assert_eq!(ana.error.as_deref(), Some("no network"));
+    let again = ana.fetch().expect("it is tried again");
+    update(&mut ana, Message::Paged(again, Ok(page(&[7], false))));
+    assert_eq!((texts(&ana), ana.error.as_deref()), (vec!["text 7"], None));
+}
+
+#[test]
+fn what_becomes_of_an_old_message_leaves_no_hole() {
+    let deleted = |id| model::Message { deleted: true, text: String::new(), ..from("Ben", id, "") };
+    let edited = |id| model::Message { edited_at_ms: Some(1), ..from("Ben", id, "") };
+    let mut ana = Conversation::new(with("Ben"));
+    // Before it was ever opened.
+    ana.arrive(edited(3), false, false);
+    ana.arrive(from("Ben", 99, ""), false, false);
+    let first = ana.open().unwrap();
+    update(&mut ana, Message::Paged(first, Ok(page(&[98, 99], true))));
+    assert_eq!(texts(&ana), ["text 98", "text 99"]);
+    ana.arrive(deleted(4), false, false);
+    let Action::Page(older) = update(&mut ana, Message::OlderPressed) else { panic!("no page asked for") };
+    assert_eq!(older.before, Some(98));
+    ana.arrive(edited(5), false, false);
+    update(&mut ana, Message::Paged(older, Ok(page(&[96, 97], true))));
+    assert_eq!(texts(&ana), ["text 96", "text 97", "text 98", "text 99"]);
 }
 
 #[test]
@@ -198,13 +234,31 @@ fn an_own_message_is_changed_in_the_field_and_stays_where_it_is() {
     assert_eq!(ana.draft, "text 7");
     update(&mut ana, Message::DraftChanged("text seven".into()));
     let Action::Edit(id, now) = update(&mut ana, Message::SendPressed) else { panic!("not changed") };
-    assert_eq!((id, now.text.as_str(), ana.draft.as_str()), (MessageId(7), "text seven", ""));
-    let changed = model::Message { text: now.text, edited_at_ms: Some(9), ..from("Ana", 7, "x") };
-    assert!(!ana.arrive(changed, true, false));
+    assert_eq!((id, now.text.as_str()), (MessageId(7), "text seven"));
+    let changed = model::Message { text: now.text.clone(), edited_at_ms: Some(9), ..from("Ana", 7, "x") };
+    assert!(!ana.arrive(changed.clone(), true, false));
+    update(&mut ana, Message::Edited(now.text, Ok(changed)));
+    assert_eq!((ana.draft.as_str(), ana.editing), ("", None));
     assert_eq!(texts(&ana), ["text seven", "text 8"]);
     let deleted = model::Message { text: String::new(), deleted: true, ..from("Ben", 8, "") };
     assert!(!ana.arrive(deleted, false, false));
     assert_eq!((texts(&ana), ana.unread()), (vec!["text seven", ""], 0));
+}
+
+#[test]
+fn a_change_that_is_refused_stays_in_the_field_with_the_reason() {
+    let mut ana = Conversation::new(with("Ben"));
+    ana.arrive(from("Ana", 7, "x"), true, true);
+    update(&mut ana, Message::EditPressed(7));
+    update(&mut ana, Message::DraftChanged("text seven".into()));
+    let Action::Edit(_, now) = update(&mut ana, Message::SendPressed) else { panic!("not changed") };
+    update(&mut ana, Message::Edited(now.text, Err(Notice::new("too late"))));
+    assert_eq!((ana.draft.as_str(), ana.editing, ana.error.as_deref()), ("text seven", Some(7), Some("too late")));
+    // Who goes on typing while it is under way loses nothing of it.
+    let Action::Edit(_, now) = update(&mut ana, Message::SendPressed) else { panic!("not changed") };
+    update(&mut ana, Message::DraftChanged("text seven, or eight".into()));
+    update(&mut ana, Message::Edited(now.text, Ok(from("Ana", 7, "x"))));
+    assert_eq!((ana.draft.as_str(), ana.editing), ("text seven, or eight", Some(7)));
 }
 
 #[test]
@@ -229,7 +283,7 @@ fn files_go_along_with_the_message_even_without_a_word() {
 fn that_one_writes_is_said_now_and_then_and_not_of_a_change() {
     let mut ana = Conversation::new(with("Ben"));
     let type_at = |ana: &mut Conversation, text: &str, at: u64| {
-        matches!(ana.update(Message::DraftChanged(text.into()), &name("Ana"), at, true), Action::Type)
+        matches!(ana.update(Message::DraftChanged(text.into()), &name("Ana"), at), Action::Type)
     };
     assert!(type_at(&mut ana, "h", 10_000));
     assert!(!type_at(&mut ana, "he", 12_000));

@@ -3,15 +3,15 @@
 mod bubble;
 mod composer;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use iced::{
     Alignment, Center, Element, Fill,
     widget::{button, center, column, container, row, scrollable, space, tooltip::Position},
 };
-use proto::{Chat, Name, chat::Group, model::Presence};
+use proto::{AttachmentId, Chat, Name, chat::Group, model::Presence};
 
-use super::{Conversation, Loading, Message, menu};
+use super::{Conversation, Loading, Message, group_menu, menu};
 use crate::ui::{
     icon::{self, Icon, icon},
     screen::desk::buddy_list::{BuddyList, can_be_rung, state},
@@ -23,6 +23,7 @@ use crate::ui::{
 /// What the view must know beside the conversation itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings<'a> {
+    pub me: &'a Name,
     pub presence: Presence,
     /// What they say of themselves.
     pub text: &'a str,
@@ -35,6 +36,8 @@ pub struct Surroundings<'a> {
     pub blocked: bool,
     pub zone: Zone,
     pub now_ms: u64,
+    /// The voice message that is heard, and how much of it was.
+    pub playing: Option<(&'a AttachmentId, Duration)>,
 }
 
 impl Conversation {
@@ -49,7 +52,10 @@ impl Conversation {
         // The menu has a place of its own, empty or not, so that what is below keeps its focus.
         let menu = match &self.chat {
             Chat::With(name) => self.menu.view(name, around.blocked).map(|menu| menu.map(Message::Menu)),
-            Chat::Group(_) => None,
+            Chat::Group(_) => {
+                let menu = self.group.as_ref().and_then(|group| self.group_menu.view(group, around.me));
+                menu.map(|menu| menu.map(Message::GroupMenu))
+            }
         };
         column![head, line, container(menu), self.messages(around, spacing::BUBBLE), self.typing(around), self.field(around)]
             .into()
@@ -96,6 +102,12 @@ impl Conversation {
 
     fn group_head<'a>(&'a self, group: &'a Group, around: Surroundings<'a>) -> Element<'a, Message> {
         let members = group.members.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
+        let more = group.owner.is(around.me).then(|| {
+            let more = button(icon(Icon::EllipsisVertical, icon::MEDIUM)).padding(spacing::S);
+            let more = more.style(theme::button::toggle(self.group_menu.is_open()));
+            let more = more.on_press(Message::GroupMenu(group_menu::Message::Toggled));
+            hint(container(more).id("group-menu"), "Rename, take members out", Position::Bottom)
+        });
         let leave = button(icon(Icon::LogOut, icon::MEDIUM)).padding(spacing::S).style(theme::button::quiet);
         let ring = if around.presence == Presence::Offline {
             "None of your buddies in this group is there now"
@@ -105,9 +117,10 @@ impl Conversation {
         let head = row![
             icon(Icon::Users, icon::LARGE).style(text::muted),
             column![text::lead(group.title.as_str()), text::caption(members)].width(Fill),
-            hint(leave.on_press(Message::LeavePressed), "Leave the group", Position::Bottom),
-            hint(call(around.presence != Presence::Offline), ring, Position::Bottom),
-        ];
+        ]
+        .push(more)
+        .push(hint(leave.on_press(Message::LeavePressed), "Leave the group", Position::Bottom))
+        .push(hint(call(around.presence != Presence::Offline), ring, Position::Bottom));
         let absent = around.buddies.mutual().filter(|name| group.members.iter().all(|member| !member.is(name)));
         let add = |name: &'a Name| {
             let line = row![icon(Icon::UserPlus, icon::SMALL), text::caption(name.as_str())].spacing(spacing::XS).align_y(Center);
@@ -150,7 +163,7 @@ impl Conversation {
             {
                 list = list.push(text::caption(from.as_str()));
             }
-            list = list.push(self.bubble(entry, around.zone, widest));
+            list = list.push(self.bubble(entry, around, widest));
         }
         let list = scrollable(list)
             .anchor_bottom()

@@ -34,7 +34,7 @@ fn theirs(state: InvitationState) -> Invitation {
 
 fn ringing() -> Phone {
     let mut phone = Phone::Idle;
-    assert!(matches!(phone.ring(ben()), Step::Ring(_)));
+    assert!(matches!(phone.ring(ben(), Vec::new()), Step::Ring(_)));
     assert!(matches!(phone.update(Message::Placed(ben(), Ok(relay().ring(ben())))), Step::None));
     phone
 }
@@ -64,13 +64,13 @@ fn a_ring_that_is_answered_becomes_a_call() {
 #[test]
 fn the_answer_may_come_before_the_ring_is_confirmed() {
     let mut phone = Phone::Idle;
-    phone.ring(ben());
+    phone.ring(ben(), Vec::new());
     assert!(matches!(phone.invitation(&ana(), own(InvitationState::Accepted)), Step::None));
     assert!(matches!(phone.call(relay().joined().call), Step::None));
     assert!(matches!(phone.update(Message::Placed(ben(), Ok(relay().ring(ben())))), Step::Join(_)));
 
     let mut phone = Phone::Idle;
-    phone.ring(ben());
+    phone.ring(ben(), Vec::new());
     phone.invitation(&ana(), own(InvitationState::Declined));
     phone.update(Message::Placed(ben(), Ok(relay().ring(ben()))));
     assert_eq!(outcome(&phone), Some(&Outcome::Declined));
@@ -81,11 +81,13 @@ fn what_became_of_a_ring_is_told() {
     for (state, expected) in [(InvitationState::Declined, Outcome::Declined), (InvitationState::Missed, Outcome::NoAnswer)] {
         let mut phone = ringing();
         phone.invitation(&ana(), own(state));
+        let reason = if expected == Outcome::Declined { EndReason::Declined } else { EndReason::Missed };
+        phone.call_ended(&relay().joined().call.id, reason);
         assert_eq!(outcome(&phone), Some(&expected));
     }
     for (code, expected) in [(ErrorCode::Busy, Outcome::Busy), (ErrorCode::Offline, Outcome::Offline)] {
         let mut phone = Phone::Idle;
-        phone.ring(ben());
+        phone.ring(ben(), Vec::new());
         let notice = Notice { text: "no".into(), code: Some(code) };
         phone.update(Message::Placed(ben(), Err(notice)));
         assert_eq!(outcome(&phone), Some(&expected));
@@ -93,14 +95,74 @@ fn what_became_of_a_ring_is_told() {
     }
 }
 
-#[test]
-fn a_ring_called_off_before_it_is_confirmed_is_canceled_then() {
+fn kim(state: InvitationState) -> Invitation {
+    Invitation { to: "Kim".parse().unwrap(), id: InvitationId::new("another"), ..own(state) }
+}
+
+/// Ana rings Ben, and Kim into the same call.
+fn ringing_two() -> Phone {
     let mut phone = Phone::Idle;
-    phone.ring(ben());
+    phone.ring(ben(), vec!["Kim".parse().unwrap()]);
+    phone.update(Message::Placed(ben(), Ok(relay().ring(ben()))));
+    phone
+}
+
+#[test]
+fn a_call_to_several_goes_on_while_anyone_may_come() {
+    let mut phone = ringing_two();
+    let Step::Tell(_, told) = phone.invitation(&ana(), own(InvitationState::Declined)) else { panic!("nothing told") };
+    assert_eq!(told, "Ben declined.");
+    assert!(matches!(phone, Phone::Calling(_)));
+    phone.invitation(&ana(), kim(InvitationState::Accepted));
+    assert!(matches!(phone.call(relay().joined().call), Step::Join(_)));
+
+    let mut phone = ringing_two();
+    phone.invitation(&ana(), own(InvitationState::Missed));
+    phone.invitation(&ana(), kim(InvitationState::Declined));
+    phone.call_ended(&relay().joined().call.id, EndReason::Declined);
+    assert_eq!(outcome(&phone), Some(&Outcome::Declined));
+    assert!(matches!(phone.update(Message::AgainPressed), Step::Ring(to) if to.is(&ben())));
+    assert_eq!(phone.others(), ["Kim".parse().unwrap()]);
+}
+
+#[test]
+fn a_call_to_several_is_left_when_it_is_called_off() {
+    let mut phone = ringing_two();
+    let call = relay().joined().call.id;
+    assert!(phone.is_in(&call));
+    phone.invitation(&ana(), own(InvitationState::Declined));
+    assert!(matches!(phone.update(Message::CancelPressed), Step::Abandon(left, None) if left == call));
+    assert!(!phone.is_in(&call));
+}
+
+#[test]
+fn where_the_first_can_not_be_rung_the_next_one_is() {
+    let mut phone = Phone::Idle;
+    phone.ring(ben(), vec!["Kim".parse().unwrap()]);
+    let busy = || Notice { text: "no".into(), code: Some(ErrorCode::Busy) };
+    assert!(matches!(phone.update(Message::Placed(ben(), Err(busy()))), Step::Ring(to) if to.as_str() == "Kim"));
+    assert!(matches!(phone.update(Message::Placed("Kim".parse().unwrap(), Err(busy()))), Step::None));
+    assert_eq!(outcome(&phone), Some(&Outcome::Busy));
+}
+
+#[test]
+fn after_an_absence_a_call_to_several_still_rings() {
+    let mut phone = ringing_two();
+    let alone = relay().ring(ben()).joined;
+    assert!(matches!(phone.know(&ana(), &[kim(InvitationState::Ringing)], Some(&alone)), Step::None));
+    assert!(matches!(phone, Phone::Calling(_)));
+    phone.know(&ana(), &[], None);
+    assert_eq!(outcome(&phone), Some(&Outcome::NoAnswer));
+}
+
+#[test]
+fn a_ring_called_off_before_it_is_confirmed_is_left_then() {
+    let mut phone = Phone::Idle;
+    phone.ring(ben(), Vec::new());
     assert!(matches!(phone.update(Message::CancelPressed), Step::None));
-    assert!(matches!(phone.update(Message::Placed(ben(), Ok(relay().ring(ben())))), Step::Cancel(..)));
+    assert!(matches!(phone.update(Message::Placed(ben(), Ok(relay().ring(ben())))), Step::Abandon(_, None)));
     assert!(matches!(phone, Phone::Idle));
-    assert!(matches!(ringing().update(Message::CancelPressed), Step::Cancel(..)));
+    assert!(matches!(ringing().update(Message::CancelPressed), Step::Abandon(_, None)));
 }
 
 #[test]
@@ -155,14 +217,13 @@ fn after_an_absence_the_phone_is_as_the_relay_says() {
 fn who_talks_is_not_disturbed_and_can_leave() {
     let mut phone = talking();
     assert!(matches!(phone.invitation(&ana(), theirs(InvitationState::Ringing)), Step::None));
-    assert!(matches!(phone.ring(ben()), Step::None));
+    assert!(matches!(phone.ring(ben(), Vec::new()), Step::None));
     assert!(matches!(phone.hang_up(), Step::Leave(..)));
     assert!(matches!(phone, Phone::Idle));
 }
 
 #[test]
 fn what_became_of_asking_someone_else_in_is_told() {
-    let kim = |state| Invitation { to: "Kim".parse().unwrap(), ..own(state) };
     let mut phone = talking();
     assert!(matches!(phone.invitation(&ana(), kim(InvitationState::Ringing)), Step::None));
     let Step::Tell(_, text) = phone.invitation(&ana(), kim(InvitationState::Declined)) else { panic!("nothing told") };

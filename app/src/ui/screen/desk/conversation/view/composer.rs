@@ -2,7 +2,7 @@
 
 use iced::{
     Center, Element, Fill,
-    widget::{button, column, container, progress_bar, row, text_input},
+    widget::{button, column, container, progress_bar, row, text_input, tooltip::Position},
 };
 
 use super::{
@@ -15,23 +15,32 @@ use super::{
 use crate::ui::{
     icon::{self, Icon, icon},
     theme::{self, spacing, text},
+    widget::hint::hint,
 };
 
 impl Conversation {
     pub(super) fn field<'a>(&'a self, around: Surroundings<'a>) -> Element<'a, Message> {
-        let hint = match (around.blocked, around.mutual) {
+        let says = match (around.blocked, around.mutual) {
             (true, _) => format!("You have blocked {}", self.title()),
             (_, true) => format!("Write to {}", self.title()),
             (_, false) => "Not your buddy (yet)".to_owned(),
         };
-        let field = text_input(&hint, &self.draft).id("draft").padding(spacing::M).size(text::BODY).style(theme::input::field);
+        let field = text_input(&says, &self.draft).id("draft").padding(spacing::M).size(text::BODY).style(theme::input::field);
         let send = button(icon(Icon::SendHorizontal, icon::MEDIUM)).padding(spacing::M).style(theme::button::primary);
         let something = !self.draft.trim().is_empty() || self.files.ready().next().is_some();
         let field = if around.mutual { field.on_input(Message::DraftChanged).on_submit(Message::SendPressed) } else { field };
         let attach = button(icon(Icon::Paperclip, icon::MEDIUM)).padding(spacing::M).style(theme::button::quiet);
         let attach = attach.on_press_maybe(around.mutual.then_some(Message::Files(files::Message::AttachPressed)));
         let send = send.on_press_maybe((around.mutual && something).then_some(Message::SendPressed));
-        let line = row![field, container(attach).id("attach"), send].spacing(spacing::S).align_y(Center);
+        let speak = button(icon(Icon::MicVocal, icon::MEDIUM)).padding(spacing::M).style(theme::button::quiet);
+        let speak = speak.on_press_maybe(around.mutual.then_some(Message::RecordPressed));
+        // Who writes nothing may want to say something.
+        let last: Element<'_, Message> = match something || self.editing.is_some() {
+            true => send.into(),
+            false => hint(container(speak).id("record"), "Record a voice message", Position::Top),
+        };
+        let line = row![field, container(attach).id("attach"), last].spacing(spacing::S).align_y(Center);
+        let line = self.recorder().unwrap_or_else(|| line.into());
         let error = self.error.as_deref().map(|error| text::caption(error).style(text::danger));
         // The field comes first: what comes and goes after it doesn't take its focus away.
         let below = column![line].push(self.editing_line()).push(self.path()).extend(self.files.pending().iter().map(pending));
@@ -70,5 +79,10 @@ fn pending(pending: &Pending) -> Element<'_, Message> {
         State::Ready(_) => text::caption("goes along").style(text::good).into(),
         State::Failed(why) => text::caption(why.as_str()).style(text::danger).into(),
     };
-    row![icon(Icon::Paperclip, icon::SMALL), name, state, drop].spacing(spacing::S).align_y(Center).into()
+    let again = matches!(pending.state, State::Failed(_)).then(|| {
+        let again = button(icon(Icon::RotateCw, icon::SMALL)).padding(spacing::XS).style(theme::button::quiet);
+        hint(again.on_press(Message::Files(files::Message::AgainPressed(pending.key))), "Try again", Position::Top)
+    });
+    let sign = if pending.is_voice() { Icon::MicVocal } else { Icon::Paperclip };
+    row![icon(sign, icon::SMALL), name, state].push(again).push(drop).spacing(spacing::S).align_y(Center).into()
 }
