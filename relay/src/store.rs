@@ -121,6 +121,7 @@ fn steps(kind: Kind) -> Vec<Migration> {
         step(3, "people and rights", include_str!("../migrations/0003_people_and_rights.sql")),
         step(4, "groups, marks, attachments", include_str!("../migrations/0004_groups_marks_attachments.sql")),
         step(5, "oidc", include_str!("../migrations/0005_oidc.sql")),
+        step(6, "withheld edits", include_str!("../migrations/0006_withheld_edits.sql")),
     ]
 }
 

@@ -38,7 +38,7 @@ pub(crate) async fn send(State(app): State<App>, Caller(session): Caller, Json(w
     app.see_through(async move {
         let order = work.chat_order.lock().await;
         let room = room_to_write(&work, me, &chat).await?;
-        let withheld = matches!(room.place, Place::With(other) if work.hub.blocks(other, me));
+        let withheld = withheld(&work, me, &room.place);
         let new = NewMessage {
             from: me,
             to: &room.place,
@@ -118,7 +118,9 @@ pub(crate) async fn edit(
         if (&before.text, &before.html) == (&words.text, &words.html) {
             return shown(&work, before).map(Reply);
         }
-        let after = work.store.edit_message(id, &words.text, words.html.as_deref()).await?.ok_or_else(no_such_message)?;
+        let withheld = withheld(&work, me, &room.place);
+        let after = work.store.edit_message(me, id, &words.text, words.html.as_deref(), withheld).await?;
+        let after = after.ok_or_else(no_such_message)?;
         let message = tell_changed(&work, &room, after)?;
         drop(order);
         Ok(Reply(message))
@@ -138,7 +140,7 @@ pub(crate) async fn delete(State(app): State<App>, Caller(session): Caller, Id(i
         }
         // Whoever has left a group may still take back what they said there.
         let room = place::room_as_it_is(&work, before.to.clone()).await?;
-        let after = work.store.delete_message(id).await?.ok_or_else(no_such_message)?;
+        let after = work.store.delete_message(me, id).await?.ok_or_else(no_such_message)?;
         let message = tell_changed(&work, &room, after)?;
         drop(order);
         Ok(Reply(message))
@@ -191,16 +193,20 @@ fn message_id(id: &str) -> Answer<u64> {
 }
 
 async fn own_message(app: &App, me: AccountId, id: u64) -> Answer<Kept> {
-    app.store.message(id).await?.filter(|message| message.from == me).ok_or_else(no_such_message)
+    app.store.message_of(me, id).await?.ok_or_else(no_such_message)
+}
+
+/// Whether what someone writes there is for themselves alone, since the other has blocked them.
+fn withheld(app: &App, me: AccountId, place: &Place) -> bool {
+    matches!(place, Place::With(other) if app.hub.blocks(*other, me))
 }
 
 /// Tells everyone who has the message what it is now.
 fn tell_changed(app: &App, room: &Room, after: Kept) -> Answer<Message> {
-    let (id, from, withheld) = (after.id, after.from, after.withheld);
+    let (id, from) = (after.id, after.from);
+    let withheld = after.withheld || withheld(app, from, &room.place);
     let message = shown(app, after)?;
-    let mut people = room.readers(id);
-    // Whoever has blocked its sender hears no more of them between the two.
-    people.retain(|person| matches!(room.place, Place::Group(_)) || !withheld && !app.hub.blocks(*person, from));
+    let mut people = if withheld { Vec::new() } else { room.readers(id) };
     people.push(from);
     app.hub.tell(&people, &Event::Chat { message: message.clone() });
     Ok(message)
