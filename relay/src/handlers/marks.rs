@@ -35,11 +35,12 @@ pub(crate) async fn move_marks(
         let order = work.chat_order.lock().await;
         let room = room(&work, me, &wish.chat).await?;
         let others = others(&work, &room, me);
-        // Nobody there may know: then nothing is shown of them later either, until they move once more.
-        let show = !others.is_empty();
+        // What is shown is shown to all of them, later too. Where one may not know nobody does, until they move once more: in a group of somebody
+        // whom they have blocked they are still, as who is offline is.
+        let show = !others.is_empty() && others.len() + 1 == room.people().len();
         let Some(moved) = work.store.move_marks(me, &room.place, reached, show).await? else { return Ok(Reply(Done {})) };
         let Some(name) = work.hub.name(me) else { return Ok(Reply(Done {})) };
-        let marks = marks(name.clone(), moved.own);
+        let marks = marks(name.clone(), moved.own, room.floor(me));
         if moved.shown_moved {
             let chat = match &wish.chat {
                 Chat::With(_) => Chat::With(name),
@@ -90,18 +91,19 @@ pub(crate) async fn everything(app: &App, me: AccountId) -> Answer<(Vec<Group>, 
 
 /// `None` when someone in it has just been removed from the relay.
 fn conversation(app: &App, me: AccountId, row: ConversationRow, groups: &[GroupRow]) -> Option<Conversation> {
-    let mut all = vec![marks(app.hub.name(me)?, row.own)];
-    let chat = match row.place {
+    let own = app.hub.name(me)?;
+    let (chat, all) = match row.place {
         Place::With(other) => {
             let name = app.hub.name(other)?;
-            all.push(marks(name.clone(), row.shown));
-            Chat::With(name)
+            let all = vec![marks(own, row.own, 0), marks(name.clone(), row.shown, 0)];
+            (Chat::With(name), all)
         }
         Place::Group(id) => {
             let group = groups.iter().find(|group| group.id == id)?;
+            let mut all = vec![marks(own, row.own, group.member(me)?.after)];
             let others = group.members.iter().filter(|member| member.account != me);
-            all.extend(others.filter_map(|member| Some(marks(app.hub.name(member.account)?, member.shown))));
-            Chat::Group(id)
+            all.extend(others.filter_map(|member| Some(marks(app.hub.name(member.account)?, member.shown, member.after))));
+            (Chat::Group(id), all)
         }
     };
     let last = match row.last {
@@ -118,6 +120,7 @@ fn conversation(app: &App, me: AccountId, row: ConversationRow, groups: &[GroupR
     Some(Conversation { chat, last, unread: row.unread, marks: all })
 }
 
-fn marks(name: proto::Name, reached: Reached) -> Marks {
-    Marks { name, delivered: MessageId(reached.delivered), read: MessageId(reached.read) }
+fn marks(name: proto::Name, reached: Reached, after: u64) -> Marks {
+    let after = Some(MessageId(after)).filter(|after| after.0 > 0);
+    Marks { name, delivered: MessageId(reached.delivered), read: MessageId(reached.read), after }
 }

@@ -142,12 +142,13 @@ impl Store {
         Ok(())
     }
 
-    /// Adds someone, who reads what is written from now on. Whoever is in it already stays as they are.
+    /// Adds someone, who reads what is written from now on: of what was there they have nothing to read, and have read nothing. Whoever is in it already
+    /// stays as they are.
     pub(crate) async fn add_member(&self, id: &GroupId, account: AccountId) -> Result<()> {
         sqlx::query(
             "INSERT INTO group_members
              (chat_group, account, place, after_id, delivered, read_to, shown_delivered, shown_read)
-             SELECT $1, $2, (SELECT COALESCE(MAX(place), 0) + 1 FROM group_members WHERE chat_group = $1), n.id, n.id, n.id, n.id, n.id
+             SELECT $1, $2, (SELECT COALESCE(MAX(place), 0) + 1 FROM group_members WHERE chat_group = $1), n.id, n.id, n.id, 0, 0
              FROM (SELECT COALESCE(MAX(id), 0) AS id FROM messages) AS n WHERE TRUE
              ON CONFLICT (chat_group, account) DO NOTHING",
         )
