@@ -2,6 +2,7 @@
 
 mod connection;
 mod handle;
+mod streams;
 mod watched;
 
 use std::{
@@ -30,7 +31,8 @@ pub(crate) struct Limits {
     /// For a request's head. An idle connection waits for the next head, so this is also when it is closed: later than clients drop theirs
     /// (ours: 55 s), so that none sends into a closing one.
     pub(crate) head: Duration,
-    /// Without a byte in either direction, and it is closed. A poll is silent for 25 s, a body has 30 s: this is for whoever doesn't read its answer.
+    /// Without a byte in either direction, and it is closed; so is a stream of HTTP/2. A poll is silent for 25 s, a body has 30 s: this is for whoever
+    /// doesn't read its answer.
     pub(crate) silence: Duration,
     /// How often a silent HTTP/2 connection is asked whether it is still there, and how long it has to say so.
     pub(crate) ping: (Duration, Duration),
