@@ -251,12 +251,18 @@ impl Switchboard {
         if call.is_none() && current.is_some() {
             return Err(Refused::InACall);
         }
-        // Rung into this call already, by whomever: twice would put them into it twice.
-        let rings = self.ringing_to(to).find(|it| Some(&it.call) == current.as_ref()).map(|it| it.id.clone());
-        if let Some(id) = rings {
-            self.note_asked(&id, from, client_id);
-            return Ok((id, Vec::new()));
-        }
+        // Rung into this call already, by whomever: twice would put them into it twice. One that lets nobody in any more gives way.
+        let rings = self.ringing_to(to).find(|it| Some(&it.call) == current.as_ref());
+        let rings =
+            rings.map(|it| (it.id.clone(), self.calls.get(&it.call).is_none_or(|call| call.admits(to, it.from.session).is_ok())));
+        let vain = match rings {
+            Some((id, true)) => {
+                self.note_asked(&id, from, client_id);
+                return Ok((id, Vec::new()));
+            }
+            Some((id, false)) => Some(id),
+            None => None,
+        };
         let theirs = self.calls.iter().filter(|(_, call)| call.members.values().any(|member| member.who.account == to));
         let theirs = theirs.map(|(id, _)| id).collect::<Vec<_>>();
         if theirs.iter().any(|id| Some(*id) == current.as_ref()) {
@@ -267,11 +273,17 @@ impl Switchboard {
         }
         let mut effects = Vec::new();
         let id = if let Some(id) = current {
-            let expected = self.invitations.values().filter(|invitation| invitation.rings() && invitation.call == id).count();
+            let others = |it: &&Invitation| it.rings() && it.call == id && Some(&it.id) != vain.as_ref();
+            let expected = self.invitations.values().filter(others).count();
             let call = self.calls.get(&id).ok_or(Refused::NoSuchCall)?;
             call.admits(to, from.session)?;
             if call.members.len() + expected >= PEERS_MAX {
                 return Err(Refused::Full);
+            }
+            if let Some(vain) = vain.and_then(|id| self.invitations.get_mut(&id))
+                && vain.step(Step::Cancel, now).is_ok()
+            {
+                effects.push(Effect::Invitation(vain.id.clone()));
             }
             id
         } else {

@@ -181,6 +181,22 @@ async fn an_invitation_from_before_lets_nobody_in_who_was_removed_or_is_locked_o
 }
 
 #[tokio::test]
+async fn the_owner_rings_in_whom_another_rang_before_the_call_was_locked() {
+    let bench = Bench::new().await;
+    let (ana, ben) = bench.buddies("Ana", "Ben").await;
+    let eva = bench.buddy_of("Eva", &[&ana, &ben]).await;
+    let call = ana.call(&ben).await;
+    let of_ben: Rung = ben.try_ring(&eva.name, Some(&call)).await.read();
+    let same: Rung = ana.try_ring(&eva.name, Some(&call)).await.read();
+    assert_eq!(same.invitation.id, of_ben.invitation.id, "while it lets her in one is enough");
+    lock(&ana, &call, true).await.read::<Value>();
+    let of_ana: Rung = ana.try_ring(&eva.name, Some(&call)).await.read();
+    assert_eq!(eva.state().await.invitations, std::slice::from_ref(&of_ana.invitation));
+    assert_eq!(eva.accept(&of_ben).await.code(), ErrorCode::InvitationOver);
+    assert_eq!(eva.accept(&of_ana).await.read::<Joined>().call.peers.len(), 3);
+}
+
+#[tokio::test]
 async fn into_a_locked_call_comes_only_whom_the_owner_rings() {
     let bench = Bench::new().await;
     let (ana, mut ben) = bench.buddies("Ana", "Ben").await;
