@@ -97,13 +97,14 @@ impl Store {
         row.as_ref().map(attachment).transpose()
     }
 
-    /// Bytes of a person's uploads, and of all contents.
-    pub(crate) async fn attachment_bytes(&self, account: AccountId) -> Result<(u64, u64)> {
+    /// Bytes of a person's uploads, and of all contents, each with so many more.
+    pub(crate) async fn attachment_bytes(&self, account: AccountId, more: u64) -> Result<(u64, u64)> {
         let row = sqlx::query(
-            "SELECT (SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM attachments WHERE account = $1 AND hash IS NOT NULL),
-             (SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM contents)",
+            "SELECT (SELECT CAST(COALESCE(SUM(size + $2), 0) AS BIGINT) FROM attachments WHERE account = $1 AND hash IS NOT NULL),
+             (SELECT CAST(COALESCE(SUM(size + $2), 0) AS BIGINT) FROM contents)",
         )
         .bind(account.0)
+        .bind(i64::try_from(more).unwrap_or(i64::MAX))
         .fetch_one(&self.reader)
         .await?;
         let number = |at: usize| -> Result<u64> { Ok(u64::try_from(row.try_get::<i64, _>(at)?).unwrap_or(0)) };

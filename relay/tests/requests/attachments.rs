@@ -20,6 +20,9 @@ use serde_json::json;
 
 use crate::bench::{Bench, Client, Reply};
 
+/// What each file counts beside its bytes.
+const OF_EACH: u64 = 4096;
+
 /// SHA-256 of "hello world".
 const HELLO: &str = "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9";
 
@@ -158,8 +161,8 @@ async fn what_is_short_long_or_silent_about_its_length_leaves_nothing_behind() {
 #[tokio::test]
 async fn quotas_bound_what_each_and_all_may_have() {
     let bench = Bench::with(|config| {
-        config.attachments.quota = 100;
-        config.attachments.total = 150;
+        config.attachments.quota = 100 + 2 * OF_EACH;
+        config.attachments.total = 150 + 3 * OF_EACH;
     })
     .await;
     let (ana, ben) = bench.buddies("Ana", "Ben").await;
@@ -171,6 +174,16 @@ async fn quotas_bound_what_each_and_all_may_have() {
     let message: Message = share(&ana, "Ben", &[&first], "1").await.read();
     ana.delete(&format!("/v1/chat/{}", message.id.0)).await.read::<Message>();
     assert_eq!(files(&bench).len(), 3, "an upload may still go along with something");
+}
+
+#[tokio::test]
+async fn nobody_has_any_number_of_small_files() {
+    let bench = Bench::with(|config| config.attachments.quota = 3 * OF_EACH + 100).await;
+    let ana = bench.person("Ana").await;
+    for name in ["a", "b", "c"] {
+        upload(&ana, &format!("name={name}"), b"x").await;
+    }
+    assert_eq!(send(&ana, "name=d", Some(1), "x").await.code(), ErrorCode::QuotaExceeded);
 }
 
 #[tokio::test]
