@@ -34,7 +34,7 @@ pub(crate) use self::{
     accounts::AccountRow,
     attachments::{AttachmentRow, NewAttachment},
     calls::{CallRow, CallWrite, MemberRow},
-    chat::{Keeping, Kept, NewMessage, Page, Place},
+    chat::{Kept, NewMessage, Page, Place},
     codes::ByCode,
     conversations::ConversationRow,
     groups::{GroupRow, NewGroup, Reached},

@@ -18,7 +18,7 @@ use crate::{
     extract::{Caller, Id, Json, Query},
     html,
     refusal::{Answer, Refusal},
-    store::{AccountId, AttachmentRow, Keeping, Kept, NewMessage, Page, Place, wall_clock_ms},
+    store::{AccountId, AttachmentRow, Kept, NewMessage, Page, Place, wall_clock_ms},
 };
 
 /// Messages of a page when the client doesn't say.
@@ -37,7 +37,18 @@ pub(crate) async fn send(State(app): State<App>, Caller(session): Caller, Json(w
     let (work, me) = (app.clone(), session.account);
     app.see_through(async move {
         let order = work.chat_order.lock().await;
-        let room = room_to_write(&work, me, &chat).await?;
+        let place = place::place(&work, &chat)?;
+        // Before anything else is looked at: its answer was lost, and much may have changed since.
+        if let Some(kept) = work.store.message_sent(me, &wish.client_id).await? {
+            let untouched = kept.edited_at_ms.is_none() && !kept.deleted;
+            let same_files = || kept.attachments.iter().map(|attachment| &attachment.id).eq(&attachments);
+            let same_words = || (&kept.text, &kept.html) == (&words.text, &words.html);
+            if kept.to != place || untouched && !(same_words() && same_files()) {
+                return Err(Refusal::bad_request("This client id was used for another message."));
+            }
+            return shown(&work, kept).map(Reply);
+        }
+        let room = room_to_write(&work, me, place).await?;
         let withheld = withheld(&work, me, &room.place);
         let new = NewMessage {
             from: me,
@@ -48,25 +59,10 @@ pub(crate) async fn send(State(app): State<App>, Caller(session): Caller, Json(w
             client_id: &wish.client_id,
             withheld,
         };
-        let (kept, is_new) = match work.store.keep_message(new).await? {
-            Keeping::New(kept) => (kept, true),
-            Keeping::Known(kept) => (kept, false),
-            Keeping::NoAttachment => {
-                return Err(Refusal::not_found("An attachment is not there any more, or is not yours: upload it again."));
-            }
-        };
-        // What it says may have been changed since.
-        let untouched = kept.edited_at_ms.is_none() && !kept.deleted;
-        let same_files = || kept.attachments.iter().map(|attachment| &attachment.id).eq(&attachments);
-        let same_words = || (&kept.text, &kept.html) == (&words.text, &words.html);
-        if !is_new && (kept.to != room.place || untouched && !(same_words() && same_files())) {
-            return Err(Refusal::bad_request("This client id was used for another message."));
-        }
-        let message = shown(&work, kept)?;
-        if is_new {
-            let people = if withheld { vec![me] } else { room.people() };
-            work.hub.tell(&people, &Event::Chat { message: message.clone() });
-        }
+        let no_attachment = || Refusal::not_found("An attachment is not there any more, or is not yours: upload it again.");
+        let message = shown(&work, work.store.keep_message(new).await?.ok_or_else(no_attachment)?)?;
+        let people = if withheld { vec![me] } else { room.people() };
+        work.hub.tell(&people, &Event::Chat { message: message.clone() });
         drop(order);
         Ok(Reply(message))
     })

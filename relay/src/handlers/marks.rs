@@ -11,7 +11,7 @@ use proto::{
 };
 
 use super::{
-    chat::place::{Room, room, room_to_write},
+    chat::place::{Room, place, room, room_to_write},
     groups,
 };
 use crate::{
@@ -62,7 +62,7 @@ pub(crate) async fn move_marks(
 pub(crate) async fn typing(State(app): State<App>, Caller(session): Caller, Json(wish): Json<Types>) -> Answer<Reply<Done>> {
     app.take_typing(session.id, Instant::now())?;
     let me = session.account;
-    let room = room_to_write(&app, me, &wish.chat).await?;
+    let room = room_to_write(&app, me, place(&app, &wish.chat)?).await?;
     let Some(name) = app.hub.name(me) else { return Ok(Reply(Done {})) };
     let chat = match wish.chat {
         Chat::With(_) => Chat::With(name.clone()),

@@ -56,17 +56,6 @@ pub(crate) struct Kept {
     attached: i64,
 }
 
-/// What became of a message to keep.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Keeping {
-    /// It is kept.
-    New(Kept),
-    /// One of the same sender and client id was kept before: this.
-    Known(Kept),
-    /// One of the attachments is not there, or not the sender's.
-    NoAttachment,
-}
-
 /// Which part of a conversation to read.
 #[derive(Clone, Debug)]
 pub(crate) struct Page {
@@ -80,13 +69,14 @@ pub(crate) struct Page {
 }
 
 impl Store {
-    /// Keeps a message; a second one with the same sender and client id gives back the first. Who wrote has read what came before.
-    pub(crate) async fn keep_message(&self, new: NewMessage<'_>) -> Result<Keeping> {
+    /// Keeps a message, of whose sender and client id there is none yet; `None` when one of its attachments is not there, or not the sender's. Who wrote
+    /// has read what came before.
+    pub(crate) async fn keep_message(&self, new: NewMessage<'_>) -> Result<Option<Kept>> {
         let (low, high, group) = columns(new.from, new.to);
         let mut transaction = self.writer.begin().await?;
         let added = sqlx::query(messages!(
             "INSERT INTO messages (low, high, sender, chat_group, client_id, text, html, sent_at_ms, attached, withheld)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (sender, client_id) DO NOTHING RETURNING",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING",
             ""
         ))
         .bind(low.0)
@@ -99,15 +89,7 @@ impl Store {
         .bind(wall_clock_ms())
         .bind(i64::try_from(new.attachments.len()).unwrap_or(i64::MAX))
         .bind(i64::from(new.withheld));
-        let Some(row) = written(added, &mut *transaction).await? else {
-            let row = sqlx::query(messages!("SELECT", "FROM messages WHERE sender = $1 AND client_id = $2"))
-                .bind(new.from.0)
-                .bind(new.client_id)
-                .fetch_one(&mut *transaction)
-                .await?;
-            drop(transaction);
-            return Ok(Keeping::Known(self.with_attachments(kept(&row, new.from)?).await?));
-        };
+        let row = written(added, &mut *transaction).await?.ok_or(sqlx::Error::RowNotFound)?;
         let mut message = kept(&row, new.from)?;
         let id = bound(message.id);
         for (place, attachment) in new.attachments.iter().enumerate() {
@@ -122,7 +104,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
             if added.rows_affected() == 0 {
-                return Ok(Keeping::NoAttachment);
+                return Ok(None);
             }
         }
         match new.to {
@@ -170,13 +152,19 @@ impl Store {
             message.attachments = super::attachments::of_message(&mut transaction, id).await?;
         }
         transaction.commit().await?;
-        Ok(Keeping::New(message))
+        Ok(Some(message))
     }
 
     /// A message of this person's.
     pub(crate) async fn message_of(&self, me: AccountId, id: u64) -> Result<Option<Kept>> {
         let query = sqlx::query(messages!("SELECT", "FROM messages WHERE id = $1 AND sender = $2")).bind(bound(id)).bind(me.0);
         self.own(me, query.fetch_optional(&self.reader).await?).await
+    }
+
+    /// The message that this person sent under that client id.
+    pub(crate) async fn message_sent(&self, me: AccountId, client_id: &str) -> Result<Option<Kept>> {
+        let query = sqlx::query(messages!("SELECT", "FROM messages WHERE sender = $1 AND client_id = $2"));
+        self.own(me, query.bind(me.0).bind(client_id).fetch_optional(&self.reader).await?).await
     }
 
     /// A message of this person's says something else from now on; what is withheld nobody else sees.

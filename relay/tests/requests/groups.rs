@@ -113,6 +113,42 @@ async fn who_comes_later_reads_from_then_on() {
 }
 
 #[tokio::test]
+async fn what_was_done_is_answered_again_whatever_has_changed_since() {
+    let bench = Bench::new().await;
+    let (ana, ben, _eva) = three(&bench).await;
+    let group: Group = try_make(&ana, "Lunch", &["Ben"], "g1").await.read();
+    let message: Message = write(&ben, &group, "Gladly", "1").await.read();
+    ben.delete("/v1/buddies/Ana").await.read::<Value>();
+    assert_eq!(try_make(&ana, "Lunch", &["Ben"], "g1").await.read::<Group>(), group);
+    ben.delete(&format!("/v1/groups/{}/members/Ben", group.id)).await.read::<Value>();
+    assert_eq!(write(&ben, &group, "Gladly", "1").await.read::<Message>(), message);
+    assert_eq!(write(&ben, &group, "Another", "1").await.code(), ErrorCode::BadRequest);
+    assert_eq!(write(&ben, &group, "Another", "2").await.code(), ErrorCode::NotFound);
+}
+
+#[tokio::test]
+async fn who_is_removed_from_the_relay_is_out_of_their_groups_for_all_to_see() {
+    let bench = Bench::new().await;
+    let (mut ana, ben, mut eva) = three(&bench).await;
+    let group: Group = try_make(&ben, "Lunch", &["Ana"], "g1").await.read();
+    ana.post(&format!("/v1/groups/{}/members", group.id), json!({"name": "Eva"})).await.read::<Group>();
+    for client in [&mut ana, &mut eva] {
+        client.poll(0).await;
+    }
+    bench.admin().await.remove_user(&ben.name).await.unwrap();
+    for client in [&mut ana, &mut eva] {
+        let mut events = Vec::new();
+        let told = loop {
+            events.extend(client.next().await);
+            if let Some(Event::Group { group }) = events.iter().find(|event| matches!(event, Event::Group { .. })) {
+                break group;
+            }
+        };
+        assert_eq!((told.owner.as_str(), told.members.len()), ("Ana", 2));
+    }
+}
+
+#[tokio::test]
 async fn members_leave_and_the_owner_removes() {
     let bench = Bench::new().await;
     let (mut ana, mut ben, eva) = three(&bench).await;
