@@ -174,8 +174,8 @@ impl Relay {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn tidy(&self, now: Instant) -> Result<(), Error> {
-        Ok(self.app.tidy_chat(now).await?)
+    pub async fn tidy(&self) -> Result<(), Error> {
+        Ok(self.app.tidy_chat().await?)
     }
 
     fn server(&self) -> Server {
@@ -235,7 +235,7 @@ async fn tick(app: App, tls: Option<Arc<Tls>>, mut seen: i64) {
             if let Err(error) = app.store.expire_codes(wall_clock_ms()).await {
                 tracing::warn!(%error, "invitation codes past their day could not be removed");
             }
-            if let Err(error) = app.tidy_chat(now).await {
+            if let Err(error) = app.tidy_chat().await {
                 tracing::warn!(%error, "attachments past their day could not be removed");
             }
             if let Err(error) = app.expire_sessions(now).await {

@@ -117,8 +117,8 @@ impl Server {
         // A trusted proxy is there for many.
         let origin = if trusted { None } else { Origin::of(peer.ip()) };
         let Ok(slot) = self.0.slots.take(origin) else { return };
-        let local = trusted || peer.ip().to_canonical().is_loopback();
-        let welcome = tls.is_some() || local || self.0.plain_http == PlainHttp::Everyone;
+        // A trusted proxy and this machine are of no origin.
+        let welcome = tls.is_some() || origin.is_none() || self.0.plain_http == PlainHttp::Everyone;
         let connection = Connection {
             router: if welcome { self.0.router.clone() } else { self.0.refusal.clone() },
             peer,

@@ -24,7 +24,7 @@ mod upkeep;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sqlx::{
-    SqlSafeStr,
+    Row, SqlSafeStr,
     any::{Any, AnyArguments},
     migrate::{Migration, MigrationType},
     query::Query,
@@ -101,6 +101,11 @@ async fn written<'q>(
     connection: impl sqlx::Executor<'_, Database = Any>,
 ) -> Result<Option<DbRow>> {
     Ok(query.fetch_all(connection).await?.pop())
+}
+
+/// A number that is never negative.
+fn number(row: &DbRow, at: usize) -> Result<u64> {
+    Ok(u64::try_from(row.try_get::<i64, _>(at)?).unwrap_or(0))
 }
 
 /// The steps from an empty database to today's tables. A step that was released is never changed; the next one follows it.

@@ -9,7 +9,12 @@ use proto::{
     model::Relation,
 };
 
-use super::{buddies::someone, chat::place::no_such_group, check_client_id, people::check_not_blocked};
+use super::{
+    buddies::{name_in_path, someone},
+    chat::place::no_such_group,
+    check_client_id,
+    people::check_not_blocked,
+};
 use crate::{
     app::App,
     extract::{Caller, Id, Ids, Json},
@@ -112,7 +117,7 @@ pub(crate) async fn add(
 /// `DELETE /v1/groups/ID/members/NAME`.
 pub(crate) async fn remove(State(app): State<App>, Caller(session): Caller, Ids(id, name): Ids) -> Answer<Reply<Done>> {
     let (id, me) = (GroupId::new(id), session.account);
-    let name = name.parse::<Name>().map_err(|error| Refusal::bad_request(format!("{error}.")))?;
+    let name = name_in_path(&name)?;
     let work = app.clone();
     app.see_through(async move {
         let order = work.chat_order.lock().await;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use axum::{Json as Reply, extract::State};
 use proto::{
-    Chat, Event, MessageId,
+    Chat, Event, MessageId, Name,
     api::{Done, MoveMarks, Types},
     chat::{Conversation, Group, Marks, Preview},
     limits::{CONVERSATIONS_MAX, PREVIEW_MAX, TYPING},
@@ -17,7 +17,8 @@ use super::{
 use crate::{
     app::App,
     extract::{Caller, Json},
-    refusal::Answer,
+    hub::session::Counts,
+    refusal::{Answer, Refusal},
     store::{AccountId, ConversationRow, GroupRow, Place, Reached},
 };
 
@@ -42,10 +43,7 @@ pub(crate) async fn move_marks(
         let Some(name) = work.hub.name(me) else { return Ok(Reply(Done {})) };
         let marks = marks(name.clone(), moved.own, room.floor(me));
         if moved.shown_moved {
-            let chat = match &wish.chat {
-                Chat::With(_) => Chat::With(name),
-                group => group.clone(),
-            };
+            let chat = as_others_see(&wish.chat, name);
             work.hub.tell(&others, &Event::Marks { chat, marks: marks.clone(), unread: None });
         }
         if moved.own_moved {
@@ -60,17 +58,22 @@ pub(crate) async fn move_marks(
 
 /// `POST /v1/chat/typing`.
 pub(crate) async fn typing(State(app): State<App>, Caller(session): Caller, Json(wish): Json<Types>) -> Answer<Reply<Done>> {
-    app.take_typing(session.id, Instant::now())?;
+    session.take(Counts::Typing, Instant::now()).map_err(Refusal::rate_limited)?;
     let me = session.account;
     let room = room_to_write(&app, me, place(&app, &wish.chat)?).await?;
     let Some(name) = app.hub.name(me) else { return Ok(Reply(Done {})) };
-    let chat = match wish.chat {
-        Chat::With(_) => Chat::With(name.clone()),
-        group => group,
-    };
+    let chat = as_others_see(&wish.chat, name.clone());
     let expires_in_ms = u64::try_from(TYPING.as_millis()).unwrap_or(u64::MAX);
     app.hub.tell(&others(&app, &room, me), &Event::Typing { chat, name, expires_in_ms });
     Ok(Reply(Done {}))
+}
+
+/// A conversation of this person's as the others there call it.
+fn as_others_see(chat: &Chat, me: Name) -> Chat {
+    match chat {
+        Chat::With(_) => Chat::With(me),
+        Chat::Group(group) => Chat::Group(group.clone()),
+    }
 }
 
 /// The others in a conversation who may learn what someone does there.
@@ -120,7 +123,7 @@ fn conversation(app: &App, me: AccountId, row: ConversationRow, groups: &[GroupR
     Some(Conversation { chat, last, unread: row.unread, marks: all })
 }
 
-fn marks(name: proto::Name, reached: Reached, after: u64) -> Marks {
+fn marks(name: Name, reached: Reached, after: u64) -> Marks {
     let after = Some(MessageId(after)).filter(|after| after.0 > 0);
     Marks { name, delivered: MessageId(reached.delivered), read: MessageId(reached.read), after }
 }

@@ -367,8 +367,7 @@ impl Switchboard {
         audio: bool,
         video: bool,
     ) -> Result<Vec<Effect>, Refused> {
-        let call = self.calls.get_mut(id).ok_or(Refused::NoSuchCall)?;
-        let peer = call.peer_of(session).ok_or(Refused::NoSuchCall)?;
+        let (call, peer) = self.of_member(session, id)?;
         let member = call.members.get_mut(&peer).ok_or(Refused::NoSuchCall)?;
         let said = Member { audio, video, muted: member.muted && !audio, ..*member };
         if *member == said {
@@ -387,7 +386,8 @@ impl Switchboard {
         missed.flatten().collect()
     }
 
-    fn ringing_to(&self, account: AccountId) -> impl Iterator<Item = &Invitation> {
+    /// Those of them to that person.
+    pub(super) fn ringing_to(&self, account: AccountId) -> impl Iterator<Item = &Invitation> {
         self.ringing(account).filter(move |invitation| invitation.to == account)
     }
 

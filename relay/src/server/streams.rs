@@ -34,7 +34,20 @@ impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Streams {
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::mpsc;
+    use std::{
+        convert::Infallible,
+        net::Ipv4Addr,
+        sync::{Arc, Mutex},
+    };
+
+    use axum::{body::Body, response::Response};
+    use futures::stream;
+    use hyper::{Request, body::Incoming, server::conn::http2, service::service_fn};
+    use hyper_util::rt::TokioIo;
+    use tokio::{
+        net::TcpListener,
+        sync::{mpsc, oneshot},
+    };
 
     use super::*;
 
@@ -56,5 +69,34 @@ mod tests {
         });
         assert_eq!(ended.recv().await, Some("whole"));
         assert_eq!(ended.recv().await, None, "the other is gone with what it held");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_reads_is_let_go_and_its_connection_goes_on() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (held, let_go) = oneshot::channel::<()>();
+        let held = Arc::new(Mutex::new(Some(held)));
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let answer = service_fn(move |request: Request<Incoming>| {
+                let held = held.lock().unwrap().take();
+                let endless = stream::repeat_with(move || {
+                    let _ = &held;
+                    Ok::<_, Infallible>(vec![0; 65_536])
+                });
+                let body = if request.uri().path() == "/" { Body::from("here") } else { Body::from_stream(endless) };
+                async { Ok::<_, Infallible>(Response::new(body)) }
+            });
+            // One connection alone: whoever comes again comes by the same.
+            http2::Builder::new(Streams(SOON)).serve_connection(TokioIo::new(stream), answer).await.unwrap();
+        });
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
+        let unread = client.get(format!("http://{address}/endless")).send().await.unwrap();
+        assert!(let_go.await.is_err());
+        let here = client.get(format!("http://{address}/")).send().await.unwrap();
+        assert_eq!(here.text().await.unwrap(), "here");
+        assert!(unread.bytes().await.unwrap_err().is_body(), "it was reset");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sqlx::Row;
 
-use super::{AccountId, DbConnection, DbRow, Result, Store, wall_clock_ms, written};
+use super::{AccountId, DbConnection, DbRow, Result, Store, number, wall_clock_ms, written};
 
 /// An upload as others see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,8 +107,7 @@ impl Store {
         .bind(i64::try_from(more).unwrap_or(i64::MAX))
         .fetch_one(&self.reader)
         .await?;
-        let number = |at: usize| -> Result<u64> { Ok(u64::try_from(row.try_get::<i64, _>(at)?).unwrap_or(0)) };
-        Ok((number(0)?, number(1)?))
+        Ok((number(&row, 0)?, number(&row, 1)?))
     }
 
     /// Forgets uploads made before `unused` that went along with nothing, and the contents of all made before `old`.
@@ -163,7 +162,7 @@ fn attachment(row: &DbRow) -> Result<AttachmentRow> {
     Ok(AttachmentRow {
         id: row.try_get(0)?,
         hash: row.try_get(1)?,
-        size: u64::try_from(row.try_get::<i64, _>(2)?).unwrap_or(0),
+        size: number(row, 2)?,
         name: row.try_get(3)?,
         kind: row.try_get(4)?,
     })

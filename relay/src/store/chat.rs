@@ -254,13 +254,11 @@ impl Store {
         if !forward {
             messages.reverse();
         }
-        for message in &mut messages {
-            if message.attached > 0 {
-                let mut connection = self.reader.acquire().await?;
-                message.attachments = super::attachments::of_message(&mut connection, bound(message.id)).await?;
-            }
+        let mut page = Vec::new();
+        for message in messages {
+            page.push(self.with_attachments(message).await?);
         }
-        Ok((messages, more))
+        Ok((page, more))
     }
 
     async fn own(&self, me: AccountId, row: Option<DbRow>) -> Result<Option<Kept>> {

@@ -3,7 +3,7 @@
 use proto::{GroupId, limits::UNREAD_MAX};
 use sqlx::Row;
 
-use super::{AccountId, DbRow, Place, Reached, Result, Store, chat::bound};
+use super::{AccountId, DbRow, Place, Reached, Result, Store, chat::bound, number};
 
 /// A conversation as one person has it.
 #[derive(Clone, Debug)]
@@ -186,8 +186,4 @@ fn conversation(row: &DbRow, place: Place) -> Result<ConversationRow> {
 
 fn reached(row: &DbRow, at: usize) -> Result<Reached> {
     Ok(Reached { delivered: number(row, at)?, read: number(row, at + 1)? })
-}
-
-fn number(row: &DbRow, at: usize) -> Result<u64> {
-    Ok(u64::try_from(row.try_get::<i64, _>(at)?).unwrap_or(0))
 }

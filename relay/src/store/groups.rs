@@ -3,7 +3,7 @@
 use proto::GroupId;
 use sqlx::Row;
 
-use super::{AccountId, DbRow, Result, Store, wall_clock_ms};
+use super::{AccountId, DbRow, Result, Store, number, wall_clock_ms};
 
 /// A group with its members, the one who has been in it longest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,9 +193,8 @@ fn groups(rows: &[DbRow]) -> Result<Vec<GroupRow>> {
         if groups.last().is_none_or(|group| group.id.as_str() != id) {
             groups.push(GroupRow { id: GroupId::new(id), title: row.try_get(1)?, members: Vec::new() });
         }
-        let number = |at: usize| -> Result<u64> { Ok(u64::try_from(row.try_get::<i64, _>(at)?).unwrap_or(0)) };
-        let shown = Reached { delivered: number(4)?, read: number(5)? };
-        let member = MemberRow { account: AccountId(row.try_get(2)?), after: number(3)?, shown };
+        let shown = Reached { delivered: number(row, 4)?, read: number(row, 5)? };
+        let member = MemberRow { account: AccountId(row.try_get(2)?), after: number(row, 3)?, shown };
         if let Some(group) = groups.last_mut() {
             group.members.push(member);
         }

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use axum::{
@@ -18,7 +18,10 @@ use proto::{
 };
 use serde_json::json;
 
-use crate::bench::{Bench, Client, Reply};
+use crate::{
+    bench::{Bench, Client, Reply},
+    restart::{again, keep},
+};
 
 /// What each file counts beside its bytes.
 const OF_EACH: u64 = 4096;
@@ -197,7 +200,7 @@ async fn attachments_past_their_days_are_gone_and_their_messages_stay() {
     {
         tokio::task::yield_now().await;
     }
-    bench.relay.tidy(Instant::now()).await.unwrap();
+    bench.relay.tidy().await.unwrap();
     assert_eq!(files(&bench), Vec::<PathBuf>::new());
     for (client, attachment) in [(&ben, &sent), (&ana, &sent), (&ana, &unsent)] {
         assert_eq!(fetch(client, attachment, &[]).await.code(), ErrorCode::NotFound);
@@ -245,15 +248,15 @@ async fn a_message_has_a_bounded_number_of_attachments_that_exist() {
 #[tokio::test]
 async fn attachments_outlive_a_crash() {
     let bench = Bench::new().await;
-    let (token, name, attachment) = {
+    let (ana, attachment) = {
         let ana = bench.person("Ana").await;
         let attachment = upload(&ana, "name=a", b"still there").await;
-        (ana.token.clone(), ana.name.clone(), attachment)
+        (keep(&ana), attachment)
     };
     let half = bench.folder.path().join("attachments/incoming/half");
     std::fs::write(&half, "ha").unwrap();
     let bench = bench.crash_and_restart().await;
-    let ana = Client { bench: &bench, token, name, cursor: proto::Cursor::new("") };
+    let ana = again(&bench, &ana);
     assert_eq!(fetch(&ana, &attachment, &[]).await.body, "still there");
     assert!(!half.exists());
 }

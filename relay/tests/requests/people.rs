@@ -200,7 +200,8 @@ async fn write(from: &Client<'_>, to: &str, id: &str) -> Reply {
     from.post("/v1/chat", json!({"to": to, "text": format!("message {id}"), "client_id": id})).await
 }
 
-async fn texts(client: &Client<'_>, with: &str) -> Vec<String> {
+/// What someone reads in their conversation with that one.
+pub(crate) async fn texts(client: &Client<'_>, with: &str) -> Vec<String> {
     let history: History = client.get(&format!("/v1/chat?with={with}")).await.read();
     history.messages.into_iter().map(|message| message.text).collect()
 }

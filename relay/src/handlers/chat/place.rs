@@ -83,13 +83,9 @@ pub(crate) async fn room_at(app: &App, me: AccountId, place: Place) -> Answer<Ro
 
 /// The conversation at a place, whoever asks.
 pub(crate) async fn room_as_it_is(app: &App, place: Place) -> Answer<Room> {
-    let group = match &place {
-        Place::With(_) => None,
-        Place::Group(group) => app.store.group(group).await?,
-    };
-    let pair = match &place {
-        Place::With(other) => vec![*other],
-        Place::Group(_) => Vec::new(),
+    let (group, pair) = match &place {
+        Place::With(other) => (None, vec![*other]),
+        Place::Group(group) => (app.store.group(group).await?, Vec::new()),
     };
     Ok(Room { place, group, pair })
 }
