@@ -1,5 +1,7 @@
 //! Groups.
 
+use std::time::Duration;
+
 use proto::{
     ErrorBody, ErrorCode, Event,
     api::History,
@@ -138,13 +140,15 @@ async fn who_is_removed_from_the_relay_is_out_of_their_groups_for_all_to_see() {
     }
     bench.admin().await.remove_user(&ben.name).await.unwrap();
     for client in [&mut ana, &mut eva] {
-        let mut events = Vec::new();
-        let told = loop {
-            events.extend(client.next().await);
-            if let Some(Event::Group { group }) = events.iter().find(|event| matches!(event, Event::Group { .. })) {
-                break group;
+        let told = async {
+            loop {
+                let events = client.next().await;
+                if let Some(Event::Group { group }) = events.into_iter().find(|event| matches!(event, Event::Group { .. })) {
+                    break group;
+                }
             }
         };
+        let told = tokio::time::timeout(Duration::from_secs(10), told).await.expect("the others are told");
         assert_eq!((told.owner.as_str(), told.members.len()), ("Ana", 2));
     }
 }
