@@ -14,7 +14,7 @@ use crate::{
     error::Error,
     handlers::accounts::check_password,
     password::Hasher,
-    store::{AccountId, Store, User, wall_clock_ms},
+    store::{AccountId, GroupRow, Store, User, wall_clock_ms},
     tls,
 };
 
@@ -90,8 +90,12 @@ impl Admin {
     /// When there is no such account.
     pub async fn remove_user(&self, name: &Name) -> Result<(), Error> {
         let id = self.id(name).await?;
+        let mut changed = vec![id];
+        // Their groups are others now.
+        changed.extend(self.store.groups_of(id).await?.iter().flat_map(GroupRow::accounts).filter(|member| *member != id));
+        changed.dedup();
         self.store.remove_account(id).await?;
-        self.store.log_change(&[id]).await?;
+        self.store.log_change(&changed).await?;
         Ok(self.store.forget_removed().await?)
     }
 

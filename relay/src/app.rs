@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -16,10 +16,9 @@ use crate::{
     metrics::Metrics,
     oidc::Oidc,
     password::Hasher,
-    rate::{Buckets, Rate},
     refusal::{Answer, Refusal},
     slots::Slots,
-    store::{AccountId, SessionId, SessionRow, Store, wall_clock_ms},
+    store::{AccountId, SessionRow, Store, wall_clock_ms},
 };
 
 /// When clients may try again after a stop: about how long a restart takes.
@@ -27,9 +26,6 @@ pub(crate) const BACK_IN: Duration = Duration::from_secs(1);
 
 /// Sessions one person may have; the longest unused gives way to a new one.
 const SESSIONS_MAX: usize = 32;
-
-/// How fast one session may say that its person is typing: once in a while is enough, and each time it is told to everyone there.
-const TYPING: Rate = Rate { burst: 4.0, per_second: 0.5 };
 
 /// How long an upload is kept that goes along with no message: longer than any message is written.
 const UNUSED: Duration = Duration::from_secs(24 * 3600);
@@ -52,8 +48,6 @@ pub(crate) struct Parts {
     pub(crate) oidc: Option<Oidc>,
     pub(crate) started: Instant,
     pub(crate) files: Files,
-    /// How fast each session may say that its person is typing.
-    pub(crate) typing: Mutex<Buckets<SessionId>>,
     /// Held while a message, a mark or a group changes in the database and is told, so that it is told in that order.
     pub(crate) chat_order: tokio::sync::Mutex<()>,
     /// Held while buddies change in the database and in memory, so that both go the same way.
@@ -91,7 +85,6 @@ impl App {
             doorman,
             slots,
             files,
-            typing: Mutex::new(Buckets::new(TYPING)),
             metrics: Metrics::default(),
             oidc,
             started: now,
@@ -150,16 +143,9 @@ impl App {
         Ok(())
     }
 
-    /// Counts that someone is typing, or says when to come again.
-    pub(crate) fn take_typing(&self, session: SessionId, now: Instant) -> Answer<()> {
-        let mut typing = self.typing.lock().unwrap_or_else(PoisonError::into_inner);
-        typing.take(session, now).map_err(Refusal::rate_limited)
-    }
-
     /// Removes what nobody wants any more: uploads that went nowhere, attachments past their days, contents without either, groups
     /// without members.
-    pub(crate) async fn tidy_chat(&self, now: Instant) -> Result<(), sqlx::Error> {
-        self.typing.lock().unwrap_or_else(PoisonError::into_inner).tidy(now);
+    pub(crate) async fn tidy_chat(&self) -> Result<(), sqlx::Error> {
         self.store.drop_empty_groups().await?;
         let before = |age: Duration| wall_clock_ms() - i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
         self.store.expire_attachments(before(UNUSED), self.config.attachments.keep.map(before)).await?;

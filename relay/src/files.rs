@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use tokio::{
     fs::{self, File},
     io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt},
+    task::spawn_blocking,
 };
 
 use self::allowance::Allowance;
@@ -54,12 +55,14 @@ impl Files {
     /// Begins a file under a name that nobody else uses.
     pub(crate) async fn begin(&self, name: &str) -> io::Result<Incoming> {
         let path = self.folder.join(INCOMING).join(name);
-        let mut options = fs::OpenOptions::new();
+        let mut options = std::fs::OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
-        options.mode(0o600);
-        let file = options.open(&path).await?;
-        Ok(Incoming { file, size: 0, digest: Sha256::new(), path: Scrap(path) })
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        // Together: whoever goes away meanwhile leaves no file behind.
+        let made = spawn_blocking(move || options.open(&path).map(|file| (file, Scrap(path))));
+        let (file, path) = made.await.map_err(io::Error::other)??;
+        Ok(Incoming { file: file.into(), size: 0, digest: Sha256::new(), path })
     }
 
     /// Puts a file that is whole into its place. Afterwards it survives whatever happens to the process or the machine.
@@ -274,6 +277,21 @@ mod tests {
         std::mem::forget(killed);
         drop(open(folder.path()));
         assert_eq!(incoming(), 0, "a relay that was killed left it, the next one removes it");
+    }
+
+    #[test]
+    fn who_goes_away_before_the_first_byte_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = open(folder.path());
+        // Work for its one thread is done one after the other.
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let mut begun = Box::pin(files.begin("a"));
+            assert!(futures::poll!(&mut begun).is_pending());
+            drop(begun);
+            spawn_blocking(|| ()).await.unwrap();
+        });
+        assert_eq!(std::fs::read_dir(folder.path().join("attachments/incoming")).unwrap().count(), 0);
     }
 
     #[tokio::test]

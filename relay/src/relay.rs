@@ -16,6 +16,7 @@ use crate::{
     config::Config,
     descriptors,
     error::Error,
+    handlers::groups,
     hub::Hub,
     journal,
     listen::{Listen, Socket},
@@ -173,8 +174,8 @@ impl Relay {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn tidy(&self, now: Instant) -> Result<(), Error> {
-        Ok(self.app.tidy_chat(now).await?)
+    pub async fn tidy(&self) -> Result<(), Error> {
+        Ok(self.app.tidy_chat().await?)
     }
 
     /// All routes, as sockets are answered.
@@ -246,7 +247,7 @@ async fn tick(app: App, tls: Option<Arc<Tls>>, mut seen: i64) {
             if let Err(error) = app.store.expire_codes(wall_clock_ms()).await {
                 tracing::warn!(%error, "invitation codes past their day could not be removed");
             }
-            if let Err(error) = app.tidy_chat(now).await {
+            if let Err(error) = app.tidy_chat().await {
                 tracing::warn!(%error, "attachments past their day could not be removed");
             }
             if let Err(error) = app.expire_sessions(now).await {
@@ -274,6 +275,7 @@ async fn follow(app: &App, seen: i64, now: Instant) -> Result<i64, sqlx::Error> 
     let mut newest = seen;
     for (entry, account) in app.store.changes(seen).await? {
         app.reload(account, now).await?;
+        groups::tell_all_of(app, account).await?;
         newest = entry;
     }
     Ok(newest)
@@ -294,10 +296,16 @@ fn lock(config: &Config) -> Result<File, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use axum::{body::Body, http::Request};
+    use serde_json::json;
+    use tower::ServiceExt;
+
     use super::*;
     use crate::{
         hub::session::Counts,
-        store::{NewMessage, NewSession, Page, Place, SessionRow},
+        store::{NewAttachment, NewMessage, NewSession, Page, Place, SessionRow},
         token::TokenHash,
     };
 
@@ -324,6 +332,68 @@ mod tests {
         relay.stop().await;
         let store = Store::open(&folder.path().join("relay.db")).await.unwrap();
         assert_eq!(store.expire_sessions(3_600_000).await.unwrap(), ids[1..]);
+    }
+
+    async fn post(relay: &Relay, path: &str, token: Option<&str>, body: serde_json::Value) -> (u16, serde_json::Value) {
+        let mut request = Request::post(path);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let answer = relay.router().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
+        let (head, body) = answer.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        (head.status.as_u16(), serde_json::from_slice(&body).unwrap())
+    }
+
+    async fn open(folder: &Path) -> Relay {
+        let mut config = Config::new(folder);
+        config.database = Store::server_for(&folder.join("relay.db"));
+        config.attachments.quota = 5000;
+        Relay::open(config).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_is_removed_while_they_sign_in_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let relay = open(folder.path()).await;
+        let account = json!({"name": "Ana", "password": "correct horse"});
+        assert_eq!(post(&relay, "/v1/accounts", None, account.clone()).await.0, 200);
+        let sign_in = json!({"name": "Ana", "password": "correct horse", "device": "", "versions": [1]});
+        let removed = async {
+            let (row, _) = relay.app.store.account_by_name(&"Ana".parse().unwrap()).await.unwrap().unwrap();
+            relay.app.store.remove_account(row.id).await.unwrap();
+            relay.app.reload(row.id, Instant::now()).await.unwrap();
+        };
+        // Hashing takes longer than all that.
+        let (refused, ()) = tokio::join!(post(&relay, "/v1/session", None, sign_in), removed);
+        assert_eq!(refused.0, 401, "{}", refused.1);
+        assert_eq!(post(&relay, "/v1/accounts", None, account).await.0, 200, "the name is free");
+        relay.stop().await;
+    }
+
+    #[tokio::test]
+    async fn what_is_stored_while_an_upload_begins_counts_against_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let relay = open(folder.path()).await;
+        post(&relay, "/v1/accounts", None, json!({"name": "Ana", "password": "correct horse"})).await;
+        let sign_in = json!({"name": "Ana", "password": "correct horse", "device": "", "versions": [1]});
+        let token = post(&relay, "/v1/session", None, sign_in).await.1["token"].as_str().unwrap().to_owned();
+        let store = &relay.app.store;
+        let (row, _) = store.account_by_name(&"Ana".parse().unwrap()).await.unwrap().unwrap();
+        let order = relay.app.files.order.lock().await;
+        let stored = async {
+            for _ in 0..10 {
+                store.answers().await.unwrap();
+            }
+            let new = NewAttachment { id: "a", account: row.id, hash: "a", size: 10, name: "a", kind: "a" };
+            store.add_attachment(new).await.unwrap();
+            drop(order);
+        };
+        let upload = Request::post("/v1/attachments?name=b").header("content-length", "10");
+        let upload = upload.header("authorization", format!("Bearer {token}")).body(Body::from("0123456789")).unwrap();
+        let (answer, ()) = tokio::join!(relay.router().oneshot(upload), stored);
+        assert_eq!(answer.unwrap().status(), 413);
+        relay.stop().await;
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 mod connection;
 mod handle;
 mod http1;
+mod streams;
 mod watched;
 
 use std::{
@@ -36,7 +37,7 @@ pub(crate) struct Limits {
     pub(crate) handshake: Duration,
     /// For a request's head.
     pub(crate) head: Duration,
-    /// Without a byte in either direction, and it is closed.
+    /// Without a byte in either direction, and it is closed; so is a stream of HTTP/2.
     pub(crate) silence: Duration,
     /// How often a silent HTTP/2 connection is asked whether it is still there, and how long it has to say so.
     pub(crate) ping: (Duration, Duration),
@@ -137,8 +138,8 @@ impl Server {
         // A trusted proxy is there for many.
         let origin = if trusted { None } else { Origin::of(peer.ip()) };
         let Ok(slot) = self.0.slots.take(origin) else { return };
-        let local = trusted || peer.ip().to_canonical().is_loopback();
-        let welcome = tls.is_some() || local || self.0.plain_http == PlainHttp::Everyone;
+        // A trusted proxy and this machine are of no origin.
+        let welcome = tls.is_some() || origin.is_none() || self.0.plain_http == PlainHttp::Everyone;
         let connection = Connection {
             routes: if welcome { self.0.routes.clone() } else { self.0.refusal.clone() },
             peer,

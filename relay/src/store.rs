@@ -24,7 +24,7 @@ mod upkeep;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sqlx::{
-    SqlSafeStr,
+    Row, SqlSafeStr,
     any::{Any, AnyArguments},
     migrate::{Migration, MigrationType},
     query::Query,
@@ -34,7 +34,7 @@ pub(crate) use self::{
     accounts::AccountRow,
     attachments::{AttachmentRow, NewAttachment},
     calls::{CallRow, CallWrite, MemberRow},
-    chat::{Keeping, Kept, NewMessage, Page, Place},
+    chat::{Kept, NewMessage, Page, Place},
     codes::ByCode,
     conversations::ConversationRow,
     groups::{GroupRow, NewGroup, Reached},
@@ -103,6 +103,11 @@ async fn written<'q>(
     Ok(query.fetch_all(connection).await?.pop())
 }
 
+/// A number that is never negative.
+fn number(row: &DbRow, at: usize) -> Result<u64> {
+    Ok(u64::try_from(row.try_get::<i64, _>(at)?).unwrap_or(0))
+}
+
 /// The steps from an empty database to today's tables. A step that was released is never changed; the next one follows it.
 ///
 /// A list by hand, since sqlx's macro for it would have all of sqlx and SQLite built a second time, to run while building. Each step is written for
@@ -121,6 +126,7 @@ fn steps(kind: Kind) -> Vec<Migration> {
         step(3, "people and rights", include_str!("../migrations/0003_people_and_rights.sql")),
         step(4, "groups, marks, attachments", include_str!("../migrations/0004_groups_marks_attachments.sql")),
         step(5, "oidc", include_str!("../migrations/0005_oidc.sql")),
+        step(6, "withheld edits", include_str!("../migrations/0006_withheld_edits.sql")),
     ]
 }
 

@@ -466,7 +466,7 @@ pub fn is_in_the_clear(address: &str) -> bool {
     check(address).is_ok_and(|base| base.scheme() == "http" && !is_loopback(&base))
 }
 
-/// Scheme, host and port of a relay's address, as in [`Relay::origin`](crate::Relay::origin).
+/// Scheme, host and port of a relay's address: what a certificate is shown for, and pinned for.
 ///
 /// # Errors
 /// [`Error::BadUrl`].

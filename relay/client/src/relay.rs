@@ -63,12 +63,6 @@ impl Relay {
         self.http.base().as_str()
     }
 
-    /// Scheme, host and port: what a certificate is shown for, and pinned for.
-    #[must_use]
-    pub fn origin(&self) -> &str {
-        &self.http.relay
-    }
-
     /// Asks whether it takes requests, once.
     ///
     /// # Errors

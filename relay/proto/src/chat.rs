@@ -127,6 +127,9 @@ pub struct Marks {
     pub delivered: MessageId,
     /// Everything up to this message was seen by the person; 0 for nothing yet.
     pub read: MessageId,
+    /// Of who came into a group later: only what comes after this message was for them, and is meant by the two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<MessageId>,
 }
 
 /// What a list of conversations shows of the newest message in one.

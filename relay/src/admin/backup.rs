@@ -1,9 +1,6 @@
 //! Backups. One is a data folder: all that is in the relay's own, and the database as it was at one moment.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::Path};
 
 use super::Admin;
 use crate::{
@@ -60,8 +57,8 @@ pub async fn restore(config: &Config, from: &Path) -> Result<(), Error> {
     make_empty(&config.data)?;
     copy_folder(from, &config.data, true)?;
     let part = config.data.join(PART);
-    new_file(&part).map_err(at(&part))?;
-    copy_content(&from.join(DATABASE), &part).map_err(at(&part))?;
+    let copied = new_file(&part).and_then(|mut file| io::copy(&mut fs::File::open(from.join(DATABASE))?, &mut file));
+    copied.map_err(at(&part))?;
     let store = Store::open_at(&Location::File(part.clone()), User::Admin).await?;
     if let Some(damage) = store.damage().await? {
         return Err(Error::DamagedBackup { path: from.to_owned(), damage });
@@ -93,15 +90,11 @@ fn make_empty(path: &Path) -> Result<(), Error> {
 }
 
 /// Makes a file for nobody else to read.
-fn new_file(path: &Path) -> io::Result<fs::File> {
+pub(super) fn new_file(path: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.write(true).create_new(true).open(path)
-}
-
-fn copy_content(from: &Path, to: &Path) -> io::Result<()> {
-    io::copy(&mut fs::File::open(from)?, &mut fs::OpenOptions::new().write(true).open(to)?).map(drop)
 }
 
 /// Copies files, folders and links with their rights. At the top the database is left out with what lies beside it: it's copied as a whole.
@@ -118,26 +111,24 @@ fn copy_folder(from: &Path, to: &Path, top: bool) -> Result<(), Error> {
             // It was removed meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(at(&source)(error)),
-            Ok(Some((source, target))) => copy_folder(&source, &target, false)?,
-            Ok(None) => {}
+            Ok(true) => copy_folder(&source, &target, false)?,
+            Ok(false) => {}
         }
     }
     Ok(())
 }
 
-/// Copies one entry; of a folder what is in it is left to be copied, from and to these.
-fn copy_entry(entry: &fs::DirEntry, source: &Path, target: &Path) -> io::Result<Option<(PathBuf, PathBuf)>> {
+/// Copies one entry. Whether it is a folder, in which all is left to be copied.
+fn copy_entry(entry: &fs::DirEntry, source: &Path, target: &Path) -> io::Result<bool> {
     let kind = entry.file_type()?;
     if kind.is_dir() {
         fs::create_dir(target)?;
         fs::set_permissions(target, fs::metadata(source)?.permissions())?;
-        return Ok(Some((source.to_owned(), target.to_owned())));
-    }
-    if kind.is_file() {
+    } else if kind.is_file() {
         fs::copy(source, target)?;
     } else if kind.is_symlink() {
         #[cfg(unix)]
         std::os::unix::fs::symlink(fs::read_link(source)?, target)?;
     }
-    Ok(None)
+    Ok(kind.is_dir())
 }

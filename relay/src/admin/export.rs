@@ -1,7 +1,6 @@
 //! What is known of one person, as JSON: `{"format": 1, "account": [..], "messages": [..], ..}`, each section a list of rows.
 
 use std::{
-    fs,
     io::{self, BufWriter, Write},
     path::Path,
 };
@@ -9,7 +8,7 @@ use std::{
 use proto::Name;
 use serde_json::{Map, Value};
 
-use super::Admin;
+use super::{Admin, backup::new_file};
 use crate::{error::Error, store::Told};
 
 impl Admin {
@@ -20,11 +19,7 @@ impl Admin {
     pub async fn export(&self, name: &Name, into: &Path) -> Result<(), Error> {
         let id = self.id(name).await?;
         let failed = |source| Error::File { path: into.to_owned(), source };
-        let mut options = fs::OpenOptions::new();
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.write(true).create_new(true).open(into).map_err(failed)?;
-        let mut page = Page { file: BufWriter::new(file), rows: None };
+        let mut page = Page { file: BufWriter::new(new_file(into).map_err(failed)?), rows: None };
         page.file.write_all(b"{\n\"format\": 1").map_err(failed)?;
         self.store.tell_all(id, &mut page).await?;
         page.end().map_err(failed)

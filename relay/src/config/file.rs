@@ -137,10 +137,7 @@ impl File {
         set(&mut config.connections, self.connections.map(|most| usize::try_from(most.0).unwrap_or(usize::MAX)));
         set(&mut config.call_peers, self.call_peers.map(|most| usize::try_from(most.0).unwrap_or(usize::MAX)));
         set(&mut config.session_unused, self.session_days.map(|days| Duration::from_secs(days.0 * DAY)));
-        set(
-            &mut config.message_age,
-            self.message_days.map(|days| Some(days.0).filter(|days| *days > 0).map(|days| Duration::from_secs(days * DAY))),
-        );
+        set(&mut config.message_age, self.message_days.map(|days| or_for_ever(days.0)));
         set(&mut config.ticker_interval, self.ticker_seconds.map(|seconds| Duration::from_secs(seconds.0)));
         if let Some(metrics) = self.metrics {
             let token = self.metrics_token.and_then(|token| token.0);
@@ -150,7 +147,7 @@ impl File {
         set(&mut attachments.max, self.attachment_mb.map(|mb| mb.0 * MB));
         set(&mut attachments.quota, self.attachments_quota_mb.map(|mb| mb.0 * MB));
         set(&mut attachments.total, self.attachments_total_mb.map(|mb| mb.0 * MB));
-        set(&mut attachments.keep, self.attachments_days.map(|days| (days.0 > 0).then(|| Duration::from_secs(days.0 * DAY))));
+        set(&mut attachments.keep, self.attachments_days.map(|days| or_for_ever(days.0)));
         if self.oidc.0.is_some() {
             config.oidc = self.oidc.0;
         }
@@ -173,6 +170,11 @@ impl Table {
             set(rate, row.map(|row| Rate { burst: row.at_once.0, per_second: row.per_second.0 }));
         }
     }
+}
+
+/// So many days; 0 is no end.
+fn or_for_ever(days: u64) -> Option<Duration> {
+    (days > 0).then(|| Duration::from_secs(days * DAY))
 }
 
 fn set<T>(value: &mut T, said: Option<T>) {

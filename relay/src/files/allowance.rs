@@ -13,6 +13,9 @@ const OF_ONE: usize = 6;
 /// Files all people together send or fetch at once: each has a file open and a task.
 const OF_ALL: usize = 256;
 
+/// What a file takes beside its bytes, in bytes: its rows, and the rest of its last block on the disk. Without it the smallest would be free.
+pub(crate) const OF_EACH: u64 = 4096;
+
 /// The limits, and what is on its way in. Cloning shares it.
 #[derive(Clone, Debug)]
 pub(crate) struct Allowance {

@@ -1,21 +1,29 @@
 //! Files on their way in and out: pictures, voice messages, anything else.
 
-use std::time::{Duration, Instant};
+use std::{io, pin::pin, time::Duration};
 
 use axum::{
     Json as Reply,
-    body::Body,
+    body::{Body, Bytes},
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
 };
-use futures::StreamExt;
+use futures::{Stream, StreamExt, stream};
 use proto::{ErrorCode, api::Upload, chat::Attachment, limits::FILE_NAME_MAX};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
 
 use super::chat::attachment;
 use crate::{
     app::App,
     extract::{Caller, Id, Query},
-    files::{Incoming, allowance::Full, range},
+    files::{
+        Incoming,
+        allowance::{Full, OF_EACH},
+        range,
+    },
     refusal::{Answer, Refusal},
     store::NewAttachment,
     token,
@@ -38,11 +46,14 @@ const KINDS: [&str; 10] = [
 /// The kind of all else.
 const BYTES: &str = "application/octet-stream";
 
-/// An upload that stands still for this long is given up, as requests that are silent are everywhere else.
+/// An upload or a download that stands still for this long is given up, as requests that are silent are everywhere else.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// Slowest upload that is waited for, in bytes a second, on top of [`SILENCE`]: a bad mobile network's.
+/// Slowest upload or download that is waited for, in bytes a second, on top of [`SILENCE`]: a bad mobile network's.
 const SLOWEST: u64 = 4096;
+
+/// Most bytes of a file's name: file systems take 255, and a client may want to add something to it.
+const FILE_NAME_BYTES: usize = 240;
 
 /// When a person who has too many files under way may ask again.
 const CROWDED: Duration = Duration::from_secs(1);
@@ -64,8 +75,12 @@ pub(crate) async fn upload(
         return Err(Refusal::new(ErrorCode::TooLarge, format!("This relay takes files of at most {max} bytes.")));
     }
     let me = session.account;
-    let (used, all) = app.store.attachment_bytes(me).await?;
-    let pass = match app.files.allowance.send(me, length, used, all) {
+    // In order: what ends meanwhile counts as there or as under way.
+    let order = app.files.order.lock().await;
+    let (used, all) = app.store.attachment_bytes(me, OF_EACH).await?;
+    let pass = app.files.allowance.send(me, length.saturating_add(OF_EACH), used, all);
+    drop(order);
+    let pass = match pass {
         Ok(pass) => pass,
         Err(full) => {
             // Whoever is still sending hears the answer only once all is sent.
@@ -75,7 +90,7 @@ pub(crate) async fn upload(
             return Err(refused(full));
         }
     };
-    let failed = |error: std::io::Error| Refusal::internal(&error);
+    let failed = |error: io::Error| Refusal::internal(&error);
     let mut incoming = app.files.begin(token::attachment_id()?.as_str()).await.map_err(failed)?;
     receive(body, length, &mut incoming).await?;
     let whole = incoming.finish().await.map_err(failed)?;
@@ -87,7 +102,8 @@ pub(crate) async fn upload(
         work.files.keep(whole).await.map_err(|error| Refusal::internal(&error))?;
         let new = NewAttachment { id: id.as_str(), account: me, hash: &hash, size, name: &name, kind };
         let row = work.store.add_attachment(new).await?;
-        drop((order, pass));
+        drop(pass);
+        drop(order);
         Ok(Reply(attachment(row)))
     })
     .await
@@ -112,10 +128,10 @@ pub(crate) async fn download(
     let (start, length) = part.map_or((0, row.size), |part| (part.start, part.length));
     let bytes = app.files.read(&hash, start, length, pass).await.map_err(|error| match error.kind() {
         // A backup of the database alone, say, was put back.
-        std::io::ErrorKind::NotFound => gone(),
+        io::ErrorKind::NotFound => gone(),
         _ => Refusal::internal(&error),
     })?;
-    let mut response = Response::new(Body::from_stream(bytes));
+    let mut response = Response::new(Body::from_stream(paced(bytes, length, SILENCE)));
     let mut set = |name: HeaderName, value: &str| {
         // All of these are plain ASCII.
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -142,14 +158,48 @@ fn content_length(headers: &HeaderMap) -> Answer<u64> {
     length.ok_or_else(|| Refusal::bad_request("An upload says its length beforehand (Content-Length)."))
 }
 
+/// When so many bytes must have come or gone.
+fn deadline(length: u64, silence: Duration) -> Instant {
+    Instant::now() + silence + Duration::from_secs(length / SLOWEST)
+}
+
+/// Hands out a file as fast as it is read. Where that stands still or takes too long the file is let go, with what is held for it: whoever carries
+/// the answer doesn't even ask for more then.
+fn paced(
+    bytes: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    length: u64,
+    silence: Duration,
+) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    let (sender, receiver) = mpsc::channel(1);
+    let deadline = deadline(length, silence);
+    tokio::spawn(async move {
+        let mut bytes = pin!(bytes);
+        while let Some(piece) = bytes.next().await {
+            let until = deadline.min(Instant::now() + silence);
+            if !matches!(timeout_at(until, sender.send(piece)).await, Ok(Ok(()))) {
+                break;
+            }
+        }
+    });
+    stream::try_unfold((receiver, length), |(mut receiver, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let slow = || io::Error::new(io::ErrorKind::TimedOut, "it was read too slowly");
+        let piece = receiver.recv().await.ok_or_else(slow)??;
+        let left = left.saturating_sub(piece.len() as u64);
+        Ok(Some((piece, (receiver, left))))
+    })
+}
+
 /// Writes the body down as it comes.
 async fn receive(body: Body, length: u64, incoming: &mut Incoming) -> Answer<()> {
     let slow = || Refusal::bad_request("The file took too long to arrive.");
-    let deadline = Instant::now() + SILENCE + Duration::from_secs(length / SLOWEST);
+    let deadline = deadline(length, SILENCE);
     let mut pieces = body.into_data_stream();
     loop {
         let until = deadline.min(Instant::now() + SILENCE);
-        let piece = tokio::time::timeout_at(until.into(), pieces.next()).await.map_err(|_| slow())?;
+        let piece = timeout_at(until, pieces.next()).await.map_err(|_| slow())?;
         let Some(piece) = piece else { break };
         let piece = piece.map_err(|error| Refusal::bad_request(format!("The file broke off: {error}.")))?;
         if incoming.size() + piece.len() as u64 > length {
@@ -165,9 +215,9 @@ async fn receive(body: Body, length: u64, incoming: &mut Incoming) -> Answer<()>
 
 /// Reads a body of so many bytes to its end, for nothing.
 async fn drain(body: Body, length: u64) {
-    let deadline = Instant::now() + SILENCE + Duration::from_secs(length / SLOWEST);
+    let deadline = deadline(length, SILENCE);
     let mut pieces = body.into_data_stream();
-    while let Ok(Some(Ok(_))) = tokio::time::timeout_at(deadline.min(Instant::now() + SILENCE).into(), pieces.next()).await {}
+    while let Ok(Some(Ok(_))) = timeout_at(deadline.min(Instant::now() + SILENCE), pieces.next()).await {}
 }
 
 fn refused(full: Full) -> Refusal {
@@ -200,14 +250,17 @@ fn file_name(said: &str) -> String {
     if plain.is_empty() {
         return "file".to_owned();
     }
-    let length = plain.chars().count();
-    if length <= FILE_NAME_MAX {
+    if plain.chars().count() <= FILE_NAME_MAX && plain.len() <= FILE_NAME_BYTES {
         return plain.to_owned();
     }
     // What it is stands behind the last dot.
     let extension = plain.rsplit_once('.').map(|(_, extension)| extension).filter(|extension| extension.chars().count() <= 10);
     let extension = extension.map_or_else(String::new, |extension| format!(".{extension}"));
-    plain.chars().take(FILE_NAME_MAX - extension.chars().count()).collect::<String>() + &extension
+    let mut stem = plain.chars().take(FILE_NAME_MAX - extension.chars().count()).collect::<String>();
+    while stem.len() + extension.len() > FILE_NAME_BYTES {
+        stem.pop();
+    }
+    stem + &extension
 }
 
 /// To be saved and not shown, under this name: in ASCII, and whole by RFC 8187 for those who read that.
@@ -223,6 +276,7 @@ fn disposition(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use tokio::sync::oneshot;
 
     use super::*;
 
@@ -244,6 +298,8 @@ mod tests {
         let long = file_name(&format!("{}.tar.gz", "ü".repeat(300)));
         assert_eq!((long.chars().count(), long.ends_with("ü.gz")), (FILE_NAME_MAX, true));
         assert_eq!(file_name(&"x.".repeat(200)).chars().count(), FILE_NAME_MAX);
+        let wide = file_name(&format!("{}.png", "🎂".repeat(100)));
+        assert_eq!((wide.len(), wide.ends_with("🎂.png")), (FILE_NAME_BYTES, true));
     }
 
     #[test]
@@ -260,6 +316,27 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_download_that_nobody_reads_is_let_go_and_no_other() {
+        const SOON: Duration = Duration::from_millis(50);
+        let download = |silence: Duration| {
+            let (held, let_go) = oneshot::channel::<()>();
+            let bytes = stream::iter(0..10).map(move |number| {
+                let _ = &held;
+                Ok(Bytes::from(vec![number]))
+            });
+            (paced(bytes, 10, silence), let_go)
+        };
+        let (unread, let_go) = download(SOON);
+        assert!(let_go.await.is_err());
+        let read = unread.collect::<Vec<_>>().await;
+        assert!(read.len() < 10 && read.last().unwrap().is_err(), "nor is it taken for whole");
+        let (bytes, let_go) = download(SILENCE);
+        let read = bytes.map(|piece| piece.unwrap()).collect::<Vec<_>>().await;
+        assert_eq!(read.concat(), (0..10).collect::<Vec<u8>>());
+        assert!(let_go.await.is_err());
+    }
+
     #[test]
     fn a_name_is_told_in_both_forms() {
         assert_eq!(disposition("a b.png"), "attachment; filename=\"a b.png\"; filename*=UTF-8''a%20b.png");
@@ -274,6 +351,7 @@ mod tests {
         fn whatever_a_file_is_called_it_fits_into_its_header(said in any::<String>()) {
             let name = file_name(&said);
             prop_assert!(!name.is_empty() && name.chars().count() <= FILE_NAME_MAX && !name.contains(['/', '\\']));
+            prop_assert!(name.len() <= FILE_NAME_BYTES);
             let header = disposition(&name);
             prop_assert!(HeaderValue::from_str(&header).is_ok());
             prop_assert_eq!(header.matches('"').count(), 2);

@@ -21,6 +21,11 @@ pub(crate) fn someone(app: &App, name: &Name) -> Answer<AccountId> {
     app.hub.person_named(name).ok_or_else(|| Refusal::not_found(format!("There is nobody called {name} here.")))
 }
 
+/// The name that stands in a path.
+pub(crate) fn name_in_path(text: &str) -> Answer<Name> {
+    text.parse::<Name>().map_err(|error| Refusal::bad_request(format!("{error}.")))
+}
+
 /// `POST /v1/buddies`.
 pub(crate) async fn add(State(app): State<App>, Caller(session): Caller, Json(wish): Json<AddBuddy>) -> Answer<Reply<Done>> {
     let buddy = someone(&app, &wish.name)?;
@@ -52,8 +57,7 @@ pub(crate) async fn add(State(app): State<App>, Caller(session): Caller, Json(wi
 
 /// `DELETE /v1/buddies/NAME`.
 pub(crate) async fn remove(State(app): State<App>, Caller(session): Caller, Id(name): Id) -> Answer<Reply<Done>> {
-    let name = name.parse::<Name>().map_err(|error| Refusal::bad_request(format!("{error}.")))?;
-    let buddy = someone(&app, &name)?;
+    let buddy = someone(&app, &name_in_path(&name)?)?;
     let work = app.clone();
     app.see_through(async move {
         let order = work.buddy_order.lock().await;

@@ -18,7 +18,7 @@ use crate::{
     extract::{Caller, Id, Json, Query},
     html,
     refusal::{Answer, Refusal},
-    store::{AccountId, AttachmentRow, Keeping, Kept, NewMessage, Page, Place, wall_clock_ms},
+    store::{AccountId, AttachmentRow, Kept, NewMessage, Page, Place, wall_clock_ms},
 };
 
 /// Messages of a page when the client doesn't say.
@@ -37,8 +37,19 @@ pub(crate) async fn send(State(app): State<App>, Caller(session): Caller, Json(w
     let (work, me) = (app.clone(), session.account);
     app.see_through(async move {
         let order = work.chat_order.lock().await;
-        let room = room_to_write(&work, me, &chat).await?;
-        let withheld = matches!(room.place, Place::With(other) if work.hub.blocks(other, me));
+        let place = place::place(&work, &chat)?;
+        // Before anything else is looked at: its answer was lost, and much may have changed since.
+        if let Some(kept) = work.store.message_sent(me, &wish.client_id).await? {
+            let untouched = kept.edited_at_ms.is_none() && !kept.deleted;
+            let same_files = || kept.attachments.iter().map(|attachment| &attachment.id).eq(&attachments);
+            let same_words = || (&kept.text, &kept.html) == (&words.text, &words.html);
+            if kept.to != place || untouched && !(same_words() && same_files()) {
+                return Err(Refusal::bad_request("This client id was used for another message."));
+            }
+            return shown(&work, kept).map(Reply);
+        }
+        let room = room_to_write(&work, me, place).await?;
+        let withheld = withheld(&work, me, &room.place);
         let new = NewMessage {
             from: me,
             to: &room.place,
@@ -48,25 +59,10 @@ pub(crate) async fn send(State(app): State<App>, Caller(session): Caller, Json(w
             client_id: &wish.client_id,
             withheld,
         };
-        let (kept, is_new) = match work.store.keep_message(new).await? {
-            Keeping::New(kept) => (kept, true),
-            Keeping::Known(kept) => (kept, false),
-            Keeping::NoAttachment => {
-                return Err(Refusal::not_found("An attachment is not there any more, or is not yours: upload it again."));
-            }
-        };
-        // What it says may have been changed since.
-        let untouched = kept.edited_at_ms.is_none() && !kept.deleted;
-        let same_files = || kept.attachments.iter().map(|attachment| &attachment.id).eq(&attachments);
-        let same_words = || (&kept.text, &kept.html) == (&words.text, &words.html);
-        if !is_new && (kept.to != room.place || untouched && !(same_words() && same_files())) {
-            return Err(Refusal::bad_request("This client id was used for another message."));
-        }
-        let message = shown(&work, kept)?;
-        if is_new {
-            let people = if withheld { vec![me] } else { room.people() };
-            work.hub.tell(&people, &Event::Chat { message: message.clone() });
-        }
+        let no_attachment = || Refusal::not_found("An attachment is not there any more, or is not yours: upload it again.");
+        let message = shown(&work, work.store.keep_message(new).await?.ok_or_else(no_attachment)?)?;
+        let people = if withheld { vec![me] } else { room.people() };
+        work.hub.tell(&people, &Event::Chat { message: message.clone() });
         drop(order);
         Ok(Reply(message))
     })
@@ -118,7 +114,9 @@ pub(crate) async fn edit(
         if (&before.text, &before.html) == (&words.text, &words.html) {
             return shown(&work, before).map(Reply);
         }
-        let after = work.store.edit_message(id, &words.text, words.html.as_deref()).await?.ok_or_else(no_such_message)?;
+        let withheld = withheld(&work, me, &room.place);
+        let after = work.store.edit_message(me, id, &words.text, words.html.as_deref(), withheld).await?;
+        let after = after.ok_or_else(no_such_message)?;
         let message = tell_changed(&work, &room, after)?;
         drop(order);
         Ok(Reply(message))
@@ -138,7 +136,7 @@ pub(crate) async fn delete(State(app): State<App>, Caller(session): Caller, Id(i
         }
         // Whoever has left a group may still take back what they said there.
         let room = place::room_as_it_is(&work, before.to.clone()).await?;
-        let after = work.store.delete_message(id).await?.ok_or_else(no_such_message)?;
+        let after = work.store.delete_message(me, id).await?.ok_or_else(no_such_message)?;
         let message = tell_changed(&work, &room, after)?;
         drop(order);
         Ok(Reply(message))
@@ -191,16 +189,20 @@ fn message_id(id: &str) -> Answer<u64> {
 }
 
 async fn own_message(app: &App, me: AccountId, id: u64) -> Answer<Kept> {
-    app.store.message(id).await?.filter(|message| message.from == me).ok_or_else(no_such_message)
+    app.store.message_of(me, id).await?.ok_or_else(no_such_message)
+}
+
+/// Whether what someone writes there is for themselves alone, since the other has blocked them.
+fn withheld(app: &App, me: AccountId, place: &Place) -> bool {
+    matches!(place, Place::With(other) if app.hub.blocks(*other, me))
 }
 
 /// Tells everyone who has the message what it is now.
 fn tell_changed(app: &App, room: &Room, after: Kept) -> Answer<Message> {
-    let (id, from, withheld) = (after.id, after.from, after.withheld);
+    let (id, from) = (after.id, after.from);
+    let withheld = after.withheld || withheld(app, from, &room.place);
     let message = shown(app, after)?;
-    let mut people = room.readers(id);
-    // Whoever has blocked its sender hears no more of them between the two.
-    people.retain(|person| matches!(room.place, Place::Group(_)) || !withheld && !app.hub.blocks(*person, from));
+    let mut people = if withheld { Vec::new() } else { room.readers(id) };
     people.push(from);
     app.hub.tell(&people, &Event::Chat { message: message.clone() });
     Ok(message)

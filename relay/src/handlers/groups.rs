@@ -9,7 +9,12 @@ use proto::{
     model::Relation,
 };
 
-use super::{buddies::someone, chat::place::no_such_group, check_client_id, people::check_not_blocked};
+use super::{
+    buddies::{name_in_path, someone},
+    chat::place::no_such_group,
+    check_client_id,
+    people::check_not_blocked,
+};
 use crate::{
     app::App,
     extract::{Caller, Id, Ids, Json},
@@ -23,22 +28,23 @@ pub(crate) async fn make(State(app): State<App>, Caller(session): Caller, Json(w
     check_client_id(&wish.client_id)?;
     let title = title(&wish.title)?;
     let me = session.account;
-    let mut others = Vec::new();
-    for name in &wish.members {
-        let other = buddy(&app, me, name)?;
-        if !others.contains(&other) {
-            others.push(other);
-        }
-    }
-    if others.len() + 1 > GROUP_MEMBERS_MAX {
-        return Err(full());
-    }
     let work = app.clone();
     app.see_through(async move {
         let order = work.chat_order.lock().await;
+        // Before anything else is looked at: its answer was lost, and much may have changed since.
         if let Some(known) = work.store.group_made(me, &wish.client_id).await? {
             // Who has left it meanwhile has none.
             return shown(&work, &own(&work, me, &known).await?).map(Reply);
+        }
+        let mut others = Vec::new();
+        for name in &wish.members {
+            let other = buddy(&work, me, name)?;
+            if !others.contains(&other) {
+                others.push(other);
+            }
+        }
+        if others.len() + 1 > GROUP_MEMBERS_MAX {
+            return Err(full());
         }
         for account in std::iter::once(&me).chain(&others) {
             check_room_for_one_more(&work, me, *account).await?;
@@ -111,7 +117,7 @@ pub(crate) async fn add(
 /// `DELETE /v1/groups/ID/members/NAME`.
 pub(crate) async fn remove(State(app): State<App>, Caller(session): Caller, Ids(id, name): Ids) -> Answer<Reply<Done>> {
     let (id, me) = (GroupId::new(id), session.account);
-    let name = name.parse::<Name>().map_err(|error| Refusal::bad_request(format!("{error}.")))?;
+    let name = name_in_path(&name)?;
     let work = app.clone();
     app.see_through(async move {
         let order = work.chat_order.lock().await;
@@ -140,6 +146,18 @@ pub(crate) fn shown(app: &App, row: &GroupRow) -> Answer<Group> {
     let members = row.members.iter().filter_map(|member| app.hub.name(member.account)).collect::<Vec<_>>();
     let owner = members.first().cloned().ok_or_else(no_such_group)?;
     Ok(Group { id: row.id.clone(), title: row.title.clone(), owner, members })
+}
+
+/// Tells a person what their groups are now.
+pub(crate) async fn tell_all_of(app: &App, account: AccountId) -> Result<(), sqlx::Error> {
+    let order = app.chat_order.lock().await;
+    for row in app.store.groups_of(account).await? {
+        if let Ok(group) = shown(app, &row) {
+            app.hub.tell(&[account], &Event::Group { group });
+        }
+    }
+    drop(order);
+    Ok(())
 }
 
 /// Tells all its members what a group is now.

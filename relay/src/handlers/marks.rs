@@ -4,20 +4,21 @@ use std::time::Instant;
 
 use axum::{Json as Reply, extract::State};
 use proto::{
-    Chat, Event, MessageId,
+    Chat, Event, MessageId, Name,
     api::{Done, MoveMarks, Types},
     chat::{Conversation, Group, Marks, Preview},
     limits::{CONVERSATIONS_MAX, PREVIEW_MAX, TYPING},
 };
 
 use super::{
-    chat::place::{Room, room, room_to_write},
+    chat::place::{Room, place, room, room_to_write},
     groups,
 };
 use crate::{
     app::App,
     extract::{Caller, Json},
-    refusal::Answer,
+    hub::session::Counts,
+    refusal::{Answer, Refusal},
     store::{AccountId, ConversationRow, GroupRow, Place, Reached},
 };
 
@@ -35,16 +36,14 @@ pub(crate) async fn move_marks(
         let order = work.chat_order.lock().await;
         let room = room(&work, me, &wish.chat).await?;
         let others = others(&work, &room, me);
-        // Nobody there may know: then nothing is shown of them later either, until they move once more.
-        let show = !others.is_empty();
+        // What is shown is shown to all of them, later too. Where one may not know nobody does, until they move once more: in a group of somebody
+        // whom they have blocked they are still, as who is offline is.
+        let show = !others.is_empty() && others.len() + 1 == room.people().len();
         let Some(moved) = work.store.move_marks(me, &room.place, reached, show).await? else { return Ok(Reply(Done {})) };
         let Some(name) = work.hub.name(me) else { return Ok(Reply(Done {})) };
-        let marks = marks(name.clone(), moved.own);
+        let marks = marks(name.clone(), moved.own, room.floor(me));
         if moved.shown_moved {
-            let chat = match &wish.chat {
-                Chat::With(_) => Chat::With(name),
-                group => group.clone(),
-            };
+            let chat = as_others_see(&wish.chat, name);
             work.hub.tell(&others, &Event::Marks { chat, marks: marks.clone(), unread: None });
         }
         if moved.own_moved {
@@ -59,17 +58,22 @@ pub(crate) async fn move_marks(
 
 /// `POST /v1/chat/typing`.
 pub(crate) async fn typing(State(app): State<App>, Caller(session): Caller, Json(wish): Json<Types>) -> Answer<Reply<Done>> {
-    app.take_typing(session.id, Instant::now())?;
+    session.take(Counts::Typing, Instant::now()).map_err(Refusal::rate_limited)?;
     let me = session.account;
-    let room = room_to_write(&app, me, &wish.chat).await?;
+    let room = room_to_write(&app, me, place(&app, &wish.chat)?).await?;
     let Some(name) = app.hub.name(me) else { return Ok(Reply(Done {})) };
-    let chat = match wish.chat {
-        Chat::With(_) => Chat::With(name.clone()),
-        group => group,
-    };
+    let chat = as_others_see(&wish.chat, name.clone());
     let expires_in_ms = u64::try_from(TYPING.as_millis()).unwrap_or(u64::MAX);
     app.hub.tell(&others(&app, &room, me), &Event::Typing { chat, name, expires_in_ms });
     Ok(Reply(Done {}))
+}
+
+/// A conversation of this person's as the others there call it.
+fn as_others_see(chat: &Chat, me: Name) -> Chat {
+    match chat {
+        Chat::With(_) => Chat::With(me),
+        Chat::Group(group) => Chat::Group(group.clone()),
+    }
 }
 
 /// The others in a conversation who may learn what someone does there.
@@ -90,18 +94,19 @@ pub(crate) async fn everything(app: &App, me: AccountId) -> Answer<(Vec<Group>, 
 
 /// `None` when someone in it has just been removed from the relay.
 fn conversation(app: &App, me: AccountId, row: ConversationRow, groups: &[GroupRow]) -> Option<Conversation> {
-    let mut all = vec![marks(app.hub.name(me)?, row.own)];
-    let chat = match row.place {
+    let own = app.hub.name(me)?;
+    let (chat, all) = match row.place {
         Place::With(other) => {
             let name = app.hub.name(other)?;
-            all.push(marks(name.clone(), row.shown));
-            Chat::With(name)
+            let all = vec![marks(own, row.own, 0), marks(name.clone(), row.shown, 0)];
+            (Chat::With(name), all)
         }
         Place::Group(id) => {
             let group = groups.iter().find(|group| group.id == id)?;
+            let mut all = vec![marks(own, row.own, group.member(me)?.after)];
             let others = group.members.iter().filter(|member| member.account != me);
-            all.extend(others.filter_map(|member| Some(marks(app.hub.name(member.account)?, member.shown))));
-            Chat::Group(id)
+            all.extend(others.filter_map(|member| Some(marks(app.hub.name(member.account)?, member.shown, member.after))));
+            (Chat::Group(id), all)
         }
     };
     let last = match row.last {
@@ -118,6 +123,7 @@ fn conversation(app: &App, me: AccountId, row: ConversationRow, groups: &[GroupR
     Some(Conversation { chat, last, unread: row.unread, marks: all })
 }
 
-fn marks(name: proto::Name, reached: Reached) -> Marks {
-    Marks { name, delivered: MessageId(reached.delivered), read: MessageId(reached.read) }
+fn marks(name: Name, reached: Reached, after: u64) -> Marks {
+    let after = Some(MessageId(after)).filter(|after| after.0 > 0);
+    Marks { name, delivered: MessageId(reached.delivered), read: MessageId(reached.read), after }
 }

@@ -10,7 +10,7 @@ use proto::{
     model::{Choice, OwnPresence},
 };
 
-use super::buddies::someone;
+use super::buddies::{name_in_path, someone};
 use crate::{
     app::App,
     extract::{Caller, Id, Json},
@@ -71,8 +71,7 @@ pub(crate) async fn block(State(app): State<App>, Caller(session): Caller, Json(
 
 /// `DELETE /v1/blocks/NAME`.
 pub(crate) async fn unblock(State(app): State<App>, Caller(session): Caller, Id(name): Id) -> Answer<Reply<Done>> {
-    let name = name.parse::<Name>().map_err(|error| Refusal::bad_request(format!("{error}.")))?;
-    let other = someone(&app, &name)?;
+    let other = someone(&app, &name_in_path(&name)?)?;
     let work = app.clone();
     app.see_through(async move {
         let order = work.buddy_order.lock().await;

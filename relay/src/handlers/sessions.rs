@@ -55,12 +55,12 @@ pub(crate) async fn begin(app: &App, account: AccountRow, kept: &str, device: &s
     let (token, public) = (token::token()?, token::session_id()?);
     let hash = TokenHash::of(token.reveal());
     let order = app.session_order.lock().await;
-    // An account made by the admin command a moment ago may not have been noticed yet.
-    app.hub.add_person(account.id, account.name.clone());
     app.limit_sessions(account.id, now).await?;
     let public = public.as_str();
     let new = NewSession { token: hash, public, account: account.id, password: kept, device };
     let Some(id) = app.store.add_session(new).await? else { return Ok(None) };
+    // One that the admin command made a moment ago may not have been noticed yet. One that it removed meanwhile has no session.
+    app.hub.add_person(account.id, account.name.clone());
     app.add_session(&SessionRow { id, account: account.id, token: hash }, now);
     drop(order);
     app.metrics.signed_in(true);

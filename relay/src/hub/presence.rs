@@ -71,7 +71,7 @@ impl Hub {
         let before = control.shown_to(row.blocked, row.account);
         control.people.block(row.account, row.blocked, row.seen_at_ms);
         control.tell_view(row.blocked, row.account, before);
-        let rings = control.board.ringing(row.account).filter(|it| it.to == row.account && it.from.account == row.blocked);
+        let rings = control.board.ringing_to(row.account).filter(|it| it.from.account == row.blocked);
         // For the one who blocks they ring no longer; the one who rings waits until it was long enough.
         let over = rings.filter_map(|it| control.shown(it, now)).collect::<Vec<_>>();
         for mut invitation in over {
@@ -252,7 +252,7 @@ impl Control {
 
     /// Whether a ring from one buddy is heard by the other. Whose own ring is on its way the other way is there for that one.
     fn reachable(&self, from: AccountId, to: AccountId) -> Result<(), RingRefused> {
-        if self.board.ringing(from).any(|invitation| invitation.to == from && invitation.from.account == to) {
+        if self.board.ringing_to(from).any(|invitation| invitation.from.account == to) {
             return Ok(());
         }
         match self.people.seen_by(from, to).0.presence {

@@ -24,7 +24,11 @@ pub(crate) enum Counts {
     Control,
     Upload,
     Poll,
+    Typing,
 }
+
+/// How fast one session may say that its person is typing: once in a while is enough, and each time it is told to everyone there.
+const TYPING: Rate = Rate { burst: 4.0, per_second: 0.5 };
 
 /// One session. What every request needs is in here, so that none of them takes the hub's lock for it.
 #[derive(Debug)]
@@ -46,7 +50,7 @@ pub(crate) struct Session {
     /// Its person has done nothing there for long, as it said with its newest event poll.
     person_idle: AtomicBool,
     rates: Rates,
-    buckets: Mutex<[Bucket; 3]>,
+    buckets: Mutex<[Bucket; 4]>,
 }
 
 impl Session {
@@ -67,6 +71,7 @@ impl Session {
                 Bucket::full(rates.control, now),
                 Bucket::full(rates.uploads, now),
                 Bucket::full(rates.polls, now),
+                Bucket::full(TYPING, now),
             ]),
         }
     }
@@ -81,6 +86,7 @@ impl Session {
             Counts::Control => (0, self.rates.control),
             Counts::Upload => (1, self.rates.uploads),
             Counts::Poll => (2, self.rates.polls),
+            Counts::Typing => (3, TYPING),
         };
         self.used.store(true, Ordering::Relaxed);
         self.asked.fetch_max(self.since_origin(now), Ordering::Relaxed);

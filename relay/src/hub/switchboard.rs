@@ -263,12 +263,18 @@ impl Switchboard {
         if call.is_none() && current.is_some() {
             return Err(Refused::InACall);
         }
-        // Rung into this call already, by whomever: twice would put them into it twice.
-        let rings = self.ringing_to(to).find(|it| Some(&it.call) == current.as_ref()).map(|it| it.id.clone());
-        if let Some(id) = rings {
-            self.note_asked(&id, from, client_id);
-            return Ok((id, Vec::new()));
-        }
+        // Rung into this call already, by whomever: twice would put them into it twice. One that lets nobody in any more gives way.
+        let rings = self.ringing_to(to).find(|it| Some(&it.call) == current.as_ref());
+        let rings =
+            rings.map(|it| (it.id.clone(), self.calls.get(&it.call).is_none_or(|call| call.admits(to, it.from.session).is_ok())));
+        let vain = match rings {
+            Some((id, true)) => {
+                self.note_asked(&id, from, client_id);
+                return Ok((id, Vec::new()));
+            }
+            Some((id, false)) => Some(id),
+            None => None,
+        };
         let theirs = self.calls.iter().filter(|(_, call)| call.members.values().any(|member| member.who.account == to));
         let theirs = theirs.map(|(id, _)| id).collect::<Vec<_>>();
         if theirs.iter().any(|id| Some(*id) == current.as_ref()) {
@@ -279,11 +285,17 @@ impl Switchboard {
         }
         let mut effects = Vec::new();
         let id = if let Some(id) = current {
-            let expected = self.invitations.values().filter(|invitation| invitation.rings() && invitation.call == id).count();
+            let others = |it: &&Invitation| it.rings() && it.call == id && Some(&it.id) != vain.as_ref();
+            let expected = self.invitations.values().filter(others).count();
             let call = self.calls.get(&id).ok_or(Refused::NoSuchCall)?;
             call.admits(to, from.session)?;
             if call.members.len() + expected >= self.peers_max {
                 return Err(Refused::Full);
+            }
+            if let Some(vain) = vain.and_then(|id| self.invitations.get_mut(&id))
+                && vain.step(Step::Cancel, now).is_ok()
+            {
+                effects.push(Effect::Invitation(vain.id.clone()));
             }
             id
         } else {
@@ -367,8 +379,7 @@ impl Switchboard {
         audio: bool,
         video: bool,
     ) -> Result<Vec<Effect>, Refused> {
-        let call = self.calls.get_mut(id).ok_or(Refused::NoSuchCall)?;
-        let peer = call.peer_of(session).ok_or(Refused::NoSuchCall)?;
+        let (call, peer) = self.of_member(session, id)?;
         let member = call.members.get_mut(&peer).ok_or(Refused::NoSuchCall)?;
         let said = Member { audio, video, muted: member.muted && !audio, ..*member };
         if *member == said {
@@ -387,7 +398,8 @@ impl Switchboard {
         missed.flatten().collect()
     }
 
-    fn ringing_to(&self, account: AccountId) -> impl Iterator<Item = &Invitation> {
+    /// Those of them to that person.
+    pub(super) fn ringing_to(&self, account: AccountId) -> impl Iterator<Item = &Invitation> {
         self.ringing(account).filter(move |invitation| invitation.to == account)
     }
 

@@ -14,7 +14,7 @@ use hyper::{
     server::conn::http2,
     service::{Service as HttpService, service_fn},
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -27,6 +27,7 @@ use super::{
     Limits,
     handle::{Listener, Phase},
     http1,
+    streams::Streams,
     watched::{Moved, Watched},
 };
 use crate::{router::Routes, slots::Slot, tls::ALPN};
@@ -102,7 +103,7 @@ impl Connection {
     }
 
     async fn http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S, moved: Moved) {
-        let mut http = http2::Builder::new(TokioExecutor::new());
+        let mut http = http2::Builder::new(Streams(self.limits.silence));
         let (every, within) = self.limits.ping;
         http.timer(TokioTimer::new())
             .keep_alive_interval(every)

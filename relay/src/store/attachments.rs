@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sqlx::Row;
 
-use super::{AccountId, DbConnection, DbRow, Result, Store, wall_clock_ms, written};
+use super::{AccountId, DbConnection, DbRow, Result, Store, number, wall_clock_ms, written};
 
 /// An upload as others see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,17 +97,17 @@ impl Store {
         row.as_ref().map(attachment).transpose()
     }
 
-    /// Bytes of a person's uploads, and of all contents.
-    pub(crate) async fn attachment_bytes(&self, account: AccountId) -> Result<(u64, u64)> {
+    /// Bytes of a person's uploads, and of all contents, each with so many more.
+    pub(crate) async fn attachment_bytes(&self, account: AccountId, more: u64) -> Result<(u64, u64)> {
         let row = sqlx::query(
-            "SELECT (SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM attachments WHERE account = $1 AND hash IS NOT NULL),
-             (SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM contents)",
+            "SELECT (SELECT CAST(COALESCE(SUM(size + $2), 0) AS BIGINT) FROM attachments WHERE account = $1 AND hash IS NOT NULL),
+             (SELECT CAST(COALESCE(SUM(size + $2), 0) AS BIGINT) FROM contents)",
         )
         .bind(account.0)
+        .bind(i64::try_from(more).unwrap_or(i64::MAX))
         .fetch_one(&self.reader)
         .await?;
-        let number = |at: usize| -> Result<u64> { Ok(u64::try_from(row.try_get::<i64, _>(at)?).unwrap_or(0)) };
-        Ok((number(0)?, number(1)?))
+        Ok((number(&row, 0)?, number(&row, 1)?))
     }
 
     /// Forgets uploads made before `unused` that went along with nothing, and the contents of all made before `old`.
@@ -162,7 +162,7 @@ fn attachment(row: &DbRow) -> Result<AttachmentRow> {
     Ok(AttachmentRow {
         id: row.try_get(0)?,
         hash: row.try_get(1)?,
-        size: u64::try_from(row.try_get::<i64, _>(2)?).unwrap_or(0),
+        size: number(row, 2)?,
         name: row.try_get(3)?,
         kind: row.try_get(4)?,
     })

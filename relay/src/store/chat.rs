@@ -10,7 +10,8 @@ macro_rules! messages {
     ($before:literal, $after:literal) => {
         concat!(
             $before,
-            " id, low, high, sender, chat_group, client_id, text, html, sent_at_ms, edited_at_ms, deleted, attached, withheld ",
+            " id, low, high, sender, chat_group, client_id, text, html, sent_at_ms, edited_at_ms, deleted, attached, withheld,
+            own_text, own_html, own_edited_at_ms ",
             $after
         )
     };
@@ -55,17 +56,6 @@ pub(crate) struct Kept {
     attached: i64,
 }
 
-/// What became of a message to keep.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Keeping {
-    /// It is kept.
-    New(Kept),
-    /// One of the same sender and client id was kept before: this.
-    Known(Kept),
-    /// One of the attachments is not there, or not the sender's.
-    NoAttachment,
-}
-
 /// Which part of a conversation to read.
 #[derive(Clone, Debug)]
 pub(crate) struct Page {
@@ -79,13 +69,14 @@ pub(crate) struct Page {
 }
 
 impl Store {
-    /// Keeps a message; a second one with the same sender and client id gives back the first. Who wrote has read what came before.
-    pub(crate) async fn keep_message(&self, new: NewMessage<'_>) -> Result<Keeping> {
+    /// Keeps a message, of whose sender and client id there is none yet; `None` when one of its attachments is not there, or not the sender's. Who wrote
+    /// has read what came before.
+    pub(crate) async fn keep_message(&self, new: NewMessage<'_>) -> Result<Option<Kept>> {
         let (low, high, group) = columns(new.from, new.to);
         let mut transaction = self.writer.begin().await?;
         let added = sqlx::query(messages!(
             "INSERT INTO messages (low, high, sender, chat_group, client_id, text, html, sent_at_ms, attached, withheld)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (sender, client_id) DO NOTHING RETURNING",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING",
             ""
         ))
         .bind(low.0)
@@ -98,16 +89,8 @@ impl Store {
         .bind(wall_clock_ms())
         .bind(i64::try_from(new.attachments.len()).unwrap_or(i64::MAX))
         .bind(i64::from(new.withheld));
-        let Some(row) = written(added, &mut *transaction).await? else {
-            let row = sqlx::query(messages!("SELECT", "FROM messages WHERE sender = $1 AND client_id = $2"))
-                .bind(new.from.0)
-                .bind(new.client_id)
-                .fetch_one(&mut *transaction)
-                .await?;
-            drop(transaction);
-            return Ok(Keeping::Known(self.with_attachments(kept(&row)?).await?));
-        };
-        let mut message = kept(&row)?;
+        let row = written(added, &mut *transaction).await?.ok_or(sqlx::Error::RowNotFound)?;
+        let mut message = kept(&row, new.from)?;
         let id = bound(message.id);
         for (place, attachment) in new.attachments.iter().enumerate() {
             let added = sqlx::query(
@@ -121,20 +104,23 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
             if added.rows_affected() == 0 {
-                return Ok(Keeping::NoAttachment);
+                return Ok(None);
             }
         }
         match new.to {
             Place::With(other) => {
                 sqlx::query(
                     "INSERT INTO conversations (account, other, last, delivered, read_to, shown_delivered, shown_read)
-                     VALUES ($1, $2, $3, $3, $3, $3, $3) ON CONFLICT (account, other) DO UPDATE SET last = excluded.last,
+                     VALUES ($1, $2, $3, $3, $3, $4, $4) ON CONFLICT (account, other) DO UPDATE SET last = excluded.last,
                      delivered = excluded.delivered, read_to = excluded.read_to,
-                     shown_delivered = excluded.shown_delivered, shown_read = excluded.shown_read",
+                     shown_delivered = CASE WHEN excluded.shown_delivered = 0 THEN conversations.shown_delivered ELSE excluded.shown_delivered END,
+                     shown_read = CASE WHEN excluded.shown_read = 0 THEN conversations.shown_read ELSE excluded.shown_read END",
                 )
                 .bind(new.from.0)
                 .bind(other.0)
                 .bind(id)
+                // Nor do their marks tell that one was.
+                .bind(if new.withheld { 0 } else { id })
                 .execute(&mut *transaction)
                 .await?;
                 // For the other a withheld one was never written.
@@ -166,41 +152,58 @@ impl Store {
             message.attachments = super::attachments::of_message(&mut transaction, id).await?;
         }
         transaction.commit().await?;
-        Ok(Keeping::New(message))
+        Ok(Some(message))
     }
 
-    /// One message.
-    pub(crate) async fn message(&self, id: u64) -> Result<Option<Kept>> {
-        let row =
-            sqlx::query(messages!("SELECT", "FROM messages WHERE id = $1")).bind(bound(id)).fetch_optional(&self.reader).await?;
-        match row {
-            Some(row) => Ok(Some(self.with_attachments(kept(&row)?).await?)),
-            None => Ok(None),
-        }
+    /// A message of this person's.
+    pub(crate) async fn message_of(&self, me: AccountId, id: u64) -> Result<Option<Kept>> {
+        let query = sqlx::query(messages!("SELECT", "FROM messages WHERE id = $1 AND sender = $2")).bind(bound(id)).bind(me.0);
+        self.own(me, query.fetch_optional(&self.reader).await?).await
     }
 
-    /// A message says something else from now on.
-    pub(crate) async fn edit_message(&self, id: u64, text: &str, html: Option<&str>) -> Result<Option<Kept>> {
-        let sql =
-            messages!("UPDATE messages SET text = $2, html = $3, edited_at_ms = $4 WHERE id = $1 AND deleted = 0 RETURNING", "");
+    /// The message that this person sent under that client id.
+    pub(crate) async fn message_sent(&self, me: AccountId, client_id: &str) -> Result<Option<Kept>> {
+        let query = sqlx::query(messages!("SELECT", "FROM messages WHERE sender = $1 AND client_id = $2"));
+        self.own(me, query.bind(me.0).bind(client_id).fetch_optional(&self.reader).await?).await
+    }
+
+    /// A message of this person's says something else from now on; what is withheld nobody else sees.
+    pub(crate) async fn edit_message(
+        &self,
+        me: AccountId,
+        id: u64,
+        text: &str,
+        html: Option<&str>,
+        withheld: bool,
+    ) -> Result<Option<Kept>> {
+        let sql = if withheld {
+            messages!(
+                "UPDATE messages SET own_text = $2, own_html = $3, own_edited_at_ms = $4 WHERE id = $1 AND deleted = 0 RETURNING",
+                ""
+            )
+        } else {
+            messages!(
+                "UPDATE messages SET text = $2, html = $3, edited_at_ms = $4, own_text = NULL, own_html = NULL, own_edited_at_ms = NULL
+                 WHERE id = $1 AND deleted = 0 RETURNING",
+                ""
+            )
+        };
         let edited = sqlx::query(sql).bind(bound(id)).bind(text).bind(html).bind(wall_clock_ms());
-        match written(edited, &self.writer).await? {
-            Some(row) => Ok(Some(self.with_attachments(kept(&row)?).await?)),
-            None => Ok(None),
-        }
+        self.own(me, written(edited, &self.writer).await?).await
     }
 
-    /// Nothing is left of what a message said, but its place.
-    pub(crate) async fn delete_message(&self, id: u64) -> Result<Option<Kept>> {
+    /// Nothing is left of what a message of this person's said, but its place.
+    pub(crate) async fn delete_message(&self, me: AccountId, id: u64) -> Result<Option<Kept>> {
         let mut transaction = self.writer.begin().await?;
         let sql = messages!(
-            "UPDATE messages SET text = '', html = NULL, edited_at_ms = NULL, deleted = 1, attached = 0 WHERE id = $1 RETURNING",
+            "UPDATE messages SET text = '', html = NULL, edited_at_ms = NULL, deleted = 1, attached = 0,
+             own_text = NULL, own_html = NULL, own_edited_at_ms = NULL WHERE id = $1 RETURNING",
             ""
         );
         let row = written(sqlx::query(sql).bind(bound(id)), &mut *transaction).await?;
         sqlx::query("DELETE FROM message_attachments WHERE message = $1").bind(bound(id)).execute(&mut *transaction).await?;
         transaction.commit().await?;
-        row.as_ref().map(kept).transpose()
+        row.map(|row| kept(&row, me)).transpose()
     }
 
     /// Removes what was sent before this time, a batch after the other, so that nobody who writes meanwhile waits for long.
@@ -245,19 +248,24 @@ impl Store {
             None => query.bind(low.0).bind(high.0).bind(page.me.0),
         };
         let rows = query.fetch_all(&self.reader).await?;
-        let mut messages = rows.iter().map(kept).collect::<Result<Vec<_>>>()?;
+        let mut messages = rows.iter().map(|row| kept(row, page.me)).collect::<Result<Vec<_>>>()?;
         let more = messages.len() > page.limit as usize;
         messages.truncate(page.limit as usize);
         if !forward {
             messages.reverse();
         }
-        for message in &mut messages {
-            if message.attached > 0 {
-                let mut connection = self.reader.acquire().await?;
-                message.attachments = super::attachments::of_message(&mut connection, bound(message.id)).await?;
-            }
+        let mut page = Vec::new();
+        for message in messages {
+            page.push(self.with_attachments(message).await?);
         }
-        Ok((messages, more))
+        Ok((page, more))
+    }
+
+    async fn own(&self, me: AccountId, row: Option<DbRow>) -> Result<Option<Kept>> {
+        match row {
+            Some(row) => Ok(Some(self.with_attachments(kept(&row, me)?).await?)),
+            None => Ok(None),
+        }
     }
 
     async fn with_attachments(&self, mut message: Kept) -> Result<Kept> {
@@ -282,10 +290,14 @@ fn columns(me: AccountId, place: &Place) -> (AccountId, AccountId, Option<&str>)
     }
 }
 
-fn kept(row: &DbRow) -> Result<Kept> {
+/// A message as this person sees it.
+fn kept(row: &DbRow, me: AccountId) -> Result<Kept> {
     let number = |number: i64| u64::try_from(number).unwrap_or(0);
     let (low, high, sender): (i64, i64, i64) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
     let group: Option<String> = row.try_get(4)?;
+    // What they changed while it was withheld.
+    let own = sender == me.0 && row.try_get::<Option<i64>, _>(15)?.is_some();
+    let (text, html, edited_at) = if own { (13, 14, 15) } else { (6, 7, 9) };
     Ok(Kept {
         id: number(row.try_get(0)?),
         from: AccountId(sender),
@@ -294,10 +306,10 @@ fn kept(row: &DbRow) -> Result<Kept> {
             None => Place::With(AccountId(if sender == low { high } else { low })),
         },
         client_id: row.try_get(5)?,
-        text: row.try_get(6)?,
-        html: row.try_get(7)?,
+        text: row.try_get(text)?,
+        html: row.try_get(html)?,
         sent_at_ms: number(row.try_get(8)?),
-        edited_at_ms: row.try_get::<Option<i64>, _>(9)?.map(number),
+        edited_at_ms: row.try_get::<Option<i64>, _>(edited_at)?.map(number),
         deleted: row.try_get::<i64, _>(10)? != 0,
         attached: row.try_get(11)?,
         withheld: row.try_get::<i64, _>(12)? != 0,

@@ -3,7 +3,7 @@
 use proto::{GroupId, limits::UNREAD_MAX};
 use sqlx::Row;
 
-use super::{AccountId, DbRow, Place, Reached, Result, Store, chat::bound};
+use super::{AccountId, DbRow, Place, Reached, Result, Store, chat::bound, number};
 
 /// A conversation as one person has it.
 #[derive(Clone, Debug)]
@@ -134,7 +134,8 @@ impl Store {
               WHERE n.low = CASE WHEN c.account < c.other THEN c.account ELSE c.other END
               AND n.high = CASE WHEN c.account < c.other THEN c.other ELSE c.account END
               AND n.chat_group IS NULL AND n.id > c.read_to AND n.sender = c.other AND n.deleted = 0 AND n.withheld = 0 LIMIT $3) AS missed),
-             m.id, m.sender, m.text, m.attached, m.sent_at_ms, m.deleted, c.other
+             m.id, m.sender, CASE WHEN m.sender = c.account AND m.own_edited_at_ms IS NOT NULL THEN m.own_text ELSE m.text END,
+             m.attached, m.sent_at_ms, m.deleted, c.other
              FROM conversations c LEFT JOIN conversations o ON o.account = c.other AND o.other = c.account JOIN messages m ON m.id = c.last
              WHERE c.account = $1 ORDER BY c.last DESC LIMIT $2",
         )
@@ -185,8 +186,4 @@ fn conversation(row: &DbRow, place: Place) -> Result<ConversationRow> {
 
 fn reached(row: &DbRow, at: usize) -> Result<Reached> {
     Ok(Reached { delivered: number(row, at)?, read: number(row, at + 1)? })
-}
-
-fn number(row: &DbRow, at: usize) -> Result<u64> {
-    Ok(u64::try_from(row.try_get::<i64, _>(at)?).unwrap_or(0))
 }

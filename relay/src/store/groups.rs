@@ -3,7 +3,7 @@
 use proto::GroupId;
 use sqlx::Row;
 
-use super::{AccountId, DbRow, Result, Store, wall_clock_ms};
+use super::{AccountId, DbRow, Result, Store, number, wall_clock_ms};
 
 /// A group with its members, the one who has been in it longest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,12 +142,13 @@ impl Store {
         Ok(())
     }
 
-    /// Adds someone, who reads what is written from now on. Whoever is in it already stays as they are.
+    /// Adds someone, who reads what is written from now on: of what was there they have nothing to read, and have read nothing. Whoever is in it already
+    /// stays as they are.
     pub(crate) async fn add_member(&self, id: &GroupId, account: AccountId) -> Result<()> {
         sqlx::query(
             "INSERT INTO group_members
              (chat_group, account, place, after_id, delivered, read_to, shown_delivered, shown_read)
-             SELECT $1, $2, (SELECT COALESCE(MAX(place), 0) + 1 FROM group_members WHERE chat_group = $1), n.id, n.id, n.id, n.id, n.id
+             SELECT $1, $2, (SELECT COALESCE(MAX(place), 0) + 1 FROM group_members WHERE chat_group = $1), n.id, n.id, n.id, 0, 0
              FROM (SELECT COALESCE(MAX(id), 0) AS id FROM messages) AS n WHERE TRUE
              ON CONFLICT (chat_group, account) DO NOTHING",
         )
@@ -192,9 +193,8 @@ fn groups(rows: &[DbRow]) -> Result<Vec<GroupRow>> {
         if groups.last().is_none_or(|group| group.id.as_str() != id) {
             groups.push(GroupRow { id: GroupId::new(id), title: row.try_get(1)?, members: Vec::new() });
         }
-        let number = |at: usize| -> Result<u64> { Ok(u64::try_from(row.try_get::<i64, _>(at)?).unwrap_or(0)) };
-        let shown = Reached { delivered: number(4)?, read: number(5)? };
-        let member = MemberRow { account: AccountId(row.try_get(2)?), after: number(3)?, shown };
+        let shown = Reached { delivered: number(row, 4)?, read: number(row, 5)? };
+        let member = MemberRow { account: AccountId(row.try_get(2)?), after: number(row, 3)?, shown };
         if let Some(group) = groups.last_mut() {
             group.members.push(member);
         }

@@ -28,7 +28,10 @@ pub(super) const OF_A_PERSON: &[(&str, &str)] = &[
     (
         "messages",
         "SELECT messages.id, sender.name AS \"from\", receiver.name AS \"to\", chat_groups.title AS \"group\", messages.text, messages.html,
-         messages.sent_at_ms, messages.edited_at_ms, messages.deleted, messages.client_id
+         messages.sent_at_ms, messages.edited_at_ms, messages.deleted, messages.client_id,
+         CASE WHEN messages.sender = $1 THEN messages.own_text END AS own_text,
+         CASE WHEN messages.sender = $1 THEN messages.own_html END AS own_html,
+         CASE WHEN messages.sender = $1 THEN messages.own_edited_at_ms END AS own_edited_at_ms
          FROM messages JOIN accounts AS sender ON sender.id = messages.sender
          LEFT JOIN accounts AS receiver ON receiver.id = messages.low + messages.high - messages.sender AND messages.chat_group IS NULL
          LEFT JOIN chat_groups ON chat_groups.id = messages.chat_group

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use axum::{
@@ -18,7 +18,13 @@ use proto::{
 };
 use serde_json::json;
 
-use crate::bench::{Bench, Client, Reply};
+use crate::{
+    bench::{Bench, Client, Reply},
+    restart::{again, keep},
+};
+
+/// What each file counts beside its bytes.
+const OF_EACH: u64 = 4096;
 
 /// SHA-256 of "hello world".
 const HELLO: &str = "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9";
@@ -158,8 +164,8 @@ async fn what_is_short_long_or_silent_about_its_length_leaves_nothing_behind() {
 #[tokio::test]
 async fn quotas_bound_what_each_and_all_may_have() {
     let bench = Bench::with(|config| {
-        config.attachments.quota = 100;
-        config.attachments.total = 150;
+        config.attachments.quota = 100 + 2 * OF_EACH;
+        config.attachments.total = 150 + 3 * OF_EACH;
     })
     .await;
     let (ana, ben) = bench.buddies("Ana", "Ben").await;
@@ -174,6 +180,16 @@ async fn quotas_bound_what_each_and_all_may_have() {
 }
 
 #[tokio::test]
+async fn nobody_has_any_number_of_small_files() {
+    let bench = Bench::with(|config| config.attachments.quota = 3 * OF_EACH + 100).await;
+    let ana = bench.person("Ana").await;
+    for name in ["a", "b", "c"] {
+        upload(&ana, &format!("name={name}"), b"x").await;
+    }
+    assert_eq!(send(&ana, "name=d", Some(1), "x").await.code(), ErrorCode::QuotaExceeded);
+}
+
+#[tokio::test]
 async fn attachments_past_their_days_are_gone_and_their_messages_stay() {
     let bench = Bench::with(|config| config.attachments.keep = Some(Duration::ZERO)).await;
     let (ana, ben) = bench.buddies("Ana", "Ben").await;
@@ -184,7 +200,7 @@ async fn attachments_past_their_days_are_gone_and_their_messages_stay() {
     {
         tokio::task::yield_now().await;
     }
-    bench.relay.tidy(Instant::now()).await.unwrap();
+    bench.relay.tidy().await.unwrap();
     assert_eq!(files(&bench), Vec::<PathBuf>::new());
     for (client, attachment) in [(&ben, &sent), (&ana, &sent), (&ana, &unsent)] {
         assert_eq!(fetch(client, attachment, &[]).await.code(), ErrorCode::NotFound);
@@ -232,15 +248,15 @@ async fn a_message_has_a_bounded_number_of_attachments_that_exist() {
 #[tokio::test]
 async fn attachments_outlive_a_crash() {
     let bench = Bench::new().await;
-    let (token, name, attachment) = {
+    let (ana, attachment) = {
         let ana = bench.person("Ana").await;
         let attachment = upload(&ana, "name=a", b"still there").await;
-        (ana.token.clone(), ana.name.clone(), attachment)
+        (keep(&ana), attachment)
     };
     let half = bench.folder.path().join("attachments/incoming/half");
     std::fs::write(&half, "ha").unwrap();
     let bench = bench.crash_and_restart().await;
-    let ana = Client { bench: &bench, token, name, cursor: proto::Cursor::new("") };
+    let ana = again(&bench, &ana);
     assert_eq!(fetch(&ana, &attachment, &[]).await.body, "still there");
     assert!(!half.exists());
 }

@@ -1,5 +1,7 @@
 //! Groups.
 
+use std::time::Duration;
+
 use proto::{
     ErrorBody, ErrorCode, Event,
     api::History,
@@ -79,7 +81,8 @@ async fn a_group_is_no_way_round_a_block() {
     assert_eq!(try_make(&ana, "Mine", &["Ben"], "g1").await.code(), ErrorCode::Forbidden);
     let other: Group = try_make(&ana, "Mine", &["Eva"], "g2").await.read();
     assert_eq!(ana.post(&format!("/v1/groups/{}/members", other.id), json!({"name": "Ben"})).await.code(), ErrorCode::Forbidden);
-    assert_eq!(ana.state().await.groups.into_iter().map(|it| it.id).collect::<Vec<_>>(), [group.id, other.id]);
+    let groups = ana.state().await.groups;
+    assert!(groups.len() == 2 && groups.contains(&group) && groups.contains(&other), "{groups:?}");
 }
 
 #[tokio::test]
@@ -110,6 +113,44 @@ async fn who_comes_later_reads_from_then_on() {
     ana.delete(&format!("/v1/groups/{}/members/Ben", group.id)).await.read::<Value>();
     ana.post(&members, json!({"name": "Ben"})).await.read::<Group>();
     assert_eq!(texts(&ben, &group).await, Vec::<String>::new(), "who comes back comes later, too");
+}
+
+#[tokio::test]
+async fn what_was_done_is_answered_again_whatever_has_changed_since() {
+    let bench = Bench::new().await;
+    let (ana, ben, _eva) = three(&bench).await;
+    let group: Group = try_make(&ana, "Lunch", &["Ben"], "g1").await.read();
+    let message: Message = write(&ben, &group, "Gladly", "1").await.read();
+    ben.delete("/v1/buddies/Ana").await.read::<Value>();
+    assert_eq!(try_make(&ana, "Lunch", &["Ben"], "g1").await.read::<Group>(), group);
+    ben.delete(&format!("/v1/groups/{}/members/Ben", group.id)).await.read::<Value>();
+    assert_eq!(write(&ben, &group, "Gladly", "1").await.read::<Message>(), message);
+    assert_eq!(write(&ben, &group, "Another", "1").await.code(), ErrorCode::BadRequest);
+    assert_eq!(write(&ben, &group, "Another", "2").await.code(), ErrorCode::NotFound);
+}
+
+#[tokio::test]
+async fn who_is_removed_from_the_relay_is_out_of_their_groups_for_all_to_see() {
+    let bench = Bench::new().await;
+    let (mut ana, ben, mut eva) = three(&bench).await;
+    let group: Group = try_make(&ben, "Lunch", &["Ana"], "g1").await.read();
+    ana.post(&format!("/v1/groups/{}/members", group.id), json!({"name": "Eva"})).await.read::<Group>();
+    for client in [&mut ana, &mut eva] {
+        client.poll(0).await;
+    }
+    bench.admin().await.remove_user(&ben.name).await.unwrap();
+    for client in [&mut ana, &mut eva] {
+        let told = async {
+            loop {
+                let events = client.next().await;
+                if let Some(Event::Group { group }) = events.into_iter().find(|event| matches!(event, Event::Group { .. })) {
+                    break group;
+                }
+            }
+        };
+        let told = tokio::time::timeout(Duration::from_secs(10), told).await.expect("the others are told");
+        assert_eq!((told.owner.as_str(), told.members.len()), ("Ana", 2));
+    }
 }
 
 #[tokio::test]

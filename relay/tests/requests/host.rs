@@ -8,7 +8,10 @@ use proto::{
 };
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Client, Reply, chunk};
+use crate::{
+    bench::{Bench, Client, Reply, chunk},
+    restart::{again, keep},
+};
 
 async fn link(client: &Client<'_>, call: &CallId) -> Linked {
     client.post(&format!("/v1/calls/{call}/link"), ()).await.read()
@@ -181,6 +184,23 @@ async fn an_invitation_from_before_lets_nobody_in_who_was_removed_or_is_locked_o
 }
 
 #[tokio::test]
+async fn the_owner_rings_in_whom_another_rang_before_the_call_was_locked() {
+    let bench = Bench::new().await;
+    let (ana, ben) = bench.buddies("Ana", "Ben").await;
+    let eva = bench.buddy_of("Eva", &[&ana, &ben]).await;
+    let call = ana.call(&ben).await;
+    let of_ben: Rung = ben.try_ring(&eva.name, Some(&call)).await.read();
+    let same: Rung = ana.try_ring(&eva.name, Some(&call)).await.read();
+    assert_eq!(same.invitation.id, of_ben.invitation.id, "while it lets her in one is enough");
+    lock(&ana, &call, true).await.read::<Value>();
+    let of_ana: Rung = ana.try_ring(&eva.name, Some(&call)).await.read();
+    let rings = eva.state().await.invitations.into_iter().map(|it| it.id).collect::<Vec<_>>();
+    assert_eq!(rings, std::slice::from_ref(&of_ana.invitation.id));
+    assert_eq!(eva.accept(&of_ben).await.code(), ErrorCode::InvitationOver);
+    assert_eq!(eva.accept(&of_ana).await.read::<Joined>().call.peers.len(), 3);
+}
+
+#[tokio::test]
 async fn into_a_locked_call_comes_only_whom_the_owner_rings() {
     let bench = Bench::new().await;
     let (ana, mut ben) = bench.buddies("Ana", "Ben").await;
@@ -240,10 +260,10 @@ async fn what_the_owner_has_said_outlives_a_crash() {
         wants(&ana, &call, "remove", 3).await.read::<Value>();
         wants(&ana, &call, "mute", 2).await.read::<Value>();
         lock(&ana, &call, true).await.read::<Value>();
-        ([&ana, &ben, &eva, &kim].map(|client| (client.token.clone(), client.name.clone())), call, way)
+        ([&ana, &ben, &eva, &kim].map(keep), call, way)
     };
     let bench = bench.crash_and_restart().await;
-    let [ana, ben, eva, kim] = tokens.map(|(token, name)| Client { bench: &bench, token, name, cursor: proto::Cursor::new("") });
+    let [ana, ben, eva, kim] = tokens.map(|client| again(&bench, &client));
     let now = shown(&ana, &call).await;
     assert!(now.locked && now.peers[1].muted && now.owner == Some(PeerId(1)), "{now:?}");
     assert_eq!(join(&kim, &way).await.code(), ErrorCode::CallLocked);

@@ -1,6 +1,6 @@
 //! Who is invisible, or has blocked someone, is to them as one who signed off: byte for byte.
 
-use proto::{Cursor, api::Joined};
+use proto::{Cursor, api::Joined, chat::Group, model::Message};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Client, Reply};
@@ -18,19 +18,21 @@ enum Goes {
 /// Everything Ana's client is answered, with what differs from run to run put aside.
 struct Transcript {
     epoch: String,
+    group: String,
     text: String,
 }
 
 impl Transcript {
-    fn new(cursor: &Cursor) -> Self {
-        Self { epoch: cursor.as_str().split('.').next().unwrap().to_owned(), text: String::new() }
+    fn new(cursor: &Cursor, group: &Group) -> Self {
+        let epoch = cursor.as_str().split('.').next().unwrap().to_owned();
+        Self { epoch, group: group.id.to_string(), text: String::new() }
     }
 
     fn note(&mut self, reply: &Reply) {
         let mut headers = reply.headers.iter().map(|(name, value)| format!("{name}: {value:?}")).collect::<Vec<_>>();
         headers.retain(|header| !header.starts_with("content-length"));
         headers.sort();
-        let body = String::from_utf8(reply.body.to_vec()).unwrap().replace(&self.epoch, "EPOCH");
+        let body = String::from_utf8(reply.body.to_vec()).unwrap().replace(&self.epoch, "EPOCH").replace(&self.group, "GROUP");
         let (mut body, length) = (body, reply.body.len());
         for key in ["\"last_seen_ms\":", "\"sent_at_ms\":"] {
             let mut parts = body.split(key).map(str::to_owned).collect::<Vec<_>>();
@@ -52,8 +54,11 @@ async fn watch(goes: Goes) -> String {
     let (ana, mut ben) = bench.buddies("Ana", "Ben").await;
     let mut eva = bench.person("Eva").await;
     eva.befriend(&ben).await;
+    let group: Group = ben.post("/v1/groups", json!({"title": "Tea", "members": ["Ana", "Eva"], "client_id": "g"})).await.read();
+    let wish = json!({"group": group.id, "text": "Tea?", "client_id": "0"});
+    let tea = ana.post("/v1/chat", wish).await.read::<Message>().id;
     let mut cursor = ana.state().await.cursor;
-    let mut seen = Transcript::new(&cursor);
+    let mut seen = Transcript::new(&cursor, &group);
     let say = async |client: &Client<'_>, choice: &str, text: &str| {
         client.post("/v1/presence", json!({"choice": choice, "text": text})).await.read::<Value>();
     };
@@ -77,6 +82,11 @@ async fn watch(goes: Goes) -> String {
         second.delete("/v1/session").await.read::<Value>();
         ben.show_up().await;
         eva.show_up().await;
+        // What he reads and writes in her sight.
+        for chat in [json!({"group": group.id, "read": tea}), json!({"with": "Ana", "read": tea})] {
+            ben.post("/v1/chat/marks", &chat).await.read::<Value>();
+            ben.post("/v1/chat/typing", &chat).await;
+        }
         poll(&ana, &mut cursor, &mut seen).await;
         // A call with someone Ana doesn't know.
         let rung = ben.ring(&eva.name).await;

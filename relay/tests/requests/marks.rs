@@ -21,7 +21,7 @@ async fn mark(by: &Client<'_>, body: Value) {
 }
 
 fn marks(name: &str, delivered: u64, read: u64) -> Marks {
-    Marks { name: name.parse().unwrap(), delivered: MessageId(delivered), read: MessageId(read) }
+    Marks { name: name.parse().unwrap(), delivered: MessageId(delivered), read: MessageId(read), after: None }
 }
 
 fn with(name: &str) -> Chat {
@@ -107,6 +107,30 @@ async fn a_group_shows_how_far_each_has_read() {
     let seen = conversation(&ana, &chat).await;
     assert_eq!(seen.marks, [marks("Ana", id, id), marks("Ben", 0, 0), marks("Eva", id, id)]);
     assert_eq!(seen.unread, 0);
+}
+
+#[tokio::test]
+async fn who_comes_later_has_read_nothing_of_before() {
+    let bench = Bench::new().await;
+    let (ana, mut ben) = bench.buddies("Ana", "Ben").await;
+    let eva = bench.buddy_of("Eva", &[&ana]).await;
+    let group: Group = ana.post("/v1/groups", json!({"title": "Lunch", "members": ["Ben"], "client_id": "g"})).await.read();
+    let chat = Chat::Group(group.id.clone());
+    let write = async |client_id: &str| {
+        let wish = json!({"group": group.id, "text": "hello", "client_id": client_id});
+        ana.post("/v1/chat", wish).await.read::<Message>().id.0
+    };
+    let before = write("1").await;
+    ana.post(&format!("/v1/groups/{}/members", group.id), json!({"name": "Eva"})).await.read::<Group>();
+    let of_eva = |read: u64| Marks { after: Some(MessageId(before)), ..marks("Eva", read, read) };
+    assert_eq!(conversation(&ana, &chat).await.marks[2], of_eva(0));
+    let seen = conversation(&eva, &chat).await;
+    assert_eq!((seen.unread, &seen.marks[0]), (0, &of_eva(before)), "nor has she anything to read");
+    let later = write("2").await;
+    ben.poll(0).await;
+    mark(&eva, json!({"group": group.id, "read": later})).await;
+    assert_eq!(moved(ben.poll(0).await), [(chat.clone(), of_eva(later), None)]);
+    assert_eq!(conversation(&ana, &chat).await.marks[2], of_eva(later));
 }
 
 #[tokio::test]

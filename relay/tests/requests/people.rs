@@ -200,7 +200,8 @@ async fn write(from: &Client<'_>, to: &str, id: &str) -> Reply {
     from.post("/v1/chat", json!({"to": to, "text": format!("message {id}"), "client_id": id})).await
 }
 
-async fn texts(client: &Client<'_>, with: &str) -> Vec<String> {
+/// What someone reads in their conversation with that one.
+pub(crate) async fn texts(client: &Client<'_>, with: &str) -> Vec<String> {
     let history: History = client.get(&format!("/v1/chat?with={with}")).await.read();
     history.messages.into_iter().map(|message| message.text).collect()
 }
@@ -225,6 +226,39 @@ async fn what_the_blocked_writes_is_kept_for_them_alone() {
     write(&ben, "Ana", "3").await.read::<Message>();
     assert_eq!(texts(&ana, "Ben").await, ["message 1", "message 3"], "what was withheld stays so");
     assert_eq!(ana.state().await.blocked, []);
+}
+
+#[tokio::test]
+async fn what_the_blocked_changes_is_changed_for_them_alone() {
+    let bench = Bench::new().await;
+    let (mut ana, ben) = bench.buddies("Ana", "Ben").await;
+    let id = write(&ben, "Ana", "1").await.read::<Message>().id.0;
+    let before: Value = ana.state().await.conversations.iter().map(|it| json!(it)).collect();
+    ana.post("/v1/blocks", json!({"name": "Ben"})).await.read::<Value>();
+    ana.poll(0).await;
+    let edit = async |text: &str| ben.post(&format!("/v1/chat/{id}"), json!({"text": text})).await.read::<Message>();
+    let edited = edit("You will read this").await;
+    assert_eq!((edited.text.as_str(), edited.edited_at_ms.is_some()), ("You will read this", true));
+    assert_eq!(write(&ben, "Ana", "1").await.read::<Message>(), edited, "sent again it is as he knows it");
+    assert_eq!(texts(&ben, "Ana").await, ["You will read this"]);
+    assert_eq!(ben.state().await.conversations[0].last.as_ref().unwrap().text, "You will read this");
+    write(&ben, "Ana", "2").await.read::<Message>();
+    assert_eq!(texts(&ana, "Ben").await, ["message 1"]);
+    let seen: Value = ana.state().await.conversations.iter().map(|it| json!(it)).collect();
+    assert_eq!(seen, before, "nor do his marks tell of it");
+    assert_eq!(ana.poll(0).await, []);
+    ana.delete("/v1/blocks/Ben").await.read::<Value>();
+    assert_eq!(texts(&ana, "Ben").await, ["message 1"], "what was withheld stays so");
+    edit("In the open").await;
+    assert_eq!((texts(&ana, "Ben").await, texts(&ben, "Ana").await.len()), (vec!["In the open".to_owned()], 2));
+    ana.post("/v1/blocks", json!({"name": "Ben"})).await.read::<Value>();
+    edit("Once more").await;
+    let deleted: Message = ben.delete(&format!("/v1/chat/{id}")).await.read();
+    assert!(deleted.deleted && deleted.text.is_empty() && deleted.edited_at_ms.is_none());
+    assert_eq!(
+        (texts(&ana, "Ben").await, texts(&ben, "Ana").await),
+        (vec![String::new()], vec![String::new(), "message 2".to_owned()])
+    );
 }
 
 #[tokio::test]

@@ -14,11 +14,12 @@ use serde_json::json;
 use crate::bench::{Bench, Client, chunk, config};
 
 /// The same client on the relay that came after.
-fn again<'a>(bench: &'a Bench, client: &(String, proto::Name)) -> Client<'a> {
+pub(crate) fn again<'a>(bench: &'a Bench, client: &(String, proto::Name)) -> Client<'a> {
     Client { bench, token: client.0.clone(), name: client.1.clone(), cursor: proto::Cursor::new("") }
 }
 
-fn keep(client: &Client<'_>) -> (String, proto::Name) {
+/// What a device knows of its client.
+pub(crate) fn keep(client: &Client<'_>) -> (String, proto::Name) {
     (client.token.clone(), client.name.clone())
 }
 

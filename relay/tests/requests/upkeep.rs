@@ -2,11 +2,7 @@
 
 use std::{path::Path, process::Output, time::Duration};
 
-use proto::{
-    ErrorCode, Event,
-    api::{History, SignedIn},
-    model::Message,
-};
+use proto::{ErrorCode, Event, api::SignedIn, model::Message};
 use relay::{Error, Relay, admin};
 use serde_json::{Value, json};
 
@@ -14,16 +10,12 @@ use crate::{
     bench::{Bench, Client, PASSWORD, config},
     command_line::{self, program_on},
     database,
+    people::texts,
 };
 
 async fn send(client: &Client<'_>, to: &str, text: &str) {
     let message = json!({"to": to, "text": text, "client_id": text});
     client.post("/v1/chat", message).await.read::<Message>();
-}
-
-async fn texts(client: &Client<'_>, with: &str) -> Vec<String> {
-    let history: History = client.get(&format!("/v1/chat?with={with}")).await.read();
-    history.messages.into_iter().map(|message| message.text).collect()
 }
 
 /// Whether the database is a file, with backups of its own.

@@ -120,7 +120,7 @@ fn what_came_while_signed_out_is_counted() {
     stand.expect("7");
     stand.happen(Event::Chat { message: message(901, "Kim", "Ana", "Hello?") });
     stand.expect("8");
-    let marks = Marks { name: name("Ana"), delivered: MessageId(901), read: MessageId(901) };
+    let marks = Marks { name: name("Ana"), delivered: MessageId(901), read: MessageId(901), after: None };
     stand.happen(Event::Marks { chat: with("Kim"), marks, unread: Some(0) });
     stand.expect_not("8");
 }
@@ -142,7 +142,12 @@ fn ticks_show_how_far_a_message_has_come() {
     let (one, two) = (Icon::Check.unicode().to_string(), Icon::CheckCheck.unicode().to_string());
     stand.happen(Event::Chat { message: message(900, "Ana", "Ben", "Look!") });
     assert!(stand.shows(&one) && !stand.shows(&two));
-    let marks = |delivered: u64, read: u64| Marks { name: name("Ben"), delivered: MessageId(delivered), read: MessageId(read) };
+    let marks = |delivered: u64, read: u64| Marks {
+        name: name("Ben"),
+        delivered: MessageId(delivered),
+        read: MessageId(read),
+        after: None,
+    };
     stand.happen(Event::Marks { chat: with("Ben"), marks: marks(900, 0), unread: None });
     assert!(stand.shows(&two));
 }

@@ -50,18 +50,22 @@ impl Room {
     }
 }
 
-/// The conversation someone speaks of; of a group they must be a member.
-pub(crate) async fn room(app: &App, me: AccountId, chat: &Chat) -> Answer<Room> {
-    let place = match chat {
+/// What someone speaks of.
+pub(crate) fn place(app: &App, chat: &Chat) -> Answer<Place> {
+    Ok(match chat {
         Chat::With(name) => Place::With(someone(app, name)?),
         Chat::Group(group) => Place::Group(group.clone()),
-    };
-    room_at(app, me, place).await
+    })
 }
 
-/// The same where they want to write.
-pub(crate) async fn room_to_write(app: &App, me: AccountId, chat: &Chat) -> Answer<Room> {
-    let room = room(app, me, chat).await?;
+/// The conversation someone speaks of; of a group they must be a member.
+pub(crate) async fn room(app: &App, me: AccountId, chat: &Chat) -> Answer<Room> {
+    room_at(app, me, place(app, chat)?).await
+}
+
+/// The conversation at a place where they want to write.
+pub(crate) async fn room_to_write(app: &App, me: AccountId, place: Place) -> Answer<Room> {
+    let room = room_at(app, me, place).await?;
     room.check_may_write(app, me)?;
     Ok(room)
 }
@@ -79,13 +83,9 @@ pub(crate) async fn room_at(app: &App, me: AccountId, place: Place) -> Answer<Ro
 
 /// The conversation at a place, whoever asks.
 pub(crate) async fn room_as_it_is(app: &App, place: Place) -> Answer<Room> {
-    let group = match &place {
-        Place::With(_) => None,
-        Place::Group(group) => app.store.group(group).await?,
-    };
-    let pair = match &place {
-        Place::With(other) => vec![*other],
-        Place::Group(_) => Vec::new(),
+    let (group, pair) = match &place {
+        Place::With(other) => (None, vec![*other]),
+        Place::Group(group) => (app.store.group(group).await?, Vec::new()),
     };
     Ok(Room { place, group, pair })
 }

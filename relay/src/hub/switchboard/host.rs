@@ -112,7 +112,7 @@ impl Switchboard {
         }
     }
 
-    fn of_member(&mut self, session: SessionId, id: &CallId) -> Result<(&mut Call, PeerId), Refused> {
+    pub(super) fn of_member(&mut self, session: SessionId, id: &CallId) -> Result<(&mut Call, PeerId), Refused> {
         let call = self.calls.get_mut(id).ok_or(Refused::NoSuchCall)?;
         let peer = call.peer_of(session).ok_or(Refused::NoSuchCall)?;
         Ok((call, peer))

@@ -105,7 +105,10 @@ impl Progress {
 
     /// How far an own message has come, with so many others there.
     pub fn reached(&self, id: u64, others: usize) -> Reached {
-        let count = |reached: fn(&Marks) -> u64| self.others.iter().filter(|marks| reached(marks) >= id).count();
+        // Who came later was not sent it.
+        let had = |marks: &&Marks| marks.after.is_none_or(|after| after.0 < id);
+        let others = others.saturating_sub(self.others.iter().filter(|marks| !had(marks)).count());
+        let count = |reached: fn(&Marks) -> u64| self.others.iter().filter(had).filter(|marks| reached(marks) >= id).count();
         match (count(|marks| marks.read.0), count(|marks| marks.delivered.0)) {
             (0, delivered) if delivered > 0 && delivered >= others => Reached::Delivered,
             (0, _) => Reached::Nobody,
@@ -158,7 +161,7 @@ mod tests {
     }
 
     fn marks(of: &str, delivered: u64, read: u64) -> Marks {
-        Marks { name: name(of), delivered: MessageId(delivered), read: MessageId(read) }
+        Marks { name: name(of), delivered: MessageId(delivered), read: MessageId(read), after: None }
     }
 
     #[test]
@@ -195,6 +198,8 @@ mod tests {
         assert_eq!(progress.reached(5, 2), Reached::Delivered);
         progress.mark(marks("Ben", 5, 5), &me);
         assert_eq!((progress.reached(5, 2), progress.reached(6, 2)), (Reached::Read(1, 2), Reached::Nobody));
+        progress.mark(Marks { after: Some(MessageId(5)), ..marks("Kim", 6, 6) }, &me);
+        assert_eq!((progress.reached(5, 3), progress.reached(6, 3)), (Reached::Read(1, 2), Reached::Read(1, 3)));
     }
 
     #[test]

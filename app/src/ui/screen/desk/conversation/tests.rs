@@ -218,7 +218,7 @@ fn what_the_relay_counted_while_nobody_listened_is_not_counted_again() {
     assert_eq!(ana.unread(), 2, "it was told twice");
     assert!(ana.arrive(from("Ben", 9, ""), false, false));
     assert_eq!(ana.unread(), 3);
-    ana.mark(Marks { name: name("Ana"), delivered: MessageId(9), read: MessageId(8) }, Some(1), &name("Ana"));
+    ana.mark(Marks { name: name("Ana"), delivered: MessageId(9), read: MessageId(8), after: None }, Some(1), &name("Ana"));
     assert_eq!(ana.unread(), 1, "another client has shown them");
 }
 
