@@ -20,7 +20,7 @@ const SHARE: f64 = 0.8;
 pub(crate) fn rows(plan: &Plan) -> anyhow::Result<Vec<Row>> {
     anyhow::ensure!(connections_possible(1024) == 1024, "too few files may be open: raise the limit (ulimit -n 2048)");
     let mut rows = Vec::new();
-    for size in SIZES {
+    for size in SIZES.into_iter().filter(|size| plan.readers.is_none_or(|only| only == *size)) {
         let buddies: Vec<_> = (1..=size).map(|other| (0, other)).collect();
         let house = House::open(&format!("call_peers = {}\n{CONFIGURATION}", size + 1), size + 1, &buddies)?;
         let guests = house.sign_in(0..size + 1)?;

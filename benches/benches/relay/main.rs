@@ -1,7 +1,8 @@
 //! What the relay costs and how fast it is with many people on it, beside nchan where that does the same.
 //!
 //! `TVPHONE_BENCH_SECONDS` (8) is the length of a run, `TVPHONE_BENCH_RUNS` (5) how many there are, `TVPHONE_BENCH_ONLY` the parts to run,
-//! separated by commas: `fan-out`, `parked`, `idle`, `sign-in`, `chat`; all of them if not given.
+//! separated by commas: `fan-out`, `parked`, `idle`, `sign-in`, `chat`; all of them if not given. `TVPHONE_BENCH_READERS` leaves the fan-out to
+//! so many readers alone, to look at it with a profiler.
 
 mod chat;
 mod fan_out;
@@ -36,6 +37,8 @@ const PARTS: [Part; 5] = [
 struct Plan {
     length: Duration,
     runs: usize,
+    /// The only fan-out wanted.
+    readers: Option<usize>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -43,6 +46,7 @@ fn main() -> anyhow::Result<()> {
     let plan = Plan {
         length: Duration::from_secs(number("TVPHONE_BENCH_SECONDS", 8)),
         runs: usize::try_from(number("TVPHONE_BENCH_RUNS", 5))?,
+        readers: std::env::var("TVPHONE_BENCH_READERS").ok().and_then(|text| text.parse().ok()),
     };
     let only = std::env::var("TVPHONE_BENCH_ONLY").ok();
     let wanted = |part: &str| only.as_ref().is_none_or(|only| only.split(',').any(|other| other == part));
