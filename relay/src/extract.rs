@@ -8,7 +8,7 @@ use axum::{
         ConnectInfo, FromRequest, FromRequestParts, Path, Request,
         rejection::{BytesRejection, PathRejection, QueryRejection},
     },
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
 };
 use proto::{ErrorCode, limits::CONTROL_MAX};
 use serde::de::DeserializeOwned;
@@ -51,11 +51,11 @@ pub(crate) struct Ids(pub(crate) String, pub(crate) String);
 /// A body as it is, of at most so many bytes.
 pub(crate) struct Raw<const MAX: usize>(pub(crate) Bytes);
 
-/// The session that asks; its request counts against that rate.
-pub(crate) fn session(headers: &HeaderMap, app: &App, counts: Counts) -> Answer<Arc<Session>> {
+/// The session that asks, by the bytes of its `Authorization`; its request counts against that rate.
+pub(crate) fn session(authorization: Option<&[u8]>, app: &App, counts: Counts) -> Answer<Arc<Session>> {
     app.check_running()?;
     let unauthorized = || Refusal::new(ErrorCode::Unauthorized, "Sign in first: the token is missing or not valid any more.");
-    let session = bearer(headers).and_then(|token| app.hub.session(&token)).ok_or_else(unauthorized)?;
+    let session = authorization.and_then(token).and_then(|token| app.hub.session(&token)).ok_or_else(unauthorized)?;
     session.take(counts, Instant::now()).map_err(Refusal::rate_limited)?;
     Ok(session)
 }
@@ -64,7 +64,7 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
-        session(&parts.headers, app, Counts::Control).map(Self)
+        session(authorization(&parts.headers), app, Counts::Control).map(Self)
     }
 }
 
@@ -72,7 +72,7 @@ impl FromRequestParts<App> for Uploader {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
-        session(&parts.headers, app, Counts::Upload).map(Self)
+        session(authorization(&parts.headers), app, Counts::Upload).map(Self)
     }
 }
 
@@ -80,7 +80,7 @@ impl FromRequestParts<App> for Poller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
-        session(&parts.headers, app, Counts::Poll).map(Self)
+        session(authorization(&parts.headers), app, Counts::Poll).map(Self)
     }
 }
 
@@ -106,9 +106,17 @@ fn origin(parts: &Parts, app: &App) -> Option<Origin> {
     app.config.proxies.origin(peer.ip(), &parts.headers)
 }
 
+fn authorization(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes)
+}
+
 /// The token of an `Authorization: Bearer` header.
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<TokenHash> {
-    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    authorization(headers).and_then(token)
+}
+
+fn token(authorization: &[u8]) -> Option<TokenHash> {
+    let (scheme, token) = std::str::from_utf8(authorization).ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| TokenHash::of(token.trim()))
 }
 

@@ -28,7 +28,7 @@ use crate::{
     refusal::Refusal,
 };
 
-pub(crate) use self::routes::Routes;
+pub(crate) use self::routes::{Answered, Media, Routes};
 
 /// The service both the server and the tests use.
 pub(crate) fn router(app: App) -> Router {

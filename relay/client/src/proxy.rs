@@ -1,6 +1,6 @@
 //! How the way out of this network is chosen: directly, or through which proxy.
 //!
-//! [`ProxySettings`] say what the person chose. [`Chooser`] makes [`Route`]s to one relay out of them, best first; whoever sends
+//! [`ProxySettings`] say what the person chose. A `Chooser` makes `Route`s to one relay out of them, best first; whoever sends
 //! requests takes the first that works. A route is found anew now and then, because laptops move.
 
 mod chooser;

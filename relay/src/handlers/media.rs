@@ -1,9 +1,6 @@
 //! The media lanes. These two run some hundred times a second in every call: no database, no log, one lock.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use axum::{
     Json as Reply,
@@ -33,6 +30,9 @@ use crate::{
 /// When a client that has too many polls waiting may ask again: by then one of them was answered or is given up.
 const CROWDED: Duration = Duration::from_millis(100);
 
+/// The type of a body of chunks.
+pub(crate) const CHUNKS: &str = "application/octet-stream";
+
 /// `POST /v1/calls/ID/audio`.
 pub(crate) async fn send_audio(app: State<App>, uploader: Uploader, id: Id, body: Raw<UPLOAD_MAX>) -> Answer<Reply<Feedback>> {
     send(app, uploader, id, body, Kind::Audio)
@@ -60,12 +60,17 @@ fn send(
     Raw(body): Raw<UPLOAD_MAX>,
     kind: Kind,
 ) -> Answer<Reply<Feedback>> {
+    publish(&app, &session, id, body, kind).map(Reply)
+}
+
+/// Takes an upload of this session in.
+pub(crate) fn publish(app: &App, session: &Session, id: String, body: Bytes, kind: Kind) -> Answer<Feedback> {
     let id = CallId::new(id);
-    let room = app.hub.room(&id).ok_or_else(|| not_a_peer(&app, &id))?;
-    let published = room.publish(session.id, kind, body.clone(), Instant::now()).map_err(|NotAPeer| not_a_peer(&app, &id))?;
+    let room = app.hub.room(&id).ok_or_else(|| not_a_peer(app, &id))?;
+    let published = room.publish(session.id, kind, body.clone(), Instant::now()).map_err(|NotAPeer| not_a_peer(app, &id))?;
     let feedback = published.map_err(|bad| Refusal::bad_request(format!("Nothing of the upload was taken: {bad}.")))?;
     app.metrics.came(kind, &body);
-    Ok(Reply(feedback))
+    Ok(feedback)
 }
 
 async fn poll(
@@ -75,27 +80,24 @@ async fn poll(
     Query(poll): Query<PollMedia>,
     kind: Kind,
 ) -> Answer<Response<Body>> {
-    answer_poll(app, session, id, poll, kind).await
+    let body = fetch(&app, &session, id, poll, kind).await?;
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(CHUNKS));
+    Ok(response)
 }
 
-/// What a poll of this session is answered with.
-pub(crate) async fn answer_poll(
-    app: App,
-    session: Arc<Session>,
-    id: String,
-    poll: PollMedia,
-    kind: Kind,
-) -> Answer<Response<Body>> {
+/// What a poll of this session is answered with: chunks, or nothing.
+pub(crate) async fn fetch(app: &App, session: &Session, id: String, poll: PollMedia, kind: Kind) -> Answer<Bytes> {
     if poll.poll == 0 {
         return Err(Refusal::bad_request("Polls are numbered from 1 on."));
     }
     let id = CallId::new(id);
-    let room = app.hub.room(&id).ok_or_else(|| not_a_peer(&app, &id))?;
+    let room = app.hub.room(&id).ok_or_else(|| not_a_peer(app, &id))?;
     let now = Instant::now();
     session.polls(now);
     let turn = room
         .poll(session.id, kind, PollId { reader: poll.reader, number: poll.poll }, now)
-        .map_err(|NotAPeer| not_a_peer(&app, &id))?;
+        .map_err(|NotAPeer| not_a_peer(app, &id))?;
     let body = match turn {
         Turn::Now(body) => body,
         Turn::TooMany => return Err(Refusal::rate_limited(CROWDED)),
@@ -111,11 +113,5 @@ pub(crate) async fn answer_poll(
         }
     };
     app.metrics.went(kind, &body);
-    Ok(chunks(body))
-}
-
-fn chunks(body: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    response
+    Ok(body)
 }

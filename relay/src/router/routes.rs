@@ -1,20 +1,29 @@
 //! The router, and a shorter way past it for what is asked most.
 
-use std::{net::SocketAddr, panic::AssertUnwindSafe};
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, Bytes},
     extract::ConnectInfo,
-    http::{HeaderValue, Method, Request, header},
-    response::{IntoResponse as _, Response},
+    http::Request,
+    response::Response,
 };
-use futures::{FutureExt as _, future::Either};
-use proto::{Kind, api::PollMedia};
+use futures::FutureExt as _;
+use proto::{
+    Kind,
+    api::{Feedback, PollMedia},
+    limits::UPLOAD_MAX,
+};
 use tower::Service;
 
-use super::panicked;
-use crate::{app::App, extract, handlers::media, hub::session::Counts};
+use crate::{
+    app::App,
+    extract,
+    handlers::media,
+    hub::session::{Counts, Session},
+    refusal::Answer,
+};
 
 /// What a connection asks. Cloning shares it.
 #[derive(Clone, Debug)]
@@ -39,47 +48,137 @@ impl Routes {
 
     /// Answers a request that came from there.
     pub(crate) fn answer(&self, mut request: Request<Body>, peer: SocketAddr) -> impl Future<Output = Response> + Send + use<> {
-        if let Some(poll) = self.app.as_ref().and_then(|app| media_poll(app, &request)) {
-            return Either::Left(poll);
-        }
         request.extensions_mut().insert(ConnectInfo(peer));
         // The router is always ready, and a clone of it is a counter.
         let answering = Service::<Request<Body>>::call(&mut self.router.clone(), request);
-        Either::Right(answering.map(|response| response.unwrap_or_else(|never| match never {})))
+        answering.map(|response| response.unwrap_or_else(|never| match never {}))
+    }
+
+    /// The shorter way: a request of a media lane, of which there are some hundred a second for each who is in a call. Making a request of the
+    /// router's out of its head and finding its way there would take longer than all else. Whatever is not just as usual goes
+    /// there, and is refused there if it has to be.
+    pub(crate) fn media(&self, head: &httparse::Request<'_, '_>) -> Option<Media> {
+        let app = self.app.as_ref()?;
+        let (Some(method), Some(target), Some(1)) = (head.method, head.path, head.version) else { return None };
+        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let (id, lane) = path.strip_prefix("/v1/calls/")?.split_once('/')?;
+        let kind = match lane {
+            "audio" => Kind::Audio,
+            "video" => Kind::Video,
+            _ => return None,
+        };
+        if !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) || id.is_empty() {
+            return None;
+        }
+        let (mut authorization, mut length) = (None, None);
+        for line in head.headers.iter() {
+            let again = match Header::of(line.name) {
+                Header::Authorization => authorization.replace(line.value).is_some(),
+                Header::Length => length.replace(line.value).is_some(),
+                Header::Unusual => true,
+                Header::Other => false,
+            };
+            if again {
+                return None;
+            }
+        }
+        let (what, counts) = match (method, query, length) {
+            ("GET", Some(query), None) => (What::Poll(usual_query(query)?), Counts::Poll),
+            ("POST", None, Some(length)) => (What::Upload(usual_length(length)?), Counts::Upload),
+            _ => return None,
+        };
+        let session = extract::session(authorization, app, counts);
+        Some(Media { app: app.clone(), session, id: id.to_owned(), kind, what })
     }
 }
 
-/// A poll of a media lane, of which there are some hundred a second for each who is in a call: finding its way through the router would
-/// take longer than all else. Whatever is not just as usual goes there, and is refused there if it has to be.
-fn media_poll(app: &App, request: &Request<Body>) -> Option<impl Future<Output = Response> + Send + use<>> {
-    let (id, lane) = request.uri().path().strip_prefix("/v1/calls/")?.split_once('/')?;
-    let kind = match lane {
-        "audio" => Kind::Audio,
-        "video" => Kind::Video,
-        _ => return None,
-    };
-    if request.method() != Method::GET || id.is_empty() || id.contains('%') {
-        return None;
-    }
-    let query = usual_query(request.uri().query()?)?;
-    let (app, id) = (app.clone(), id.to_owned());
-    let session = extract::session(request.headers(), &app, Counts::Poll);
-    let answering = async move {
-        let answer = match session {
-            Ok(session) => media::answer_poll(app, session, id, query, kind).await,
-            Err(refusal) => Err(refusal),
+/// A header as it matters here.
+enum Header {
+    Authorization,
+    Length,
+    /// It changes how the message is read or how its connection goes on.
+    Unusual,
+    Other,
+}
+
+impl Header {
+    fn of(name: &str) -> Self {
+        // By their lengths first: most are compared with none.
+        let (name_is, header) = match name.len() {
+            6 => ("expect", Self::Unusual),
+            7 => ("upgrade", Self::Unusual),
+            10 => ("connection", Self::Unusual),
+            13 => ("authorization", Self::Authorization),
+            14 => ("content-length", Self::Length),
+            17 => ("transfer-encoding", Self::Unusual),
+            _ => return Self::Other,
         };
-        let mut response = answer.into_response();
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response
-    };
-    Some(AssertUnwindSafe(answering).catch_unwind().map(|answered| {
-        answered.unwrap_or_else(|panic| {
-            let mut response = panicked(panic);
-            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            response
-        })
-    }))
+        if name.eq_ignore_ascii_case(name_is) { header } else { Self::Other }
+    }
+}
+
+/// A request of a media lane that goes the shorter way.
+#[derive(Debug)]
+pub(crate) struct Media {
+    app: App,
+    session: Answer<Arc<Session>>,
+    id: String,
+    kind: Kind,
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Poll(PollMedia),
+    /// A body of so many bytes.
+    Upload(usize),
+}
+
+impl Media {
+    /// Bytes of its body.
+    pub(crate) fn length(&self) -> usize {
+        match self.what {
+            What::Poll(_) => 0,
+            What::Upload(length) => length,
+        }
+    }
+
+    /// Whether its body is wanted at all.
+    pub(crate) fn is_welcome(&self) -> bool {
+        self.session.is_ok()
+    }
+
+    /// How long its body is waited for.
+    pub(crate) fn patience(&self) -> std::time::Duration {
+        self.app.config.patience.body
+    }
+
+    /// Answers it: chunks, or what the publisher must know.
+    pub(crate) async fn answer(self, body: Bytes) -> Answer<Answered> {
+        let session = self.session?;
+        match self.what {
+            What::Poll(query) => media::fetch(&self.app, &session, self.id, query, self.kind).await.map(Answered::Chunks),
+            What::Upload(_) => {
+                let feedback = media::publish(&self.app, &session, self.id, body, self.kind)?;
+                // Who waits for the chunk is more in a hurry than who sent it.
+                tokio::task::yield_now().await;
+                Ok(Answered::Feedback(feedback))
+            }
+        }
+    }
+}
+
+/// The answer to a request of a media lane.
+#[derive(Debug)]
+pub(crate) enum Answered {
+    Chunks(Bytes),
+    Feedback(Feedback),
+}
+
+/// A number of bytes that an upload may have.
+fn usual_length(text: &[u8]) -> Option<usize> {
+    let digits = std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok().filter(|length| *length <= UPLOAD_MAX)
 }
 
 /// A query of nothing but the known keys, each once, and plain numbers.
@@ -105,13 +204,10 @@ fn usual_query(query: &str) -> Option<PollMedia> {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::to_bytes;
-
     use super::*;
-    use crate::{Config, Relay};
 
     #[test]
-    fn what_is_unusual_goes_the_long_way() {
+    fn only_plain_queries_go_the_shorter_way() {
         let usual = PollMedia { reader: 7, poll: 1, wait_ms: 0 };
         assert_eq!(usual_query("reader=7&poll=1"), Some(usual));
         assert_eq!(usual_query("wait_ms=25000&poll=1&reader=7"), Some(PollMedia { wait_ms: 25_000, ..usual }));
@@ -129,45 +225,5 @@ mod tests {
         ] {
             assert_eq!(usual_query(unusual), None, "{unusual}");
         }
-    }
-
-    #[tokio::test]
-    async fn both_ways_give_the_same_answers() {
-        let folder = tempfile::tempdir().unwrap();
-        let relay = Relay::open(Config::new(folder.path())).await.unwrap();
-        let (short, long) = (relay.routes(), Routes::from(relay.router()));
-        let mut ways = [0, 0];
-        for (method, target, token) in [
-            ("GET", "/v1/calls/x/audio?reader=1&poll=1&wait_ms=5", "Bearer x"),
-            ("GET", "/v1/calls/x/video?reader=1&poll=1", "Basic x"),
-            ("GET", "/v1/calls/x/video?reader=1&poll=0", ""),
-            ("GET", "/v1/calls/x/video?reader=x&poll=1", ""),
-            ("GET", "/v1/calls/x/video", ""),
-            ("GET", "/v1/calls/%78/video?reader=1&poll=1", ""),
-            ("GET", "/v1/calls//video?reader=1&poll=1", ""),
-            ("GET", "/v1/calls/x/y/video?reader=1&poll=1", ""),
-            ("PUT", "/v1/calls/x/video?reader=1&poll=1", ""),
-            ("GET", "/v1/health", ""),
-        ] {
-            let mut answers = Vec::new();
-            for routes in [&short, &long] {
-                let request = || {
-                    let request = Request::builder().method(method).uri(target).header(header::AUTHORIZATION, token);
-                    request.body(Body::empty()).unwrap()
-                };
-                let quick = routes.app.as_ref().is_some_and(|app| media_poll(app, &request()).is_some());
-                ways[usize::from(quick)] += 1;
-                let (head, body) = routes.answer(request(), SocketAddr::from(([127, 0, 0, 1], 1))).await.into_parts();
-                let mut headers = head.headers;
-                // Set by the router or when it is written: either way there is one.
-                headers.remove(header::CONTENT_LENGTH);
-                let mut headers = headers.iter().map(|(name, value)| format!("{name}: {value:?}")).collect::<Vec<_>>();
-                headers.sort();
-                answers.push((head.status, headers, to_bytes(body, usize::MAX).await.unwrap()));
-            }
-            assert_eq!(answers[0], answers[1], "{method} {target} {token}");
-        }
-        assert_eq!(ways, [17, 3]);
-        relay.stop().await;
     }
 }

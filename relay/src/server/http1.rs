@@ -20,7 +20,12 @@ use std::{
     time::Duration,
 };
 
-use axum::{body::Body, http::Response};
+use axum::{
+    body::Body,
+    http::{HeaderValue, header},
+    response::IntoResponse as _,
+};
+use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Instant, sleep, timeout},
@@ -28,11 +33,15 @@ use tokio::{
 
 use self::{
     body::Incoming,
-    head::{Head, Refused},
+    head::{Asked, Head, Refused, Terms},
     link::{Framing, Link, Shared},
 };
 use super::handle::{Listener, Phase};
-use crate::router::Routes;
+use crate::{
+    handlers::media::CHUNKS,
+    refusal::Refusal,
+    router::{Answered, Media, Routes},
+};
 
 /// How long the other end may take to read the last answer and to close, and how much it may go on sending meanwhile: closed
 /// at once, a connection with something unread is reset, and the answer may never be seen.
@@ -51,17 +60,18 @@ where
         late.as_mut().reset(Instant::now() + head);
         let read = tokio::select! {
             biased;
-            read = head::read(&link) => read,
+            read = head::read(&link, &routes) => read,
             () = late.as_mut() => return,
             // Between two requests there's nothing to be lost; what has begun to arrive is still answered.
             () = stopping(&mut handle, &link) => return,
         };
-        let head = match read {
+        let again = match read {
             Ok(None) => return,
-            Ok(Some(head)) => head,
+            Ok(Some(Asked::Media(media))) => pass_on(&link, media, &mut handle).await,
+            Ok(Some(Asked::Other(head))) => converse(&link, head, &routes, peer, &mut handle).await,
             Err(refused) => return refuse(&link, refused).await,
         };
-        if !converse(&link, head, &routes, peer, &mut handle).await.unwrap_or(false) {
+        if !again.unwrap_or(false) {
             return;
         }
     }
@@ -83,9 +93,8 @@ where
         Framing::Done => Body::empty(),
         framing => Body::new(Incoming::new(Arc::clone(link), framing)),
     };
-    let Some(response) = response(link, routes.answer(request.map(|()| body), peer)).await else { return Ok(false) };
-    // What is left of the body and here already is passed over; the rest isn't waited for.
-    let whole = poll_fn(|context| Poll::Ready(link.lock().pass_over(context))).await;
+    let Some(response) = unless_gone(link, routes.answer(request.map(|()| body), peer)).await else { return Ok(false) };
+    let whole = passed_over(link).await;
     let again = keeps_alive && whole && handle.phase() == Phase::Running && !head::says(response.headers(), "close");
     answer::send(link, response, &terms, again).await?;
     if !again {
@@ -94,15 +103,75 @@ where
     Ok(again)
 }
 
+/// The same for what goes through a call: no body in pieces, no headers but ours.
+async fn pass_on<S>(link: &Shared<S>, media: Media, handle: &mut Listener) -> io::Result<bool>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    // Who isn't let in hears so at once.
+    let length = if media.is_welcome() { media.length() } else { 0 };
+    let answered = match whole(link, length, media.patience()).await? {
+        Some(body) => unless_gone(link, media.answer(body)).await,
+        None => Some(Err(Refusal::bad_request("The body took too long to arrive."))),
+    };
+    let Some(answered) = answered else { return Ok(false) };
+    let again = passed_over(link).await && handle.phase() == Phase::Running;
+    match answered {
+        Ok(Answered::Chunks(chunks)) => answer::whole(link, CHUNKS, &chunks, again).await?,
+        Ok(Answered::Feedback(feedback)) => {
+            answer::whole(link, "application/json", &serde_json::to_vec(&feedback)?, again).await?;
+        }
+        Err(refusal) => {
+            let mut response = refusal.into_response();
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            answer::send(link, response, &Terms { head_only: false, old: false }, again).await?;
+        }
+    }
+    if !again {
+        linger(link).await;
+    }
+    Ok(again)
+}
+
+/// A body of so many bytes; `None` when it takes too long.
+async fn whole<S>(link: &Shared<S>, length: usize, patience: Duration) -> io::Result<Option<Bytes>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if length == 0 {
+        return Ok(Some(Bytes::new()));
+    }
+    let piece = || async { poll_fn(|context| link.lock().poll_body(context)).await.transpose() };
+    let reading = async {
+        let mut body = piece().await?.unwrap_or_default();
+        if body.len() == length {
+            // It came with its head, as nearly all do: nothing is copied.
+            return Ok(body);
+        }
+        let mut gathered = BytesMut::with_capacity(length);
+        while !body.is_empty() {
+            gathered.extend_from_slice(&body);
+            body = piece().await?.unwrap_or_default();
+        }
+        io::Result::Ok(gathered.freeze())
+    };
+    timeout(patience, reading).await.map_or(Ok(None), |body| body.map(Some))
+}
+
+/// What is left of the body and here already is passed over; the rest isn't waited for. Whether that was all of it.
+async fn passed_over<S: AsyncRead + AsyncWrite + Unpin>(link: &Shared<S>) -> bool {
+    poll_fn(|context| Poll::Ready(link.lock().pass_over(context))).await
+}
+
 /// What is answered; `None` when the client is gone before that.
-async fn response<S>(link: &Arc<Shared<S>>, answering: impl Future<Output = Response<Body>>) -> Option<Response<Body>>
+async fn unless_gone<S, T>(link: &Shared<S>, answering: impl Future<Output = T>) -> Option<T>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut answering = pin!(answering);
     poll_fn(|context: &mut Context<'_>| {
-        if let Poll::Ready(response) = answering.as_mut().poll(context) {
-            return Poll::Ready(Some(response));
+        if let Poll::Ready(answer) = answering.as_mut().poll(context) {
+            return Poll::Ready(Some(answer));
         }
         link.lock().poll_gone(context).map(|()| None)
     })

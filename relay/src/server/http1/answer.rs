@@ -80,6 +80,27 @@ pub(super) async fn send<S: AsyncRead + AsyncWrite + Unpin>(
     if whole.is_empty() { Ok(()) } else { write(link, &whole, &[]).await }
 }
 
+/// Sends a body that is there as a whole, to a client of today.
+pub(super) async fn whole<S: AsyncRead + AsyncWrite + Unpin>(
+    link: &Shared<S>,
+    content_type: &str,
+    body: &[u8],
+    again: bool,
+) -> io::Result<()> {
+    let small = body.len() <= SMALL;
+    let mut head = Vec::with_capacity(if small { HEAD + body.len() } else { HEAD });
+    begin(&mut head, StatusCode::OK);
+    line(&mut head, "content-type", content_type.as_bytes());
+    line(&mut head, "cache-control", b"no-store");
+    line(&mut head, "content-length", body.len().to_string().as_bytes());
+    end(&mut head, &Terms { head_only: false, old: false }, again);
+    if small {
+        head.extend_from_slice(body);
+        return write(link, &head, &[]).await;
+    }
+    write(link, &head, body).await
+}
+
 /// Sends the answer to bytes that are no request.
 pub(super) async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(link: &Shared<S>, Refused(status): Refused) -> io::Result<()> {
     let mut head = Vec::with_capacity(HEAD);

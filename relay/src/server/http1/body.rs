@@ -24,7 +24,6 @@ pub(super) struct Incoming<S> {
 impl<S> Incoming<S> {
     pub(super) fn new(link: Arc<Shared<S>>, framing: Framing) -> Self {
         let left = if let Framing::Length(length) = framing { Some(length) } else { None };
-        link.lock().framing = framing;
         Self { link, left }
     }
 }

@@ -11,6 +11,7 @@ use super::{
     chunked::Chunked,
     link::{Framing, Shared},
 };
+use crate::router::{Media, Routes};
 
 /// Most bytes of a head: one of ours has a few hundred.
 const HEAD_MAX: usize = 64 * 1024;
@@ -47,20 +48,30 @@ pub(super) struct Refused(pub(super) StatusCode);
 const MALFORMED: Refused = Refused(StatusCode::BAD_REQUEST);
 const TOO_LARGE: Refused = Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
 
+/// What is asked next.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// Something of a media lane, as usual.
+    Media(Media),
+    Other(Head),
+}
+
 /// Reads the next head; `None` when the client is gone.
-pub(super) async fn read<S: AsyncRead + AsyncWrite + Unpin>(link: &Shared<S>) -> Result<Option<Head>, Refused> {
+pub(super) async fn read<S: AsyncRead + AsyncWrite + Unpin>(link: &Shared<S>, routes: &Routes) -> Result<Option<Asked>, Refused> {
     let mut looked = 0;
     loop {
         {
             let mut link = link.lock();
             // Until its end is there, nobody need look at all of it again and again.
             if ends(&link.unread, looked) {
-                if let Some((head, rest)) = parse(take(&mut link.unread))? {
-                    link.unread = rest;
-                    link.invitation = if expects_continue(&head) { CONTINUE } else { b"" };
-                    return Ok(Some(head));
-                }
-                return Err(MALFORMED);
+                let Some((asked, rest)) = parse(take(&mut link.unread), routes)? else { return Err(MALFORMED) };
+                link.unread = rest;
+                let (framing, invitation) = match &asked {
+                    Asked::Media(media) => (Framing::of(media.length() as u64), &b""[..]),
+                    Asked::Other(head) => (head.framing, if expects_continue(head) { CONTINUE } else { b"" }),
+                };
+                (link.framing, link.invitation) = (framing, invitation);
+                return Ok(Some(asked));
             }
             looked = link.unread.len();
             if looked >= HEAD_MAX {
@@ -84,7 +95,7 @@ fn ends(bytes: &[u8], looked: usize) -> bool {
 }
 
 /// The first head of these bytes and what follows it.
-fn parse(bytes: Bytes) -> Result<Option<(Head, Bytes)>, Refused> {
+fn parse(bytes: Bytes, routes: &Routes) -> Result<Option<(Asked, Bytes)>, Refused> {
     let mut headers = [EMPTY_HEADER; HEADERS_MAX];
     let mut parsed = httparse::Request::new(&mut headers);
     let length = match parsed.parse(&bytes) {
@@ -93,6 +104,9 @@ fn parse(bytes: Bytes) -> Result<Option<(Head, Bytes)>, Refused> {
         Ok(Status::Partial) => return Ok(None),
         Err(_) => return Err(MALFORMED),
     };
+    if let Some(media) = routes.media(&parsed) {
+        return Ok(Some((Asked::Media(media), bytes.slice(length..))));
+    }
     let (Some(method), Some(target), Some(version)) = (parsed.method, parsed.path, parsed.version) else { return Err(MALFORMED) };
     let mut request = Request::new(());
     *request.method_mut() = Method::from_bytes(method.as_bytes()).map_err(|_| MALFORMED)?;
@@ -108,7 +122,7 @@ fn parse(bytes: Bytes) -> Result<Option<(Head, Bytes)>, Refused> {
     let (framing, unambiguous) = framing(request.headers_mut(), old)?;
     let keeps_alive = unambiguous && keeps_alive(request.headers(), old);
     let terms = Terms { head_only: request.method() == Method::HEAD, old };
-    Ok(Some((Head { request, framing, keeps_alive, terms }, bytes.slice(length..))))
+    Ok(Some((Asked::Other(Head { request, framing, keeps_alive, terms }), bytes.slice(length..))))
 }
 
 /// Where the body ends (RFC 9112, section 6.3), and whether everyone on the way agrees on that.
@@ -130,7 +144,7 @@ fn framing(headers: &mut HeaderMap, old: bool) -> Result<(Framing, bool), Refuse
     }
     let digits = length.to_str().ok().filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
     let length = digits.and_then(|digits| digits.parse::<u64>().ok()).ok_or(MALFORMED)?;
-    Ok((if length == 0 { Framing::Done } else { Framing::Length(length) }, true))
+    Ok((Framing::of(length), true))
 }
 
 fn keeps_alive(headers: &HeaderMap, old: bool) -> bool {
@@ -157,8 +171,12 @@ mod tests {
 
     fn head(text: &str) -> Result<Head, u16> {
         assert!(ends(text.as_bytes(), 0), "{text}");
-        let parsed = parse(Bytes::copy_from_slice(text.as_bytes())).map_err(|refused| refused.0.as_u16())?;
-        Ok(parsed.expect("its end is there").0)
+        let routes = Routes::from(axum::Router::new());
+        let parsed = parse(Bytes::copy_from_slice(text.as_bytes()), &routes).map_err(|refused| refused.0.as_u16())?;
+        match parsed.expect("its end is there").0 {
+            Asked::Other(head) => Ok(head),
+            Asked::Media(_) => unreachable!("there are no media here"),
+        }
     }
 
     #[test]

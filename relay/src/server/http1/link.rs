@@ -30,6 +30,13 @@ pub(super) enum Framing {
     Chunked(Chunked),
 }
 
+impl Framing {
+    /// Of a body of so many bytes.
+    pub(super) fn of(length: u64) -> Self {
+        if length == 0 { Self::Done } else { Self::Length(length) }
+    }
+}
+
 /// Both the connection and the body of a request hold it. Nobody waits while it is locked.
 #[derive(Debug)]
 pub(super) struct Shared<S>(Mutex<Link<S>>);

@@ -8,7 +8,7 @@ use axum::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use super::*;
-use crate::server::Handle;
+use crate::{Config, Relay, server::Handle};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -19,21 +19,29 @@ fn router() -> Router {
         .route("/never", get(std::future::pending::<()>))
         .route("/unread", post(|| async { "unread" }))
         .route("/echo", post(|body: Bytes| async move { body }))
-        .route("/last", get(|| async { ([(axum::http::header::CONNECTION, "close")], "last") }))
+        .route("/last", get(|| async { ([(header::CONNECTION, "close")], "last") }))
         .route("/nothing", get(|| async { axum::http::StatusCode::NO_CONTENT }))
 }
 
 /// The other end of a connection, and the relay that stops.
 fn connect(buffer: usize) -> (DuplexStream, Handle) {
+    connect_to(router().into(), buffer)
+}
+
+fn connect_to(routes: Routes, buffer: usize) -> (DuplexStream, Handle) {
     let (near, far) = tokio::io::duplex(buffer);
     let handle = Handle::new();
-    tokio::spawn(serve(near, router().into(), SocketAddr::from(([127, 0, 0, 1], 1)), LONG, handle.listener()));
+    tokio::spawn(serve(near, routes, SocketAddr::from(([127, 0, 0, 1], 1)), LONG, handle.listener()));
     (far, handle)
 }
 
 /// What comes back until the relay closes.
 async fn said(text: &str, step: usize) -> String {
-    let (mut far, _handle) = connect(1 << 16);
+    said_by(router().into(), text, step).await
+}
+
+async fn said_by(routes: Routes, text: &str, step: usize) -> String {
+    let (mut far, _handle) = connect_to(routes, 1 << 16);
     for piece in text.as_bytes().chunks(step) {
         far.write_all(piece).await.unwrap();
         tokio::task::yield_now().await;
@@ -155,4 +163,52 @@ async fn a_stop_closes_who_waits_and_lets_who_is_answered_finish() {
     let mut rest = String::new();
     far.read_to_string(&mut rest).await.unwrap();
     assert!(rest.contains("connection: close") && rest.ends_with("12"), "{rest}");
+}
+
+/// What goes the shorter way, and what is unusual about the rest.
+#[tokio::test]
+async fn the_shorter_way_says_what_the_longer_one_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let relay = Relay::open(Config::new(folder.path())).await.unwrap();
+    let (short, long) = (relay.routes(), Routes::from(relay.router()));
+    let mut shorter = 0;
+    for (line, headers, body) in [
+        ("GET /v1/calls/x/audio?reader=1&poll=1&wait_ms=5", "Authorization: Bearer x\r\n", ""),
+        ("GET /v1/calls/x/video?reader=1&poll=1", "Authorization: Basic x\r\nAccept: */*\r\n", ""),
+        ("GET /v1/calls/x/video?reader=1&poll=0", "", ""),
+        ("POST /v1/calls/x/audio", "Authorization: Bearer x\r\nContent-Length: 3\r\n", "abc"),
+        ("POST /v1/calls/x/video", "Content-Length: 0\r\n", ""),
+        ("POST /v1/calls/x/video", "", ""),
+        ("POST /v1/calls/x/video?a=b", "Content-Length: 3\r\n", "abc"),
+        ("POST /v1/calls/x/video", "Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n"),
+        ("POST /v1/calls/x/video", "Content-Length: 3\r\nContent-Length: 3\r\n", "abc"),
+        ("GET /v1/calls/x/video?reader=1&poll=1", "Authorization: Bearer x\r\nAuthorization: Bearer y\r\n", ""),
+        ("GET /v1/calls/x/video?reader=1&poll=1", "Connection: keep-alive\r\n", ""),
+        ("GET /v1/calls/x/video?reader=x&poll=1", "", ""),
+        ("GET /v1/calls/x/video", "", ""),
+        ("GET /v1/calls/%78/video?reader=1&poll=1", "", ""),
+        ("GET /v1/calls//video?reader=1&poll=1", "", ""),
+        ("GET /v1/calls/x/y/video?reader=1&poll=1", "", ""),
+        ("PUT /v1/calls/x/video?reader=1&poll=1", "", ""),
+        ("GET /v1/health", "", ""),
+    ] {
+        let head = format!("{line} HTTP/1.1\r\n{headers}\r\n");
+        let mut lines = [httparse::EMPTY_HEADER; 8];
+        let mut parsed = httparse::Request::new(&mut lines);
+        parsed.parse(head.as_bytes()).unwrap();
+        shorter += u32::from(short.media(&parsed).is_some());
+        assert!(long.media(&parsed).is_none());
+        let text = format!("{head}{body}GET /v1/none HTTP/1.1\r\nConnection: close\r\n\r\n");
+        let mut answers = Vec::new();
+        for routes in [&short, &long] {
+            let said = said_by(routes.clone(), &text, text.len()).await;
+            // In whatever order the headers stand.
+            let mut lines = said.split("\r\n").map(str::to_owned).collect::<Vec<_>>();
+            lines.sort();
+            answers.push(lines);
+        }
+        assert_eq!(answers[0], answers[1], "{head}");
+    }
+    assert_eq!(shorter, 5);
+    relay.stop().await;
 }
