@@ -36,9 +36,10 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     builder
 });
 
-/// Whether an address is what it looks like: tabs and line ends in it would be left out by some readers of it and not by others.
+/// Whether an address is what it looks like. Browsers forgive one slash instead of two, tabs and line ends, and not all readers do.
 fn is_plain(address: &str) -> bool {
-    !address.contains(|c: char| c.is_control() || c.is_whitespace())
+    let begins = |scheme: &str| address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    (begins("http://") || begins("https://")) && !address.contains(|c: char| c.is_control() || c.is_whitespace())
 }
 
 /// Whether there are more tags in `html` than anyone has words for: parsing it would keep the relay busy.
@@ -245,6 +246,19 @@ mod tests {
     fn attributes_go_wherever_they_are() {
         for html in [r#"<b title="x" lang="de">bold</b>"#, r#"<a href="https://example.org/" title="x" onclick="x">this</a>"#] {
             assert_harmless(&sanitize(html));
+        }
+    }
+
+    #[test]
+    fn an_address_that_readers_understand_differently_is_taken_out() {
+        assert_eq!(
+            sanitize(r#"<a href="HTTPS://example.org/?a=1&amp;b=2">x</a>"#),
+            r#"<a href="HTTPS://example.org/?a=1&amp;b=2">x</a>"#
+        );
+        for address in
+            ["https:/example.org", "https:example.org", "http\t://example.org", "https://exam\nple.org", " https://example.org"]
+        {
+            assert_eq!(sanitize(&format!(r#"<a href="{address}">x</a>"#)), "<a>x</a>", "{address:?}");
         }
     }
 

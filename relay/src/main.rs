@@ -217,7 +217,9 @@ fn main() -> anyhow::Result<()> {
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     // Requests are tiny: a thread that wakes another for each costs more than it gains, so half the cores do for the sockets.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads((cores / 2).max(1)).enable_all().build()?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    // A chunk wakes all its readers at once: they are served before what they ask next is read.
+    let runtime = runtime.worker_threads((cores / 2).max(1)).event_interval(256).enable_all().build()?;
     runtime.block_on(async {
         match cli.command {
             Command::Serve(args) => serve(args).await,

@@ -63,7 +63,7 @@ where
             read = head::read(&link, &routes) => read,
             () = late.as_mut() => return,
             // Between two requests there's nothing to be lost; what has begun to arrive is still answered.
-            () = stopping(&mut handle, &link) => return,
+            () = idle_at_the_end(&mut handle, &link) => return,
         };
         let again = match read {
             Ok(None) => return,
@@ -201,15 +201,10 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(link: &Shared<S>) {
     let _ = timeout(LINGER, ending).await;
 }
 
-/// Ends once the relay stops and nothing of a request is there.
-async fn stopping<S>(handle: &mut Listener, link: &Shared<S>) {
-    let mut phase = handle.phase();
-    while phase == Phase::Running {
-        phase = handle.changed().await;
-    }
-    if !link.lock().is_empty() {
-        std::future::pending::<()>().await;
-    }
+/// Ends once the relay stops and nothing of a request is there. Whoever runs the connection polls it when the phase changes, so this asks
+/// for nothing: it is polled for each request.
+async fn idle_at_the_end<S>(handle: &mut Listener, link: &Shared<S>) {
+    poll_fn(|_| if handle.phase() != Phase::Running && link.lock().is_empty() { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
 #[cfg(test)]

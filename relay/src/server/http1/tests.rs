@@ -31,7 +31,16 @@ fn connect(buffer: usize) -> (DuplexStream, Handle) {
 fn connect_to(routes: Routes, buffer: usize) -> (DuplexStream, Handle) {
     let (near, far) = tokio::io::duplex(buffer);
     let handle = Handle::new();
-    tokio::spawn(serve(near, routes, SocketAddr::from(([127, 0, 0, 1], 1)), LONG, handle.listener()));
+    let mut listener = handle.listener();
+    tokio::spawn(async move {
+        let mut serving = pin!(serve(near, routes, SocketAddr::from(([127, 0, 0, 1], 1)), LONG, listener.clone()));
+        // As whoever runs a connection does: a change of the phase has it polled.
+        tokio::select! {
+            () = serving.as_mut() => return,
+            _ = listener.changed() => {}
+        }
+        serving.await;
+    });
     (far, handle)
 }
 
