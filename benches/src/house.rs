@@ -1,6 +1,12 @@
 //! A relay with many people on it.
 
-use std::{fs, net::SocketAddr, path::PathBuf, process::Command, time::Duration};
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::Context;
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -28,6 +34,8 @@ pub const PASSWORD: &str = "correct horse battery";
 pub struct House {
     process: Option<Process>,
     address: SocketAddr,
+    /// With TLS.
+    secure: SocketAddr,
     folder: TempDir,
 }
 
@@ -48,7 +56,8 @@ impl House {
     /// When it doesn't start.
     pub fn open(configuration: &str, people: usize, buddies: &[(usize, usize)]) -> anyhow::Result<Self> {
         let folder = TempDir::new()?;
-        let mut house = Self { process: None, address: SocketAddr::from(([127, 0, 0, 1], 0)), folder };
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut house = Self { process: None, address: nowhere, secure: nowhere, folder };
         let password = house.folder.path().join("password");
         fs::write(&password, PASSWORD)?;
         let mut admin = Command::new(program("tvphone-relay"));
@@ -74,7 +83,13 @@ impl House {
 
     fn start(&mut self) -> anyhow::Result<()> {
         let mut command = Command::new(program("tvphone-relay"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(self.data()).env("RUST_LOG", "warn");
+        // The relay says one address in one line, and only the first is read: this one is free just now.
+        self.secure = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let secure = format!("https://{}", self.secure);
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--listen", &secure, "--data"])
+            .arg(self.data())
+            .env("RUST_LOG", "warn");
         let (process, line) = Process::start_and_read_line(&mut command, START);
         self.address = line.trim().strip_prefix("listening on http://").context("the relay said something else")?.parse()?;
         self.process = Some(process);
@@ -91,6 +106,12 @@ impl House {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens with TLS.
+    #[must_use]
+    pub fn secure_address(&self) -> SocketAddr {
+        self.secure
     }
 
     /// Its processor time so far.

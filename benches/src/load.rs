@@ -7,18 +7,21 @@ mod connection;
 mod descriptors;
 mod reply;
 pub mod request;
+mod trusting;
 
 use std::{
     io,
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
 use mio::{Events, Interest, Poll, Token};
+use rustls::ClientConfig;
 
 use self::connection::Connection;
-pub use self::{descriptors::connections_possible, reply::Reply};
+pub use self::{descriptors::connections_possible, reply::Reply, trusting::trusting};
 
 /// One read takes no more than this: a few of the largest answers.
 const SCRATCH: usize = 256 * 1024;
@@ -33,6 +36,8 @@ pub struct Crowd {
     events: Events,
     connections: Vec<Connection>,
     scratch: Vec<u8>,
+    /// For connections with TLS.
+    tls: Option<Arc<ClientConfig>>,
 }
 
 /// A reply's status and body, kept.
@@ -64,17 +69,24 @@ impl Crowd {
     /// # Errors
     /// When the system gives no event queue.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { poll: Poll::new()?, events: Events::with_capacity(1024), connections: Vec::new(), scratch: vec![0; SCRATCH] })
+        let (poll, events) = (Poll::new()?, Events::with_capacity(1024));
+        Ok(Self { poll, events, connections: Vec::new(), scratch: vec![0; SCRATCH], tls: None })
+    }
+
+    /// The same, but for connections with TLS.
+    #[must_use]
+    pub fn secure(self, tls: Option<Arc<ClientConfig>>) -> Self {
+        Self { tls, ..self }
     }
 
     /// Opens one more connection.
     ///
     /// # Errors
     /// When it can't be.
-    pub fn connect(&mut self, to: SocketAddr) -> io::Result<usize> {
+    pub fn connect(&mut self, to: SocketAddr) -> anyhow::Result<usize> {
         let number = self.connections.len();
-        let mut connection = Connection::open(to)?;
-        self.poll.registry().register(&mut connection.stream, Token(number), Interest::READABLE | Interest::WRITABLE)?;
+        let mut connection = Connection::open(to, self.tls.as_ref())?;
+        self.poll.registry().register(connection.socket(), Token(number), Interest::READABLE | Interest::WRITABLE)?;
         self.connections.push(connection);
         Ok(number)
     }

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     os::unix::fs::PermissionsExt as _,
     path::Path,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -11,7 +12,7 @@ use anyhow::Context;
 use benches::{
     Better, Row,
     house::{Guest, House, poll_events},
-    load::{Crowd, Reply, connections_possible},
+    load::{Crowd, Reply, connections_possible, trusting},
     spent::resident,
 };
 
@@ -33,9 +34,12 @@ const LOST: Duration = Duration::from_secs(20);
 struct Over {
     name: &'static str,
     kilobytes: f64,
+    tls: bool,
 }
 
-const PLAIN: Over = Over { name: "plain HTTP", kilobytes: 8.0 };
+const PLAIN: Over = Over { name: "plain HTTP", kilobytes: 8.0, tls: false };
+
+const TLS: Over = Over { name: "TLS", kilobytes: 30.0, tls: true };
 
 /// As the others', but for a ticker that speaks as soon as it has something to say.
 const CONFIGURATION: &str = "
@@ -55,7 +59,7 @@ cat said
 ";
 
 pub(crate) fn rows(plan: &Plan) -> anyhow::Result<Vec<Row>> {
-    over(&PLAIN, plan)
+    Ok([over(&PLAIN, plan)?, over(&TLS, plan)?].concat())
 }
 
 fn over(over: &Over, plan: &Plan) -> anyhow::Result<Vec<Row>> {
@@ -65,9 +69,11 @@ fn over(over: &Over, plan: &Plan) -> anyhow::Result<Vec<Row>> {
     let guests = house.sign_in(0..polls)?;
     // What signing in took is not to be found again by what comes: only who is signed in stays.
     house.restart()?;
-    let mut hall = Hall { cursors: house.cursors(&guests)?, guests: &guests, crowd: Crowd::new()? };
+    let tls = over.tls.then(trusting).transpose()?;
+    let to = if over.tls { house.secure_address() } else { house.address() };
+    let mut hall = Hall { cursors: house.cursors(&guests)?, guests: &guests, to, crowd: Crowd::new()?.secure(tls) };
     let before = resident(house.id())?;
-    hall.park(&house)?;
+    hall.park()?;
     let parked = resident(house.id())?;
     let woken = (0..plan.runs).map(|_| hall.wake(&bell)).collect::<anyhow::Result<Vec<_>>>()?;
     hall.settle(SETTLE)?;
@@ -85,13 +91,14 @@ fn over(over: &Over, plan: &Plan) -> anyhow::Result<Vec<Row>> {
 struct Hall<'a> {
     guests: &'a [Guest],
     cursors: Vec<String>,
+    to: SocketAddr,
     crowd: Crowd,
 }
 
 impl Hall<'_> {
-    fn park(&mut self, house: &House) -> anyhow::Result<()> {
+    fn park(&mut self) -> anyhow::Result<()> {
         for at in 0..self.guests.len() {
-            let number = self.crowd.connect(house.address())?;
+            let number = self.crowd.connect(self.to)?;
             self.crowd.send(number, &poll_events(&self.guests[at], &self.cursors[at], 25_000))?;
             if at % AT_ONCE == AT_ONCE - 1 {
                 self.settle(Duration::from_millis(1))?;

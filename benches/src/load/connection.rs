@@ -3,35 +3,72 @@
 use std::{
     io::{self, ErrorKind, Read, Write},
     net::SocketAddr,
+    sync::Arc,
     time::Instant,
 };
 
 use anyhow::Context;
 use mio::net::TcpStream;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::reply::Reply;
+
+/// What a connection's bytes go over.
+#[derive(Debug)]
+enum Wire {
+    Plain(TcpStream),
+    Secure(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Wire {
+    fn ends(&mut self) -> &mut (dyn ReadAndWrite + '_) {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Secure(stream) => stream,
+        }
+    }
+}
+
+trait ReadAndWrite: Read + Write {}
+
+impl<T: Read + Write> ReadAndWrite for T {}
 
 /// A connection with what is still to go out, and what came in but isn't a whole answer yet.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) stream: TcpStream,
+    wire: Wire,
     pub(super) outbox: Vec<u8>,
     inbox: Vec<u8>,
 }
 
 impl Connection {
     /// Connects, which on one machine takes no time, and turns Nagle's delay off.
-    pub(super) fn open(to: SocketAddr) -> io::Result<Self> {
+    pub(super) fn open(to: SocketAddr, tls: Option<&Arc<ClientConfig>>) -> anyhow::Result<Self> {
         let stream = std::net::TcpStream::connect(to)?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
-        Ok(Self { stream: TcpStream::from_std(stream), outbox: Vec::new(), inbox: Vec::new() })
+        let stream = TcpStream::from_std(stream);
+        let wire = match tls {
+            None => Wire::Plain(stream),
+            Some(tls) => {
+                let tls = ClientConnection::new(Arc::clone(tls), to.ip().into())?;
+                Wire::Secure(Box::new(StreamOwned::new(tls, stream)))
+            }
+        };
+        Ok(Self { wire, outbox: Vec::new(), inbox: Vec::new() })
+    }
+
+    pub(super) fn socket(&mut self) -> &mut TcpStream {
+        match &mut self.wire {
+            Wire::Plain(stream) => stream,
+            Wire::Secure(stream) => &mut stream.sock,
+        }
     }
 
     /// Writes what the socket takes.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         while !self.outbox.is_empty() {
-            match self.stream.write(&self.outbox) {
+            match self.wire.ends().write(&self.outbox) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 // All of it, as good as always.
                 Ok(written) if written == self.outbox.len() => self.outbox.clear(),
@@ -41,7 +78,10 @@ impl Connection {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        match self.wire.ends().flush() {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Reads what is there and hands over each whole answer with the moment it was read.
@@ -51,7 +91,7 @@ impl Connection {
         mut on: impl FnMut(&Reply<'_>, Instant, &mut Vec<u8>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         loop {
-            let read = match self.stream.read(scratch) {
+            let read = match self.wire.ends().read(scratch) {
                 Ok(0) => anyhow::bail!("the server closed a connection"),
                 Ok(read) => read,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
@@ -67,8 +107,8 @@ impl Connection {
                 let taken = hand_over(&self.inbox, at, &mut self.outbox, &mut on)?;
                 self.inbox.drain(..taken);
             }
-            // Less than there is room for: there is no more, and the queue says when there is.
-            if read < scratch.len() {
+            // Less than there is room for: there is no more, and the queue says when there is. TLS reads a record at a time.
+            if read < scratch.len() && matches!(self.wire, Wire::Plain(_)) {
                 return Ok(());
             }
         }
