@@ -24,7 +24,7 @@ mod upkeep;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sqlx::{
-    Row, SqlSafeStr,
+    Row, SqlSafeStr, Transaction,
     any::{Any, AnyArguments},
     migrate::{Migration, MigrationType},
     query::Query,
@@ -80,6 +80,16 @@ impl Store {
     #[cfg(test)]
     pub(crate) async fn execute(&self, sql: &'static str) -> Result<()> {
         sqlx::query(sql).execute(&self.writer).await.map(drop)
+    }
+
+    /// Begins to change several rows at once. In a file the right to write is waited for now: taken only after something was read, it fails
+    /// at once if the other process (the administrator's commands work beside a relay) wrote meanwhile.
+    async fn begin(&self) -> Result<Transaction<'static, Any>> {
+        let begin = match self.kind {
+            Kind::Sqlite => "BEGIN IMMEDIATE",
+            Kind::Postgres => "BEGIN",
+        };
+        self.writer.begin_with(begin).await
     }
 
     /// Asks the database whether it is there.

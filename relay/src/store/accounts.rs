@@ -61,7 +61,7 @@ impl Store {
         new: &str,
         keep: Option<SessionId>,
     ) -> Result<bool> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.begin().await?;
         let changed = sqlx::query("UPDATE accounts SET password = $1 WHERE id = $2 AND ($3 IS NULL OR password = $3)")
             .bind(new)
             .bind(id.0)
@@ -117,7 +117,7 @@ impl Store {
 
     /// Tells a running relay that these accounts were changed behind its back.
     pub(crate) async fn log_change(&self, ids: &[AccountId]) -> Result<()> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.begin().await?;
         if self.kind == Kind::Postgres {
             // Entries get their ids in the order they are committed: a relay that has read one has read those below it.
             sqlx::query("LOCK TABLE admin_log IN EXCLUSIVE MODE").execute(&mut *transaction).await?;

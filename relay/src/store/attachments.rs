@@ -33,7 +33,7 @@ impl Store {
     /// lost, and it is sent again.
     pub(crate) async fn add_attachment(&self, new: NewAttachment<'_>) -> Result<AttachmentRow> {
         let size = i64::try_from(new.size).unwrap_or(i64::MAX);
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.begin().await?;
         let known = sqlx::query(
             "SELECT id, hash, size, name, kind FROM attachments WHERE account = $1 AND hash = $2 AND name = $3 AND kind = $4
              AND NOT EXISTS (SELECT 1 FROM message_attachments WHERE attachment = attachments.id)",
@@ -112,7 +112,7 @@ impl Store {
 
     /// Forgets uploads made before `unused` that went along with nothing, and the contents of all made before `old`.
     pub(crate) async fn expire_attachments(&self, unused_ms: i64, old_ms: Option<i64>) -> Result<()> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::query(
             "DELETE FROM attachments WHERE made_at_ms < $1
              AND NOT EXISTS (SELECT 1 FROM message_attachments WHERE attachment = attachments.id)",

@@ -72,7 +72,7 @@ pub(crate) struct CallRow {
 impl Store {
     /// Writes the changes in one transaction.
     pub(crate) async fn write_calls(&self, writes: &[CallWrite]) -> Result<()> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.begin().await?;
         for write in writes {
             match write {
                 CallWrite::Opened(call) => {

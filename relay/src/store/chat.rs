@@ -73,7 +73,7 @@ impl Store {
     /// has read what came before.
     pub(crate) async fn keep_message(&self, new: NewMessage<'_>) -> Result<Option<Kept>> {
         let (low, high, group) = columns(new.from, new.to);
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.begin().await?;
         let added = sqlx::query(messages!(
             "INSERT INTO messages (low, high, sender, chat_group, client_id, text, html, sent_at_ms, attached, withheld)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING",
@@ -194,7 +194,7 @@ impl Store {
 
     /// Nothing is left of what a message of this person's said, but its place.
     pub(crate) async fn delete_message(&self, me: AccountId, id: u64) -> Result<Option<Kept>> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.begin().await?;
         let sql = messages!(
             "UPDATE messages SET text = '', html = NULL, edited_at_ms = NULL, deleted = 1, attached = 0,
              own_text = NULL, own_html = NULL, own_edited_at_ms = NULL WHERE id = $1 RETURNING",

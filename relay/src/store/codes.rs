@@ -73,7 +73,7 @@ impl Store {
     /// Adds an account and uses the code up for it by one: both or neither, however many try at once.
     pub(crate) async fn add_account_by_code(&self, name: &Name, password: &str, code: &TokenHash, now_ms: i64) -> Result<ByCode> {
         // What is not committed is undone when the transaction is dropped.
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.begin().await?;
         let used =
             sqlx::query("UPDATE codes SET uses_left = uses_left - 1 WHERE code = $1 AND uses_left > 0 AND expires_at_ms > $2")
                 .bind(&code.0[..])

@@ -43,7 +43,7 @@ impl Store {
     /// Moves a person's marks forward, up to the newest message at most; `show` lets the others know how far they are. `None` where there
     /// is no such conversation. To be called in the `chat_order`.
     pub(crate) async fn move_marks(&self, me: AccountId, place: &Place, wish: Reached, show: bool) -> Result<Option<Moved>> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.begin().await?;
         let row = match place {
             Place::With(other) => {
                 sqlx::query(

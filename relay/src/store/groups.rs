@@ -73,7 +73,7 @@ impl Store {
 
     /// Makes a group.
     pub(crate) async fn add_group(&self, new: NewGroup<'_>) -> Result<()> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::query("INSERT INTO chat_groups (id, title, maker, client_id, made_at_ms) VALUES ($1, $2, $3, $4, $5)")
             .bind(new.id.as_str())
             .bind(new.title)
@@ -161,7 +161,7 @@ impl Store {
 
     /// Takes someone out. A group that nobody is in any more is gone with all that was written in it.
     pub(crate) async fn remove_member(&self, id: &GroupId, account: AccountId) -> Result<()> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::query("DELETE FROM group_members WHERE chat_group = $1 AND account = $2")
             .bind(id.as_str())
             .bind(account.0)

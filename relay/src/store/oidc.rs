@@ -36,7 +36,7 @@ impl Store {
         password: &str,
     ) -> Result<ForSubject> {
         // What is not committed is undone when the transaction is dropped.
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.begin().await?;
         let Some(id) = insert(&mut transaction, name, password, wall_clock_ms()).await? else {
             return Ok(ForSubject::NameTaken);
         };

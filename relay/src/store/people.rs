@@ -121,7 +121,7 @@ impl Store {
 
     /// Keeps a report, unless so many of that person wait already; whether it was kept.
     pub(crate) async fn add_report(&self, reporter: AccountId, about: AccountId, text: &str, most: usize) -> Result<bool> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.begin().await?;
         let open: i64 = sqlx::query("SELECT COUNT(*) FROM reports WHERE reporter = $1")
             .bind(reporter.0)
             .fetch_one(&mut *transaction)

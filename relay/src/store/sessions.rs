@@ -61,7 +61,7 @@ impl Store {
     /// Notes that these sessions were used just now.
     pub(crate) async fn touch_sessions(&self, ids: &[SessionId]) -> Result<()> {
         let now = wall_clock_ms();
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.begin().await?;
         for id in ids {
             sqlx::query("UPDATE sessions SET used_at_ms = $1 WHERE id = $2")
                 .bind(now)

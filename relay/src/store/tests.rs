@@ -166,6 +166,25 @@ async fn sqlite_is_set_for_one_writer_that_survives_being_killed() {
     assert_eq!(store.writer.options().get_max_connections(), 1);
 }
 
+#[tokio::test]
+async fn a_change_begun_beside_another_process_waits_instead_of_failing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = Location::File(folder.path().join("relay.db"));
+    let relay = Store::open_at(&file, User::Relay).await.unwrap();
+    let admin = Store::open_at(&file, User::Admin).await.unwrap();
+    let mut change = admin.begin().await.unwrap();
+    sqlx::query("SELECT COUNT(*) FROM accounts").fetch_one(&mut *change).await.unwrap();
+    let (ana, ben) = ("Ana".parse().unwrap(), "Ben".parse().unwrap());
+    let mut other = std::pin::pin!(relay.add_account(&ana, "hash"));
+    let early = tokio::time::timeout(std::time::Duration::from_millis(100), other.as_mut()).await;
+    assert!(early.is_err(), "what was read may be written to until the change is made");
+    let insert = "INSERT INTO accounts (name, key, password, created_at_ms) VALUES ('Ben', 'ben', 'hash', 1)";
+    sqlx::query(insert).execute(&mut *change).await.unwrap();
+    change.commit().await.unwrap();
+    assert!(other.await.unwrap().is_some());
+    assert_eq!(admin.add_account(&ben, "hash").await.unwrap(), None);
+}
+
 /// `fetch_optional` and `fetch_one` answer before PostgreSQL has committed: what gives a row back while it writes goes through [`written`].
 #[test]
 fn no_write_is_taken_for_done_before_it_is() {

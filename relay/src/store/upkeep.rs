@@ -99,7 +99,7 @@ impl Store {
 
     /// Ends all sessions, and the calls with them.
     pub(crate) async fn end_all_sessions(&self) -> Result<()> {
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.begin().await?;
         for sql in ["DELETE FROM calls", "DELETE FROM sessions"] {
             sqlx::query(sql).execute(&mut *transaction).await?;
         }
