@@ -1,7 +1,7 @@
 //! Fuzz targets: whatever comes from outside, nothing panics, and what is let through is what it should be.
 //!
 //! Each starts from an example of the real thing and damages it, so that most inputs get past the first check. In `make test` each runs
-//! for [`BRIEFLY`]. For longer:
+//! for [`BRIEFLY`] and tries the same each time. For longer, and by chance:
 //!
 //! ```text
 //! BOLERO_RANDOM_TEST_TIME_MS=600000 cargo test --release --workspace --lib fuzz:: -- --test-threads 1

@@ -21,6 +21,9 @@ const ELEMENTS: [&str; 9] = ["b", "strong", "i", "em", "ul", "ol", "li", "br", "
 /// the tags: with so many it is some ten thousand elements, a few milliseconds' work. The longest list in a message has about as many.
 pub(crate) const TAGS_MAX: usize = 300;
 
+/// Rounds until HTML is read as it was written; one has been enough for all that was tried.
+const ROUNDS: usize = 3;
+
 static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     let mut builder = Builder::empty();
     builder
@@ -49,7 +52,16 @@ pub(crate) fn is_overdone(html: &str) -> bool {
 
 /// What is left of `html`: the elements above without attributes, and `a` with an http or https `href` or none.
 pub(crate) fn sanitize(html: &str) -> String {
-    SANITIZER.clean(html).to_string()
+    let mut clean = SANITIZER.clean(html).to_string();
+    // What is taken out from between two paragraphs may leave one within the other, which is read as something else the next time.
+    for _ in 0..ROUNDS {
+        let again = SANITIZER.clean(&clean).to_string();
+        if again == clean {
+            break;
+        }
+        clean = again;
+    }
+    clean
 }
 
 /// The text of HTML that was sanitised: lines where it breaks, marks before the items of lists, addresses behind the links that
@@ -260,6 +272,12 @@ mod tests {
         {
             assert_eq!(sanitize(&format!(r#"<a href="{address}">x</a>"#)), "<a>x</a>", "{address:?}");
         }
+    }
+
+    #[test]
+    fn what_is_clean_is_read_as_it_was_written() {
+        let clean = sanitize("<p><form><p>x<button>y</button></p></form><p>z");
+        assert_eq!(sanitize(&clean), clean);
     }
 
     #[test]
