@@ -364,6 +364,10 @@ fn no_entry(proxy: &str, offered: &str, spoken: bool, had_password: bool) -> Str
                 "This network's proxy {proxy} doesn't take this name and password ({offered}). Correct them in the proxy settings."
             )
         }
+        (false, _) if offered.eq_ignore_ascii_case("Basic") => format!(
+            "The proxy {proxy} wants the password unprotected, and it was named by a file that anyone in this network could have sent. If it \
+             is the right one, enter its address in the proxy settings."
+        ),
         (false, _) if offered.is_empty() => {
             format!(
                 "This network's proxy {proxy} lets nobody through and doesn't say how to sign in. Ask the network's administrator."

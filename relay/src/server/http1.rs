@@ -14,6 +14,7 @@ use std::{
     future::poll_fn,
     io,
     net::SocketAddr,
+    panic::AssertUnwindSafe,
     pin::pin,
     sync::Arc,
     task::{Context, Poll},
@@ -26,6 +27,7 @@ use axum::{
     response::IntoResponse as _,
 };
 use bytes::{Bytes, BytesMut};
+use futures::FutureExt as _;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Instant, sleep, timeout},
@@ -111,7 +113,10 @@ where
     // Who isn't let in hears so at once.
     let length = if media.is_welcome() { media.length() } else { 0 };
     let answered = match whole(link, length, media.patience()).await? {
-        Some(body) => unless_gone(link, media.answer(body)).await,
+        // A bug is answered as elsewhere; the connection goes on.
+        Some(body) => unless_gone(link, AssertUnwindSafe(media.answer(body)).catch_unwind())
+            .await
+            .map(|answered| answered.unwrap_or_else(|_| Err(Refusal::internal(&"a request of a call panicked")))),
         None => Some(Err(Refusal::bad_request("The body took too long to arrive."))),
     };
     let Some(answered) = answered else { return Ok(false) };

@@ -143,7 +143,7 @@ impl Chooser {
                 if text.is_empty() {
                     return Ok(vec![Route::Direct]);
                 }
-                let mut address: Address = text.parse().map_err(|_| NoRoute::Unspoken { entries: text })?;
+                let mut address: Address = text.parse().map_err(|_| NoRoute::Unspoken { entries: tame(&text) })?;
                 address.login = address.login.or(login);
                 Ok(vec![self.via(address)])
             }
@@ -152,23 +152,36 @@ impl Chooser {
 
     async fn ask_pac(&self, file: &str) -> Result<Vec<Route>, Error> {
         let answer = pac::ask(file, &self.relay).await.map_err(|reason| NoRoute::Pac { file: file.to_owned(), reason })?;
-        let mut routes = Vec::new();
+        // Whoever is between here and the file's server can name any proxy.
+        let guarded = file.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"));
+        let mut routes: Vec<Route> = Vec::new();
         for entry in pac::entries(&answer).take(ROUTES_MAX) {
             match entry {
                 pac::Entry::Direct => routes.push(Route::Direct),
-                pac::Entry::Proxy(address) => routes.push(self.via(address)),
+                // Named twice it is one all the same: a wrong password isn't to be tried twice.
+                pac::Entry::Proxy(address)
+                    if routes.iter().any(|route| route.proxy().is_some_and(|it| it.address == address)) => {}
+                pac::Entry::Proxy(address) => {
+                    let login = Login::new(self.login(&address));
+                    let login = if guarded { login.guarded() } else { login };
+                    routes.push(Route::Via(Arc::new(Proxy { address, login })));
+                }
                 pac::Entry::Unspoken(entry) => tracing::debug!(entry, "passed over: such a proxy isn't spoken to here"),
             }
         }
         if routes.is_empty() {
-            return Err(NoRoute::Unspoken { entries: answer }.into());
+            return Err(NoRoute::Unspoken { entries: tame(&answer) }.into());
         }
         Ok(routes)
     }
 
     fn via(&self, address: Address) -> Route {
-        let login = self.settings.login.clone().or_else(|| address.login.clone());
-        Route::Via(Arc::new(Proxy { address, login: Login::new(login) }))
+        let login = Login::new(self.login(&address));
+        Route::Via(Arc::new(Proxy { address, login }))
+    }
+
+    fn login(&self, address: &Address) -> Option<ProxyLogin> {
+        self.settings.login.clone().or_else(|| address.login.clone())
     }
 }
 
@@ -209,6 +222,12 @@ fn intercepted(intercept: &Intercept) -> Result<Address, NoRoute> {
         pair.split_once(':').map(|(user, password)| ProxyLogin::new(user, password))
     });
     Ok(address)
+}
+
+/// A stranger's text, fit to be shown: on one line, not too long, without the name and password that may stand before an `@`.
+fn tame(text: &str) -> String {
+    let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 fn shown(routes: &[Route]) -> String {

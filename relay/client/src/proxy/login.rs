@@ -25,6 +25,8 @@ pub(crate) const ATTEMPTS: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct Login {
     login: Option<ProxyLogin>,
+    /// Whether the password may be shown to the proxy and to the network on the way.
+    in_clear: bool,
     state: Mutex<State>,
 }
 
@@ -66,7 +68,12 @@ pub(crate) struct Refusal {
 
 impl Login {
     pub(crate) fn new(login: Option<ProxyLogin>) -> Self {
-        Self { login, state: Mutex::default() }
+        Self { login, in_clear: true, state: Mutex::default() }
+    }
+
+    /// For a proxy that was named by who knows whom: it learns no password, only that someone has it.
+    pub(crate) fn guarded(self) -> Self {
+        Self { in_clear: false, ..self }
     }
 
     /// What goes into `Proxy-Authorization` of a request with this method and target. `salt` can't be guessed.
@@ -125,7 +132,7 @@ impl Login {
         now: Instant,
     ) -> Result<(), Refusal> {
         let challenges: Vec<_> = lines.flat_map(digest::challenges).collect();
-        let asked = choose(&challenges);
+        let asked = choose(&challenges, self.in_clear);
         let refusal = Refusal { offered: names(&challenges), spoken: asked.is_some(), had_password: self.login.is_some() };
         let (Some(asked), Some(_)) = (asked, &self.login) else { return Err(refusal) };
         let mut state = self.state();
@@ -156,10 +163,10 @@ impl Login {
     }
 }
 
-/// The first Digest there is: the proxy names its favourite first; Basic, which shows the password to the network, only else.
-fn choose(challenges: &[Challenge]) -> Option<Asked> {
+/// The first Digest there is: the proxy names its favourite first; Basic, which shows the password to the network, only else and if that may be.
+fn choose(challenges: &[Challenge], in_clear: bool) -> Option<Asked> {
     let digest = challenges.iter().find_map(Challenge::digest).map(|challenge| Asked::Digest { challenge, count: 0 });
-    digest.or_else(|| challenges.iter().any(|challenge| challenge.is("Basic")).then_some(Asked::Basic))
+    digest.or_else(|| (in_clear && challenges.iter().any(|challenge| challenge.is("Basic"))).then_some(Asked::Basic))
 }
 
 fn names(challenges: &[Challenge]) -> String {
@@ -240,6 +247,16 @@ mod tests {
         assert!(refusal.had_password && refusal.spoken);
         assert_eq!(login.authorization("GET", "/", 1, now + REFUSED / 2), Err(refusal));
         assert!(login.authorization("GET", "/", 1, now + REFUSED).is_ok(), "perhaps it was put right there");
+    }
+
+    #[test]
+    fn a_proxy_named_by_who_knows_whom_learns_no_password() {
+        let (login, now) = (login().guarded(), Instant::now());
+        let refusal = asked(&login, sent(&login, now).1, "Basic realm=\"net\"", now).unwrap_err();
+        assert_eq!((refusal.offered.as_str(), refusal.spoken), ("Basic", false));
+        assert_eq!(sent(&login, now).0, "");
+        asked(&login, Answered(None), DIGEST, now).unwrap();
+        assert!(sent(&login, now).0.starts_with("Digest "));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod script;
 
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::{Semaphore, oneshot};
 use url::Url;
 
 use super::Address;
@@ -12,6 +13,9 @@ use crate::error::BadPac;
 
 /// Fetching the file and running its script may take this long together; it asks name servers, and those may be slow.
 const PATIENCE: Duration = Duration::from_secs(8);
+
+/// One script at a time: one that doesn't end costs a thread, and no more than that.
+static RUNNING: Semaphore = Semaphore::const_new(1);
 
 /// One of the ways that a script names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,9 +31,16 @@ pub(super) async fn ask(file: &str, relay: &Url) -> Result<String, BadPac> {
     let asking = async {
         let text = file::read(file).await?;
         let (url, host) = (shown(relay), relay.host_str().unwrap_or_default().to_owned());
-        // The script may wait for name servers, so it runs where waiting is allowed.
-        let answer = tokio::task::spawn_blocking(move || script::run(&text, &url, &host, SystemTime::now()));
-        answer.await.unwrap_or_else(|_| Err(BadPac::Script("it ended in a fault of ours".to_owned())))
+        // No engine can be stopped everywhere: a script that doesn't end keeps this one thread, and nobody waits for it, not even at the end.
+        let alone = RUNNING.acquire().await.map_err(|_| BadPac::Endless)?;
+        let (tell, answer) = oneshot::channel();
+        let run = move || {
+            let _ = tell.send(script::run(&text, &url, &host, SystemTime::now()));
+            drop(alone);
+        };
+        let fault = || BadPac::Script("it ended in a fault of ours".to_owned());
+        std::thread::Builder::new().name("proxy file".to_owned()).spawn(run).map_err(|_| fault())?;
+        answer.await.unwrap_or_else(|_| Err(fault()))
     };
     tokio::time::timeout(PATIENCE, asking).await.unwrap_or(Err(BadPac::Endless))
 }

@@ -36,7 +36,9 @@ pub(super) async fn send<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> io::Result<()> {
     let (mut parts, mut body) = response.into_parts();
     let bodiless = matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) || parts.status.is_informational();
-    let mut length = body.size_hint().exact();
+    // A stream doesn't know its length, but who made it may: a file goes out piece by piece, as fast as it is read.
+    let told = || parts.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+    let mut length = body.size_hint().exact().or_else(told);
     if length.is_none() && !bodiless && !terms.head_only {
         // Every answer has a length; one that doesn't know its own is gathered.
         let whole = axum::body::to_bytes(body, usize::MAX).await.map_err(io::Error::other)?;

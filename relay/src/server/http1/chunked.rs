@@ -32,7 +32,12 @@ impl Chunked {
         loop {
             match *self {
                 Self::Size => match httparse::parse_chunk_size(bytes) {
-                    Ok(Status::Complete((used, _))) if used > LINE => return Err(malformed()),
+                    // A size without a digit, and a line end within the line, are read by some as something else.
+                    Ok(Status::Complete((used, _)))
+                        if used > LINE || !bytes[0].is_ascii_hexdigit() || breaks(&bytes[..used.saturating_sub(2)]) =>
+                    {
+                        return Err(malformed());
+                    }
                     Ok(Status::Complete((used, size))) => {
                         bytes.advance(used);
                         *self = if size == 0 { Self::Trailers(0) } else { Self::Data(size) };
@@ -62,6 +67,9 @@ impl Chunked {
                         return Err(malformed());
                     }
                     let Some(end) = end else { return Ok(None) };
+                    if breaks(&bytes[..end]) {
+                        return Err(malformed());
+                    }
                     bytes.advance(length);
                     *self = if end == 0 { Self::Over } else { Self::Trailers(seen + length) };
                 }
@@ -69,6 +77,11 @@ impl Chunked {
             }
         }
     }
+}
+
+/// Whether there is half a line end among these bytes.
+fn breaks(line: &[u8]) -> bool {
+    line.iter().any(|byte| matches!(byte, b'\r' | b'\n'))
 }
 
 fn malformed() -> io::Error {
@@ -107,7 +120,21 @@ mod tests {
     fn what_is_no_chunk_is_refused() {
         let long = format!("4;{}\r\nWiki\r\n0\r\n\r\n", "x".repeat(LINE));
         let many = format!("0\r\n{}\r\n", "X: y\r\n".repeat(LINE));
-        for text in ["x\r\n", "-1\r\n", "4\r\nWikis\r\n", "ffffffffffffffffff\r\n", "4\r\nWiki0\r\n\r\n", "", &long, &many] {
+        for text in [
+            "x\r\n",
+            "-1\r\n",
+            "4\r\nWikis\r\n",
+            "ffffffffffffffffff\r\n",
+            "4\r\nWiki0\r\n\r\n",
+            "",
+            "\r\n\r\n",
+            ";\r\n\r\n",
+            " 0\r\n\r\n",
+            "2;\nxx\r\n0\r\n\r\n",
+            "0\r\nX: y\n\r\n\r\n",
+            &long,
+            &many,
+        ] {
             assert!(read(text.as_bytes(), 1000).is_err(), "{text}");
         }
     }

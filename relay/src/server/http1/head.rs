@@ -16,6 +16,9 @@ use crate::router::{Media, Routes};
 /// Most bytes of a head: one of ours has a few hundred.
 const HEAD_MAX: usize = 64 * 1024;
 
+/// Most bytes of empty lines before a head.
+const EMPTY_MAX: usize = 64;
+
 /// Most headers: a browser sends twenty, a chain of proxies adds some.
 const HEADERS_MAX: usize = 100;
 
@@ -62,6 +65,10 @@ pub(super) async fn read<S: AsyncRead + AsyncWrite + Unpin>(link: &Shared<S>, ro
     loop {
         {
             let mut link = link.lock();
+            // One empty line too many after a body is forgiven, a stream of them isn't.
+            if link.unread.len() > EMPTY_MAX && link.unread[..=EMPTY_MAX].iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
+                return Err(MALFORMED);
+            }
             // Until its end is there, nobody need look at all of it again and again.
             if ends(&link.unread, looked) {
                 let Some((asked, rest)) = parse(take(&mut link.unread), routes)? else { return Err(MALFORMED) };

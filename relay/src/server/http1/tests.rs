@@ -20,7 +20,14 @@ fn router() -> Router {
         .route("/unread", post(|| async { "unread" }))
         .route("/echo", post(|body: Bytes| async move { body }))
         .route("/last", get(|| async { ([(header::CONNECTION, "close")], "last") }))
+        .route("/endless", get(endless))
         .route("/nothing", get(|| async { axum::http::StatusCode::NO_CONTENT }))
+}
+
+/// Says that it is long and gives pieces as long as somebody takes them.
+async fn endless() -> impl axum::response::IntoResponse {
+    let pieces = futures::stream::repeat_with(|| Ok::<_, io::Error>(Bytes::from_static(&[7; 4096])));
+    ([(header::CONTENT_LENGTH, u64::MAX)], Body::from_stream(pieces))
 }
 
 /// The other end of a connection, and the relay that stops.
@@ -220,4 +227,19 @@ async fn the_shorter_way_says_what_the_longer_one_does() {
     }
     assert_eq!(shorter, 5);
     relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_goes_out_as_it_is_read_and_is_never_gathered() {
+    let (mut far, _handle) = connect(1 << 12);
+    far.write_all(b"GET /endless HTTP/1.1\r\n\r\n").await.unwrap();
+    let mut some = vec![0; 100_000];
+    timeout(LONG, far.read_exact(&mut some)).await.expect("the first pieces come at once").unwrap();
+    assert!(some.starts_with(b"HTTP/1.1 200 OK\r\n") && some.ends_with(&[7; 1000]));
+}
+
+#[tokio::test]
+async fn empty_lines_without_end_are_no_request() {
+    let text = "\r\n".repeat(1000);
+    assert!(said(&text, 7).await.starts_with("HTTP/1.1 400 "));
 }

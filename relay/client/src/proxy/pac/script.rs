@@ -34,17 +34,17 @@ pub(super) fn run(script: &str, url: &str, host: &str, now: SystemTime) -> Resul
     runtime.set_interrupt_handler(Some(Box::new(move || Instant::now() >= end)));
     let context = Context::full(&runtime).map_err(|error| BadPac::Script(error.to_string()))?;
     context.with(|ctx| {
-        let answer = ask(&ctx, script, url, host, now).catch(&ctx);
+        let answer = ask(&ctx, script, url, host, now, end).catch(&ctx);
         answer.map_err(|error| if Instant::now() >= end { BadPac::Endless } else { BadPac::Script(said(&error)) })
     })
 }
 
-fn ask<'js>(ctx: &Ctx<'js>, script: &str, url: &str, host: &str, now: SystemTime) -> rquickjs::Result<String> {
+fn ask<'js>(ctx: &Ctx<'js>, script: &str, url: &str, host: &str, now: SystemTime, end: Instant) -> rquickjs::Result<String> {
     let globals = ctx.globals();
     let mut lookups = 0;
     let resolve = move |host: String| {
         lookups += 1;
-        if lookups > LOOKUPS_MAX { None } else { resolve(&host) }
+        if lookups > LOOKUPS_MAX || Instant::now() >= end { None } else { resolve(&host) }
     };
     globals.set("dnsResolve", Function::new(ctx.clone(), rquickjs::prelude::MutFn::new(resolve))?)?;
     globals.set("myIpAddress", Function::new(ctx.clone(), || own_address().to_string())?)?;
