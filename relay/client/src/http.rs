@@ -63,7 +63,7 @@ pub(crate) struct Http {
     /// Scheme, host and port, for people.
     pub(crate) relay: Arc<str>,
     base: Url,
-    chooser: Chooser,
+    chooser: Arc<Chooser>,
     trust: Trust,
     pub(crate) lines: Arc<Lines>,
     /// Control requests and the event lane.
@@ -208,7 +208,7 @@ impl Http {
         let control = Pool::new(Purpose::Control, tls.clone());
         let media = Pool::new(Purpose::Media, tls.clone());
         let files = Pool::new(Purpose::Files, tls);
-        let chooser = Chooser::new(settings, base.clone());
+        let chooser = Arc::new(Chooser::new(settings, base.clone()));
         Ok(Self { relay, base, chooser, trust, lines: Arc::default(), control, media, files })
     }
 

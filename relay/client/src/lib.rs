@@ -19,6 +19,7 @@ pub mod lanes;
 pub mod proxy;
 pub mod relay;
 pub mod session;
+mod text;
 pub mod trust;
 
 pub use self::{

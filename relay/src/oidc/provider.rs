@@ -121,6 +121,7 @@ impl Provider {
             return Ok(metadata);
         }
         let lately = known.failed.is_some_and(|at| now.saturating_duration_since(at) < AGAIN);
+        let began = Instant::now();
         let asked = if lately { Err(ProviderFailed::Lately) } else { self.discover().await };
         match (asked, old) {
             (Ok(metadata), _) => {
@@ -136,7 +137,8 @@ impl Provider {
                     tracing::warn!(issuer = self.issuer, %error, "the OpenID provider can't be found");
                 }
                 if !lately {
-                    known.failed = Some(now);
+                    // From the end on: a provider that is silent takes its time to fail.
+                    known.failed = Some(now + began.elapsed());
                 }
                 old.map(|(metadata, _)| metadata).ok_or(error)
             }

@@ -70,7 +70,7 @@ async fn a_code_that_was_taken_back_counts_no_more() {
     assert_eq!(sign_up(&bench, "Ana", code).await.code(), ErrorCode::WrongCode);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn where_everyone_may_a_code_is_not_looked_at_and_where_nobody_may_it_does_not_help() {
     let open = Bench::new().await;
     sign_up(&open, "Ana", NONE).await.read::<Value>();
@@ -79,7 +79,7 @@ async fn where_everyone_may_a_code_is_not_looked_at_and_where_nobody_may_it_does
     assert_eq!(sign_up(&closed, "Ana", code).await.code(), ErrorCode::SignUpClosed);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn guessing_codes_is_slow() {
     let bench = Bench::with(|config| {
         config.sign_up = Admission::Code;

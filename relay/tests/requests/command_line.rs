@@ -10,6 +10,7 @@ use std::{
 
 use proto::{Event, model::Relation};
 use serde_json::{Value, json};
+use tokio::{runtime::Handle, task::block_in_place};
 
 use crate::{
     bench::{Bench, PASSWORD},
@@ -30,10 +31,17 @@ pub(crate) fn program_on(data: &Path) -> Command {
 }
 
 pub(crate) fn admin(data: &Path, arguments: &[&str]) -> Output {
-    program_on(data).arg("admin").arg("--data").arg(data).args(arguments).output().unwrap()
+    ended(program_on(data).arg("admin").arg("--data").arg(data).args(arguments))
 }
 
-#[tokio::test]
+/// Runs it to its end. A relay in this process goes on meanwhile, or what it is writing would keep the program waiting for its database:
+/// therefore a test with a runtime of one thread fails here.
+pub(crate) fn ended(command: &mut Command) -> Output {
+    let output = || command.output().unwrap();
+    if Handle::try_current().is_ok() { block_in_place(output) } else { output() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn accounts_are_looked_after_while_the_relay_runs() {
     let bench = Bench::new().await;
     let data = bench.folder.path().to_owned();

@@ -85,7 +85,7 @@ fn a_file_that_can_not_be_is_refused_with_its_name_and_line() {
     assert!(!output.status.success() && said(&output).contains("missing.toml can't be read"), "{}", said(&output));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn codes_and_passwords_are_looked_after_while_the_relay_runs() {
     let bench = Bench::with(|config| config.sign_up = relay::Admission::Code).await;
     let data = bench.folder.path().to_owned();

@@ -129,7 +129,7 @@ async fn what_was_done_is_answered_again_whatever_has_changed_since() {
     assert_eq!(write(&ben, &group, "Another", "2").await.code(), ErrorCode::NotFound);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_removed_from_the_relay_is_out_of_their_groups_for_all_to_see() {
     let bench = Bench::new().await;
     let (mut ana, ben, mut eva) = three(&bench).await;

@@ -306,7 +306,7 @@ async fn a_ring_of_the_blocked_stops_for_the_one_who_blocks_and_rings_on_for_the
     assert_eq!(missed(&ben).await, []);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_report_reaches_whoever_runs_the_relay_and_nobody_else() {
     let bench = Bench::with(|config| config.rates.report = Rate { burst: 2.0, per_second: 0.001 }).await;
     let (ana, mut ben) = bench.buddies("Ana", "Ben").await;

@@ -35,7 +35,7 @@ async fn two_relays_never_share_a_database() {
     Relay::open(second).await.unwrap().kill();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_kept_in_the_data_folder_and_a_relay_lives_on_when_the_server_drops_it() {
     let Some((bench, url)) = on_server().await else { return };
     let ana = bench.person("Ana").await;
@@ -84,7 +84,7 @@ async fn what_one_database_can_not_keep_is_refused_on_each() {
     assert_eq!(nul.code(), proto::ErrorCode::BadRequest);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn two_admin_commands_at_once_are_both_noticed() {
     let bench = Bench::new().await;
     let mut ana = bench.person("Ana").await;

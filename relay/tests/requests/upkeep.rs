@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bench::{Bench, Client, PASSWORD, config},
-    command_line::{self, program_on},
+    command_line::{self, ended, program_on},
     database,
     people::texts,
 };
@@ -28,10 +28,10 @@ fn said(output: &Output) -> String {
 }
 
 fn run(data: &Path, words: &[&str], file: &Path) -> Output {
-    program_on(data).args(["admin", "--data"]).arg(data).args(words).arg(file).output().unwrap()
+    ended(program_on(data).args(["admin", "--data"]).arg(data).args(words).arg(file))
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_backup_of_a_running_relay_is_restored_with_all_it_had_but_sessions() {
     let bench = Bench::new().await;
     let data = bench.folder.path();
@@ -64,7 +64,7 @@ async fn a_backup_of_a_running_relay_is_restored_with_all_it_had_but_sessions() 
     assert_eq!(texts(&ana, "Ben").await, ["before", "after"], "the relay went on");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn while_messages_come_in_a_backup_has_them_up_to_one_moment() {
     let bench = Bench::new().await;
     if !on_file(&bench) {
@@ -93,7 +93,7 @@ async fn while_messages_come_in_a_backup_has_them_up_to_one_moment() {
     assert_eq!(kept, expected[first..first + kept.len()]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_overwritten_and_nothing_but_a_backup_is_restored() {
     let bench = Bench::new().await;
     if !on_file(&bench) {
@@ -129,7 +129,7 @@ async fn nothing_is_overwritten_and_nothing_but_a_backup_is_restored() {
     Relay::open(config(&folder.path().join("other"))).await.unwrap().kill();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_person_is_told_all_that_is_kept_of_them_but_no_secret() {
     let bench = Bench::new().await;
     let (ana, ben) = bench.buddies("Ana", "Ben").await;
@@ -161,7 +161,7 @@ async fn a_person_is_told_all_that_is_kept_of_them_but_no_secret() {
     assert!(!folder.path().join("nobody.json").exists());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_removed_leaves_nothing_behind_and_only_when_it_was_meant() {
     let bench = Bench::new().await;
     let (mut ana, ben) = bench.buddies("Ana", "Ben").await;

@@ -13,7 +13,10 @@ use proto::ErrorBody;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Http, lines::Turn};
-use crate::error::{Error, Found};
+use crate::{
+    error::{Error, Found},
+    text::one_line,
+};
 
 /// Largest refusal, in bytes: a code and a sentence.
 const REFUSAL_MAX: usize = 64 << 10;
@@ -66,7 +69,7 @@ impl Http {
         let status = response.status();
         if status.is_redirection() {
             let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
-            return Err(self.not_a_relay(Found::Redirect { to: plain(to) }));
+            return Err(self.not_a_relay(Found::Redirect { to: one_line(to, MESSAGE_MAX) }));
         }
         let page = is_web_page(&response);
         if status.is_success() {
@@ -77,7 +80,7 @@ impl Http {
         Err(match refusal {
             Some(ErrorBody { error }) => Error::Refused {
                 code: error.code,
-                message: plain(&error.message),
+                message: one_line(&error.message, MESSAGE_MAX),
                 retry_after: error.retry_after_ms.map(Duration::from_millis),
             },
             // 511 is a captive portal that says so (RFC 6585).
@@ -126,20 +129,4 @@ fn is_web_page<B>(response: &Response<B>) -> bool {
     let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("text/html") || kind.eq_ignore_ascii_case("application/xhtml+xml")
-}
-
-/// A stranger's text, fit to be shown on one line.
-fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MESSAGE_MAX).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_of_a_stranger_is_tamed() {
-        assert_eq!(plain("Go\u{1b}[2J\naway"), "Go[2Jaway");
-        assert_eq!(plain(&"x".repeat(1000)).len(), MESSAGE_MAX);
-    }
 }

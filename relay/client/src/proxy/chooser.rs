@@ -1,6 +1,7 @@
 //! Finds the routes to one relay, and keeps to the first that works.
 
 use std::{
+    mem::take,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,13 +19,19 @@ use super::{
     login::Login,
     pac,
 };
-use crate::error::{BadPac, Error, NoRoute};
+use crate::{
+    error::{BadPac, Error, NoRoute},
+    text::one_line,
+};
 
 /// After this long the routes are found anew: laptops move, and settings change.
 const FRESH: Duration = Duration::from_secs(300);
 
 /// When none of them worked they're found anew at once, but not more often than this: a PAC file may have to be fetched.
 const BETWEEN: Duration = Duration::from_secs(5);
+
+/// Longest part of an answer that is shown, in characters.
+const SHOWN_MAX: usize = 200;
 
 /// Most routes that are kept of a PAC file's answer.
 const ROUTES_MAX: usize = 16;
@@ -49,6 +56,8 @@ struct Found {
     when: Option<Instant>,
     /// All of them have failed since.
     used_up: bool,
+    /// They are being found anew.
+    renewing: bool,
 }
 
 impl Chooser {
@@ -60,26 +69,33 @@ impl Chooser {
         &self.settings
     }
 
-    /// The route to take now.
+    /// The route to take now. Only the first time this waits: later the routes are found anew beside the requests, which may take
+    /// seconds where a PAC file's server has gone silent.
     ///
     /// # Errors
     /// When the settings lead nowhere.
-    pub(crate) async fn route(&self, now: Instant) -> Result<Route, Error> {
+    pub(crate) async fn route(self: &Arc<Self>, now: Instant) -> Result<Route, Error> {
         let mut found = self.found.lock().await;
-        if found.is_due(now) {
-            match self.find().await {
-                Ok(routes) => found.replace(routes, now),
-                // Settings that can't be read just now don't take away what worked.
-                Err(error) if found.routes.is_empty() => return Err(error),
-                Err(error) => {
-                    tracing::warn!(%error, "the way to the relay can't be found anew; the old one stays");
-                    found.when = Some(now);
-                    found.used_up = false;
-                }
-            }
-            tracing::debug!(routes = %shown(&found.routes), "how the relay is reached");
+        if found.when.is_none() {
+            found.replace(self.find().await?, now);
+        } else if found.is_due(now) {
+            found.renewing = true;
+            tokio::spawn(self.clone().renew(now));
         }
         Ok(found.routes.get(found.at).cloned().unwrap_or(Route::Direct))
+    }
+
+    async fn renew(self: Arc<Self>, now: Instant) {
+        let outcome = self.find().await;
+        let mut found = self.found.lock().await;
+        match outcome {
+            Ok(routes) => found.replace(routes, now),
+            // Settings that can't be read just now don't take away what worked.
+            Err(error) => {
+                tracing::warn!(%error, "the way to the relay can't be found anew; the old one stays");
+                *found = Found { routes: take(&mut found.routes), at: found.at, when: Some(now), ..Found::default() };
+            }
+        }
     }
 
     /// No connection came about by this route. True when another one is left to be tried at once.
@@ -139,12 +155,13 @@ impl Chooser {
             },
             Desktop::Manual { exceptions, .. } if Exceptions(exceptions.clone()).hold(&self.relay) => Ok(vec![Route::Direct]),
             Desktop::Manual { http, https, login, .. } => {
-                let text = if self.relay.scheme() == "https" { https } else { http };
+                let text = if self.relay.scheme() == "https" { &https } else { &http };
                 if text.is_empty() {
                     return Ok(vec![Route::Direct]);
                 }
-                let mut address: Address = text.parse().map_err(|_| NoRoute::Unspoken { entries: tame(&text) })?;
-                address.login = address.login.or(login);
+                let mut address: Address = text.parse().map_err(|_| NoRoute::Unspoken { entries: tame(text) })?;
+                // It is the http proxy's, and no other proxy's to see.
+                address.login = address.login.or(login.filter(|_| *text == http));
                 Ok(vec![self.via(address)])
             }
         }
@@ -188,7 +205,7 @@ impl Chooser {
 impl Found {
     fn is_due(&self, now: Instant) -> bool {
         let rest = if self.used_up { BETWEEN } else { FRESH };
-        self.when.is_none_or(|when| now.saturating_duration_since(when) >= rest)
+        !self.renewing && self.when.is_none_or(|when| now.saturating_duration_since(when) >= rest)
     }
 
     // A proxy that is named again keeps its connections, and what is known about signing in there.
@@ -200,8 +217,9 @@ impl Found {
             };
             self.routes.iter().find(same).cloned().unwrap_or(route)
         };
-        self.routes = routes.into_iter().map(known).collect();
-        *self = Self { routes: std::mem::take(&mut self.routes), at: 0, when: Some(now), used_up: false };
+        let routes = routes.into_iter().map(known).collect::<Vec<_>>();
+        tracing::debug!(routes = %shown(&routes), "how the relay is reached");
+        *self = Self { routes, when: Some(now), ..Self::default() };
     }
 }
 
@@ -227,7 +245,7 @@ fn intercepted(intercept: &Intercept) -> Result<Address, NoRoute> {
 /// A stranger's text, fit to be shown: on one line, not too long, without the name and password that may stand before an `@`.
 fn tame(text: &str) -> String {
     let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
+    one_line(text, SHOWN_MAX)
 }
 
 fn shown(routes: &[Route]) -> String {
@@ -236,13 +254,18 @@ fn shown(routes: &[Route]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
     use super::*;
 
-    fn chooser(source: &str, relay: &str) -> Chooser {
-        Chooser::new(source.parse::<ProxySource>().unwrap().into(), relay.parse().unwrap())
+    fn chooser(source: &str, relay: &str) -> Arc<Chooser> {
+        Arc::new(Chooser::new(source.parse::<ProxySource>().unwrap().into(), relay.parse().unwrap()))
     }
 
-    async fn route(chooser: &Chooser, now: Instant) -> String {
+    async fn route(chooser: &Arc<Chooser>, now: Instant) -> String {
         chooser.route(now).await.unwrap().to_string()
     }
 
@@ -263,7 +286,7 @@ mod tests {
             ("http://notexample.org", false),
         ] {
             let manual = super::super::ManualProxy::new("proxy:3128", "example.org, 10.0.0.0/8").unwrap();
-            let chooser = Chooser::new(ProxySource::Manual(manual).into(), relay.parse().unwrap());
+            let chooser = Arc::new(Chooser::new(ProxySource::Manual(manual).into(), relay.parse().unwrap()));
             assert_eq!(route(&chooser, Instant::now()).await == "no proxy", direct, "{relay}");
         }
     }
@@ -296,9 +319,33 @@ mod tests {
         assert!(!chooser.failed(&third).await, "nothing is left");
         assert_eq!(route(&chooser, now).await, "http://a:1");
         std::fs::write(&folder, "function FindProxyForURL() { return 'PROXY a:1' }").unwrap();
+        chooser.clone().renew(now + BETWEEN).await;
         let again = chooser.route(now + BETWEEN).await.unwrap();
         assert!(again.is(&first), "the same proxy keeps what is known of it");
         assert!(!chooser.failed(&again).await);
         std::fs::remove_file(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn while_the_routes_are_found_anew_the_old_one_is_taken() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let file = format!("pac:http://{}/proxy.pac", listener.local_addr().unwrap());
+        let (asked, mut again) = tokio::sync::mpsc::channel(1);
+        tokio::spawn(async move {
+            let script = "function FindProxyForURL() { return 'PROXY a:1' }";
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", script.len());
+            let (mut first, _) = listener.accept().await.unwrap();
+            first.read(&mut [0; 4096]).await.unwrap();
+            first.write_all(format!("{head}{script}").as_bytes()).await.unwrap();
+            drop(first);
+            let silent = listener.accept().await.unwrap();
+            asked.send(silent).await.unwrap();
+        });
+        let chooser = chooser(&file, "http://example.org");
+        let now = Instant::now();
+        assert_eq!(route(&chooser, now).await, "http://a:1");
+        assert_eq!(route(&chooser, now + FRESH).await, "http://a:1");
+        let _silent = again.recv().await.unwrap();
+        assert_eq!(route(&chooser, now + FRESH).await, "http://a:1", "nobody waits for it, and it isn't asked twice");
     }
 }

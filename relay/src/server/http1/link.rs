@@ -58,11 +58,13 @@ pub(super) struct Link<S> {
     pub(super) framing: Framing,
     /// What is still to be said before the client sends its body: `100 Continue`.
     pub(super) invitation: &'static [u8],
+    /// It was written, and may still wait in the stream's own buffer.
+    unflushed: bool,
 }
 
 impl<S> Link<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, unread: Bytes::new(), framing: Framing::Done, invitation: b"" }
+        Self { stream, unread: Bytes::new(), framing: Framing::Done, invitation: b"", unflushed: false }
     }
 
     /// Whether nothing came that was not taken.
@@ -132,8 +134,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             }
             while !self.invitation.is_empty() {
                 let written = ready!(Pin::new(&mut self.stream).poll_write(context, self.invitation))?;
+                if written == 0 {
+                    return Poll::Ready(Some(Err(io::ErrorKind::WriteZero.into())));
+                }
                 self.invitation = self.invitation.get(written..).unwrap_or_default();
+                self.unflushed = true;
+            }
+            if self.unflushed {
                 ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+                self.unflushed = false;
             }
             if ready!(self.poll_fill(context))? == 0 {
                 return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())));

@@ -8,7 +8,7 @@ use std::{
 
 use rquickjs::{CatchResultExt, CaughtError, Context, Ctx, Function, Runtime, Value, context::EvalOptions};
 
-use crate::error::BadPac;
+use crate::{error::BadPac, text::one_line};
 
 /// A script gets no more time than this; a good one takes less than a millisecond and what name servers take.
 const TIME: Duration = Duration::from_secs(5);
@@ -18,6 +18,9 @@ const MEMORY: usize = 16 << 20;
 
 /// Nor more stack, in bytes: a thread has two megabytes.
 const STACK: usize = 512 << 10;
+
+/// Longest complaint of a script that is shown, in characters.
+const SAID_MAX: usize = 200;
 
 /// Most names that one run may look up: each may take a second.
 const LOOKUPS_MAX: u32 = 32;
@@ -70,7 +73,7 @@ fn said(error: &CaughtError<'_>) -> String {
         CaughtError::Exception(exception) => exception.message().unwrap_or_default(),
         other => other.to_string(),
     };
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
+    one_line(&text, SAID_MAX)
 }
 
 /// The first IPv4 address of a name.
