@@ -37,7 +37,7 @@ pub(crate) fn admin(data: &Path, arguments: &[&str]) -> Output {
 /// Runs it to its end. A relay in this process goes on meanwhile, or what it is writing would keep the program waiting for its database:
 /// therefore a test with a runtime of one thread fails here.
 pub(crate) fn ended(command: &mut Command) -> Output {
-    let output = || command.output().unwrap();
+    let mut output = || command.output().unwrap();
     if Handle::try_current().is_ok() { block_in_place(output) } else { output() }
 }
 

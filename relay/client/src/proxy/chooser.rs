@@ -335,7 +335,7 @@ mod tests {
             let script = "function FindProxyForURL() { return 'PROXY a:1' }";
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", script.len());
             let (mut first, _) = listener.accept().await.unwrap();
-            first.read(&mut [0; 4096]).await.unwrap();
+            assert!(first.read(&mut [0; 4096]).await.unwrap() > 0);
             first.write_all(format!("{head}{script}").as_bytes()).await.unwrap();
             drop(first);
             let silent = listener.accept().await.unwrap();
