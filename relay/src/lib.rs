@@ -39,6 +39,7 @@ mod router;
 mod server;
 mod slots;
 mod store;
+mod text;
 mod ticker;
 mod tls;
 mod token;

@@ -1,5 +1,7 @@
 //! The header `Range` of RFC 9110: one range of bytes, so that a download that broke off goes on where it was.
 
+use crate::text::digits;
+
 /// Which part of a content is wanted: the first byte and how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
@@ -12,17 +14,12 @@ pub(crate) struct Part {
 pub(crate) fn part(header: &str, size: u64) -> Option<Part> {
     let (first, last) = header.trim().strip_prefix("bytes=")?.split_once('-')?;
     let (start, end) = if first.is_empty() {
-        (size.checked_sub(number(last)?.min(size))?, size)
+        (size.checked_sub(digits::<u64>(last)?.min(size))?, size)
     } else {
-        let end = if last.is_empty() { size } else { number(last)?.checked_add(1)?.min(size) };
-        (number(first)?, end)
+        let end = if last.is_empty() { size } else { digits::<u64>(last)?.checked_add(1)?.min(size) };
+        (digits(first)?, end)
     };
     (start < end).then_some(Part { start, length: end - start })
-}
-
-/// Digits alone: a sign or a space is none.
-fn number(text: &str) -> Option<u64> {
-    (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ use crate::{
     },
     refusal::{Answer, Refusal},
     store::NewAttachment,
+    text::{digits, straight},
     token,
 };
 
@@ -154,7 +155,7 @@ pub(crate) async fn download(
 }
 
 fn content_length(headers: &HeaderMap) -> Answer<u64> {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| digits(length.to_str().ok()?));
     length.ok_or_else(|| Refusal::bad_request("An upload says its length beforehand (Content-Length)."))
 }
 
@@ -241,9 +242,8 @@ fn kind(said: Option<&str>) -> &'static str {
 
 /// The last part of a path, without what has a meaning to shells, file systems or those who read it, and never empty.
 fn file_name(said: &str) -> String {
-    let last = said.rsplit(['/', '\\']).next().unwrap_or_default();
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let plain = last.chars().filter(|c| !c.is_control() && !turns(*c));
+    let last = straight(said.rsplit(['/', '\\']).next().unwrap_or_default());
+    let plain = last.chars().filter(|c| !c.is_control());
     let plain = plain.map(|c| if "<>:\"|?*".contains(c) { '_' } else { c }).collect::<String>();
     // Hidden on some systems, impossible on others.
     let plain = plain.trim().trim_start_matches('.').trim_end_matches(['.', ' ']);

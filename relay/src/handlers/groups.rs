@@ -20,6 +20,7 @@ use crate::{
     extract::{Caller, Id, Ids, Json},
     refusal::{Answer, Refusal},
     store::{AccountId, GroupRow, NewGroup},
+    text::straight,
     token,
 };
 
@@ -192,7 +193,7 @@ async fn check_room_for_one_more(app: &App, me: AccountId, account: AccountId) -
 }
 
 fn title(text: &str) -> Answer<String> {
-    let title = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let title = straight(text).split_whitespace().collect::<Vec<_>>().join(" ");
     if (1..=GROUP_TITLE_MAX).contains(&title.chars().count()) && !title.chars().any(char::is_control) {
         return Ok(title);
     }

@@ -17,6 +17,7 @@ use crate::{
     hub::presence::TooManyBlocked,
     refusal::{Answer, Refusal},
     store::AccountId,
+    text::straight,
 };
 
 /// `POST /v1/presence`.
@@ -28,7 +29,7 @@ pub(crate) async fn set_presence(
     if wish.choice == Choice::Unknown {
         return Err(Refusal::bad_request("Choose available, away, do_not_disturb or invisible."));
     }
-    let own = OwnPresence { choice: wish.choice, text: wish.text.trim().to_owned() };
+    let own = OwnPresence { choice: wish.choice, text: straight(&wish.text).trim().to_owned() };
     // A separator of lines or paragraphs is no control character, and breaks the line all the same.
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     if own.text.chars().count() > LINE_MAX || own.text.chars().any(breaks) {
@@ -93,7 +94,8 @@ pub(crate) fn check_not_blocked(app: &App, who: AccountId, whom: AccountId, name
 
 /// `POST /v1/reports`.
 pub(crate) async fn report(State(app): State<App>, Caller(session): Caller, Json(wish): Json<Report>) -> Answer<Reply<Done>> {
-    let text = wish.text.trim();
+    let text = straight(&wish.text);
+    let text = text.trim();
     // Whoever runs the relay reads it in a terminal, and must not be played tricks there.
     if text.is_empty() || text.chars().count() > REPORT_MAX || text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
         return Err(Refusal::bad_request(format!("A report has 1 to {REPORT_MAX} characters and says what happened.")));

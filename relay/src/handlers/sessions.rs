@@ -15,6 +15,7 @@ use crate::{
     extract::{Anyone, Caller, Id, Json},
     refusal::{Answer, Refusal},
     store::{AccountRow, NewSession, SessionRow, wall_clock_ms},
+    text::straight,
     token::{self, TokenHash},
 };
 
@@ -45,7 +46,7 @@ pub(crate) async fn sign_in(State(app): State<App>, Anyone(from): Anyone, Json(w
 
 /// What a person calls a device, fit to be kept.
 pub(crate) fn device_name(said: &str) -> String {
-    said.chars().filter(|c| !c.is_control()).take(DEVICE_MAX).collect()
+    straight(said).chars().filter(|c| !c.is_control()).take(DEVICE_MAX).collect()
 }
 
 /// Begins a session of someone who has proved to be that; `None` when the password is not `kept` any more, or the account is gone. To be seen

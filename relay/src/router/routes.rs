@@ -23,6 +23,7 @@ use crate::{
     handlers::media,
     hub::session::{Counts, Session},
     refusal::Answer,
+    text::digits,
 };
 
 /// What a connection asks. Cloning shares it.
@@ -177,8 +178,7 @@ pub(crate) enum Answered {
 
 /// A number of bytes that an upload may have.
 fn usual_length(text: &[u8]) -> Option<usize> {
-    let digits = std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
-    digits.parse().ok().filter(|length| *length <= UPLOAD_MAX)
+    std::str::from_utf8(text).ok().and_then(digits::<usize>).filter(|length| *length <= UPLOAD_MAX)
 }
 
 /// A query of nothing but the known keys, each once, and plain numbers.
@@ -186,13 +186,10 @@ fn usual_query(query: &str) -> Option<PollMedia> {
     let (mut reader, mut poll, mut wait_ms) = (None, None, None);
     for pair in query.split('&') {
         let (key, value) = pair.split_once('=')?;
-        if !value.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
         let again = match key {
-            "reader" => reader.replace(value.parse().ok()?).is_some(),
-            "poll" => poll.replace(value.parse().ok()?).is_some(),
-            "wait_ms" => wait_ms.replace(value.parse().ok()?).is_some(),
+            "reader" => reader.replace(digits(value)?).is_some(),
+            "poll" => poll.replace(digits(value)?).is_some(),
+            "wait_ms" => wait_ms.replace(digits(value)?).is_some(),
             _ => return None,
         };
         if again {

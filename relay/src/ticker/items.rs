@@ -8,7 +8,7 @@ use proto::{
 use serde::Deserialize;
 
 use super::cgi::{Failure, Response};
-use crate::html;
+use crate::{html, text::straight};
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -64,8 +64,7 @@ fn item(title: &str, body: Option<String>, link: Option<String>) -> Option<Ticke
 
 /// One line without control characters and without marks that turn the reading direction of what stands beside it.
 fn plain(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let visible = text.chars().map(|c| if c.is_control() { ' ' } else { c }).filter(|c| !turns(*c)).collect::<String>();
+    let visible = straight(text).chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
     visible.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(TICKER_TITLE_MAX).collect()
 }
 

@@ -42,7 +42,7 @@ async fn what_one_writes_all_members_get_and_nobody_else() {
     let bench = Bench::new().await;
     let (mut ana, mut ben, mut eva) = three(&bench).await;
     let mut kim = bench.person("Kim").await;
-    let group: Group = try_make(&ana, " Sunday   lunch ", &["ben", "Eva", "Ben"], "g1").await.read();
+    let group: Group = try_make(&ana, " Sunday \u{202e}  lunch\u{200f} ", &["ben", "Eva", "Ben"], "g1").await.read();
     assert_eq!((group.title.as_str(), group.owner.as_str()), ("Sunday lunch", "Ana"));
     assert_eq!(group.members.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["Ana", "Ben", "Eva"]);
     assert_eq!(try_make(&ana, "Sunday lunch", &["Ben", "Eva"], "g1").await.read::<Group>(), group, "one id, one group");
@@ -189,6 +189,7 @@ async fn groups_and_their_members_are_bounded() {
     for (title, members, code) in [
         ("", &["Ben"][..], ErrorCode::BadRequest),
         (" \n ", &["Ben"], ErrorCode::BadRequest),
+        ("\u{2066}\u{2069}", &["Ben"], ErrorCode::BadRequest),
         (&"x".repeat(GROUP_TITLE_MAX + 1), &["Ben"], ErrorCode::BadRequest),
         ("a\u{7}b", &["Ben"], ErrorCode::BadRequest),
         ("Lunch", &["Ben", "Kim"], ErrorCode::Forbidden),

@@ -35,7 +35,7 @@ async fn a_choice_and_a_line_are_told_to_buddies_and_own_devices_and_outlive_a_c
     let bench = Bench::new().await;
     let token = {
         let (mut ana, mut ben) = bench.buddies("Ana", "Ben").await;
-        choose(&ben, "do_not_disturb", "  Out for tea ").await.read::<Value>();
+        choose(&ben, "do_not_disturb", "  Out \u{202e}for tea \u{2069}").await.read::<Value>();
         let own = OwnPresence { choice: Choice::DoNotDisturb, text: "Out for tea".to_owned() };
         assert_eq!(ben.poll(0).await, [Event::OwnPresence { presence: own.clone() }]);
         assert_eq!(ben.state().await.presence, own);
@@ -315,7 +315,7 @@ async fn a_report_reaches_whoever_runs_the_relay_and_nobody_else() {
         assert_eq!(report(name, text).await.code(), ErrorCode::BadRequest);
     }
     assert_eq!(report("Nobody", "x").await.code(), ErrorCode::NotFound);
-    report("ben", "Rings every night.\nAnd laughs.").await.read::<Value>();
+    report("ben", "Rings \u{202e}every night.\nAnd laughs.").await.read::<Value>();
     report("Ben", "Again.").await.read::<Value>();
     assert_eq!(report("Ben", "And again.").await.code(), ErrorCode::RateLimited);
     assert_eq!(ben.poll(0).await, []);

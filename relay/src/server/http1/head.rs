@@ -11,7 +11,10 @@ use super::{
     chunked::Chunked,
     link::{Framing, Shared},
 };
-use crate::router::{Media, Routes};
+use crate::{
+    router::{Media, Routes},
+    text::digits,
+};
 
 /// Most bytes of a head: one of ours has a few hundred.
 const HEAD_MAX: usize = 64 * 1024;
@@ -149,8 +152,7 @@ fn framing(headers: &mut HeaderMap, old: bool) -> Result<(Framing, bool), Refuse
     if lengths.any(|other| other != length) {
         return Err(MALFORMED);
     }
-    let digits = length.to_str().ok().filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
-    let length = digits.and_then(|digits| digits.parse::<u64>().ok()).ok_or(MALFORMED)?;
+    let length = length.to_str().ok().and_then(digits::<u64>).ok_or(MALFORMED)?;
     Ok((Framing::of(length), true))
 }
 
