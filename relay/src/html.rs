@@ -45,13 +45,13 @@ fn is_plain(address: &str) -> bool {
     (begins("http://") || begins("https://")) && !address.contains(|c: char| c.is_control() || c.is_whitespace())
 }
 
-/// Whether there are more tags in `html` than anyone has words for: parsing it would keep the relay busy.
-pub(crate) fn is_overdone(html: &str) -> bool {
-    html.matches('<').count() > TAGS_MAX
+/// What is left of `html`: the elements above without attributes, and `a` with an http or https `href` or none. `None` where there are more tags
+/// in it than anyone has words for: parsing it would keep the relay busy.
+pub(crate) fn sanitize(html: &str) -> Option<String> {
+    (html.matches('<').count() <= TAGS_MAX).then(|| clean(html))
 }
 
-/// What is left of `html`: the elements above without attributes, and `a` with an http or https `href` or none.
-pub(crate) fn sanitize(html: &str) -> String {
+fn clean(html: &str) -> String {
     let mut clean = SANITIZER.clean(html).to_string();
     // What is taken out from between two paragraphs may leave one within the other, which is read as something else the next time.
     for _ in 0..ROUNDS {
@@ -239,7 +239,7 @@ mod tests {
             ("<a>nowhere</a>", "nowhere"),
             ("<p></p><ul></ul>", ""),
         ] {
-            assert_eq!(to_text(&sanitize(html)), text, "{html}");
+            assert_eq!(to_text(&clean(html)), text, "{html}");
         }
     }
 
@@ -247,48 +247,47 @@ mod tests {
     fn what_is_nested_beyond_reason_neither_breaks_nor_grows_without_end() {
         for element in ["<b>", "<ul><li>", "<div>", "<a href=http://x/>", "<table>", "<p><i>", "<svg>", "<math><mtext>"] {
             let deep = element.repeat(16 * 1024 / element.len());
-            let clean = sanitize(&deep);
-            assert_harmless(&clean);
-            assert!(clean.len() <= deep.len() * 20, "{element}: {} bytes", clean.len());
-            to_text(&clean);
+            let left = clean(&deep);
+            assert_harmless(&left);
+            assert!(left.len() <= deep.len() * 20, "{element}: {} bytes", left.len());
+            to_text(&left);
         }
     }
 
     #[test]
     fn attributes_go_wherever_they_are() {
         for html in [r#"<b title="x" lang="de">bold</b>"#, r#"<a href="https://example.org/" title="x" onclick="x">this</a>"#] {
-            assert_harmless(&sanitize(html));
+            assert_harmless(&clean(html));
         }
     }
 
     #[test]
     fn an_address_that_readers_understand_differently_is_taken_out() {
         assert_eq!(
-            sanitize(r#"<a href="HTTPS://example.org/?a=1&amp;b=2">x</a>"#),
+            clean(r#"<a href="HTTPS://example.org/?a=1&amp;b=2">x</a>"#),
             r#"<a href="HTTPS://example.org/?a=1&amp;b=2">x</a>"#
         );
         for address in
             ["https:/example.org", "https:example.org", "http\t://example.org", "https://exam\nple.org", " https://example.org"]
         {
-            assert_eq!(sanitize(&format!(r#"<a href="{address}">x</a>"#)), "<a>x</a>", "{address:?}");
+            assert_eq!(clean(&format!(r#"<a href="{address}">x</a>"#)), "<a>x</a>", "{address:?}");
         }
     }
 
     #[test]
     fn what_is_clean_is_read_as_it_was_written() {
-        let clean = sanitize("<p><form><p>x<button>y</button></p></form><p>z");
-        assert_eq!(sanitize(&clean), clean);
+        let left = clean("<p><form><p>x<button>y</button></p></form><p>z");
+        assert_eq!(clean(&left), left);
     }
 
     #[test]
     fn more_tags_than_words_are_overdone() {
-        assert!(!is_overdone(&"<li>milk</li>".repeat(TAGS_MAX / 2)));
-        assert!(is_overdone(&"<p>".repeat(TAGS_MAX + 1)));
+        assert!(sanitize(&"<li>milk</li>".repeat(TAGS_MAX / 2)).is_some());
+        assert_eq!(sanitize(&"<p>".repeat(TAGS_MAX + 1)), None);
         // The worst that is let through: elements that differ, left open before many paragraphs.
         let open = (0..TAGS_MAX / 2).map(|number| format!("<b a{number}>")).collect::<String>();
         let worst = format!("{open}{}", "<p>x".repeat(TAGS_MAX / 2));
-        assert!(!is_overdone(&worst));
-        assert_harmless(&sanitize(&worst));
+        assert_harmless(&sanitize(&worst).unwrap());
     }
 
     /// Pieces that HTML is made of, and that tricks with it are made of.
@@ -353,11 +352,11 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_goes_in_only_allowed_elements_come_out(pieces in prop::collection::vec(piece(), 0..24)) {
-            let clean = sanitize(&pieces.concat());
-            assert_harmless(&clean);
+            let left = clean(&pieces.concat());
+            assert_harmless(&left);
             // Nor do they turn into others for whoever parses them again.
-            assert_harmless(&sanitize(&clean));
-            let text = to_text(&clean);
+            assert_harmless(&clean(&left));
+            let text = to_text(&left);
             prop_assert!(text.trim() == text);
         }
     }

@@ -156,10 +156,9 @@ impl Words {
         if html.as_ref().is_some_and(|html| html.len() > HTML_MAX) {
             return Err(long_html());
         }
-        if html.as_deref().is_some_and(html::is_overdone) {
-            return Err(Refusal::bad_request(format!("The HTML of a message has at most {} tags.", html::TAGS_MAX)));
-        }
-        let html = html.map(|html| html::sanitize(&html)).filter(|html| !html.trim().is_empty());
+        let overdone = || Refusal::bad_request(format!("The HTML of a message has at most {} tags.", html::TAGS_MAX));
+        let html = html.map(|html| html::sanitize(&html).ok_or_else(overdone)).transpose()?;
+        let html = html.filter(|html| !html.trim().is_empty());
         // Characters that have a meaning in HTML are longer there.
         if html.as_ref().is_some_and(|html| html.len() > HTML_MAX) {
             return Err(long_html());

@@ -58,7 +58,8 @@ fn item(title: &str, body: Option<String>, link: Option<String>) -> Option<Ticke
     if title.is_empty() {
         return None;
     }
-    let body = body.map(|body| html::sanitize(&body)).filter(|body| !body.trim().is_empty() && body.len() <= TICKER_BODY_MAX);
+    let body =
+        body.and_then(|body| html::sanitize(&body)).filter(|body| !body.trim().is_empty() && body.len() <= TICKER_BODY_MAX);
     Some(TickerItem { title, body, link: link.and_then(|link| web_address(&link)) })
 }
 
@@ -132,8 +133,10 @@ mod tests {
             let items = json(&serde_json::json!([{"title": "t", "body": said}]).to_string()).unwrap();
             assert_eq!(items[0].body.as_deref(), left, "{said}");
         }
-        let long = serde_json::json!([{"title": "t", "body": "x".repeat(TICKER_BODY_MAX + 1)}]).to_string();
-        assert_eq!(json(&long).unwrap()[0].body, None);
+        for overdone in ["x".repeat(TICKER_BODY_MAX + 1), format!("x{}", "<!-- -->".repeat(html::TAGS_MAX + 1))] {
+            let said = serde_json::json!([{"title": "t", "body": overdone}]).to_string();
+            assert_eq!(json(&said).unwrap()[0].body, None);
+        }
     }
 
     #[test]
