@@ -90,11 +90,14 @@ impl Admin {
     /// When there is no such account.
     pub async fn remove_user(&self, name: &Name) -> Result<(), Error> {
         let id = self.id(name).await?;
-        let mut changed = vec![id];
-        // Their groups are others now.
-        changed.extend(self.store.groups_of(id).await?.iter().flat_map(GroupRow::accounts).filter(|member| *member != id));
-        changed.dedup();
+        let groups = self.store.groups_of(id).await?;
+        let mut others = groups.iter().flat_map(GroupRow::accounts).filter(|member| *member != id).collect::<Vec<_>>();
+        // However many groups they had together.
+        others.sort_unstable();
+        others.dedup();
         self.store.remove_account(id).await?;
+        // The groups of those are others now.
+        let changed = std::iter::once(id).chain(others).collect::<Vec<_>>();
         self.store.log_change(&changed).await?;
         Ok(self.store.forget_removed().await?)
     }
@@ -202,5 +205,34 @@ impl Admin {
     async fn id(&self, name: &Name) -> Result<AccountId, Error> {
         let account = self.store.account_by_name(name).await?;
         account.map(|(row, _)| row.id).ok_or_else(|| Error::NoSuchAccount(name.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::GroupId;
+
+    use super::*;
+    use crate::store::NewGroup;
+
+    #[tokio::test]
+    async fn who_had_several_groups_with_someone_who_is_removed_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let admin = Admin::open(&Config::new(folder.path())).await.unwrap();
+        let store = &admin.store;
+        let mut people = Vec::new();
+        for name in ["Ben", "Eva", "Ana"] {
+            people.push(store.add_account(&name.parse().unwrap(), "hash").await.unwrap().unwrap());
+        }
+        let (others, ana) = (&people[..2], people[2]);
+        for client_id in ["1", "2"] {
+            let id = GroupId::new(client_id);
+            store.add_group(NewGroup { id: &id, title: "Lunch", maker: ana, others, client_id }).await.unwrap();
+        }
+        let before = store.last_change().await.unwrap();
+        admin.remove_user(&"Ana".parse().unwrap()).await.unwrap();
+        let told = store.changes(before).await.unwrap().into_iter().map(|(_, account)| account).collect::<Vec<_>>();
+        assert_eq!(told, [ana, others[0], others[1]]);
+        admin.close().await;
     }
 }
