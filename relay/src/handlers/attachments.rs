@@ -84,8 +84,8 @@ pub(crate) async fn upload(
     let pass = match pass {
         Ok(pass) => pass,
         Err(full) => {
-            // Whoever is still sending hears the answer only once all is sent.
-            if full != Full::Busy {
+            // Whoever is still sending hears the answer only once all is sent; who waits to be asked for it needn't send it.
+            if full != Full::Busy && !waits_to_be_asked(&headers) {
                 drain(body, length).await;
             }
             return Err(refused(full));
@@ -157,6 +157,11 @@ pub(crate) async fn download(
 fn content_length(headers: &HeaderMap) -> Answer<u64> {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| digits(length.to_str().ok()?));
     length.ok_or_else(|| Refusal::bad_request("An upload says its length beforehand (Content-Length)."))
+}
+
+/// Whether the body is held back until somebody reads it (RFC 9110, section 10.1.1).
+fn waits_to_be_asked(headers: &HeaderMap) -> bool {
+    headers.get(header::EXPECT).is_some_and(|expects| expects.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// When so many bytes must have come or gone.

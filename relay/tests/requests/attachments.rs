@@ -1,7 +1,12 @@
 //! Pictures, voice messages and files.
 
 use std::{
+    convert::Infallible,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -177,6 +182,27 @@ async fn quotas_bound_what_each_and_all_may_have() {
     let message: Message = share(&ana, "Ben", &[&first], "1").await.read();
     ana.delete(&format!("/v1/chat/{}", message.id.0)).await.read::<Message>();
     assert_eq!(files(&bench).len(), 3, "an upload may still go along with something");
+}
+
+#[tokio::test]
+async fn who_waits_to_be_asked_for_a_file_that_has_no_room_is_not_asked() {
+    let bench = Bench::with(|config| config.attachments.quota = OF_EACH).await;
+    let ana = bench.person("Ana").await;
+    for (expects, asked) in [(Some("100-Continue"), false), (None, true)] {
+        let read = Arc::new(AtomicBool::new(false));
+        let reading = Arc::clone(&read);
+        let body = Body::from_stream(futures::stream::once(async move {
+            reading.store(true, Ordering::Relaxed);
+            Ok::<_, Infallible>("hello")
+        }));
+        let mut request = Request::post("/v1/attachments?name=a").header("content-length", 5);
+        request = request.header("authorization", format!("Bearer {}", ana.token));
+        if let Some(expects) = expects {
+            request = request.header("expect", expects);
+        }
+        assert_eq!(bench.raw(request.body(body).unwrap()).await.code(), ErrorCode::QuotaExceeded);
+        assert_eq!(read.load(Ordering::Relaxed), asked, "{expects:?}");
+    }
 }
 
 #[tokio::test]
