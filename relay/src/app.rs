@@ -114,6 +114,11 @@ impl App {
         self.hub.add_session(Session::new(row.id, row.account, row.token, self.config.rates, now), now)
     }
 
+    /// The counters of what happens many times a second, where someone may read them.
+    pub(crate) fn counted(&self) -> Option<&Metrics> {
+        self.config.metrics.as_ref().map(|_| &self.metrics)
+    }
+
     /// Makes room for one more session of a person.
     pub(crate) async fn limit_sessions(&self, account: AccountId, now: Instant) -> Answer<()> {
         let sessions = self.hub.idle_sessions(account, now);

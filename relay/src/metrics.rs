@@ -12,7 +12,7 @@ use proto::{
 
 use self::requests::Requests;
 
-/// The counters. Those of requests are counted only where someone may read them.
+/// The counters. Those of requests and of media are counted only where someone may read them.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     pub(crate) requests: Requests,

@@ -69,7 +69,9 @@ pub(crate) fn publish(app: &App, session: &Session, id: String, body: Bytes, kin
     let room = app.hub.room(&id).ok_or_else(|| not_a_peer(app, &id))?;
     let published = room.publish(session.id, kind, body.clone(), Instant::now()).map_err(|NotAPeer| not_a_peer(app, &id))?;
     let feedback = published.map_err(|bad| Refusal::bad_request(format!("Nothing of the upload was taken: {bad}.")))?;
-    app.metrics.came(kind, &body);
+    if let Some(metrics) = app.counted() {
+        metrics.came(kind, &body);
+    }
     Ok(feedback)
 }
 
@@ -105,13 +107,15 @@ pub(crate) async fn fetch(app: &App, session: &Session, id: String, poll: PollMe
             let wait = Duration::from_millis(poll.wait_ms).min(WAIT_MAX);
             // Between the check of the extractor and the parking the relay may have begun to stop.
             let wait = if app.is_stopping() { Duration::ZERO } else { wait };
-            let counted = app.metrics.park(kind);
+            let counted = app.counted().map(|metrics| metrics.park(kind));
             let body = waiting::answer(room, parked, receiver, wait).await;
             drop(counted);
             session.polls(Instant::now());
             body
         }
     };
-    app.metrics.went(kind, &body);
+    if let Some(metrics) = app.counted() {
+        metrics.went(kind, &body);
+    }
     Ok(body)
 }
