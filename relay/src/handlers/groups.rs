@@ -184,8 +184,9 @@ fn buddy(app: &App, me: AccountId, name: &Name) -> Answer<AccountId> {
 }
 
 async fn check_room_for_one_more(app: &App, me: AccountId, account: AccountId) -> Answer<()> {
-    // Who has blocked them isn't theirs to know: that person has no room for them.
-    if !app.hub.blocks(account, me) && app.store.count_groups(account).await? < GROUPS_MAX {
+    let has_room = app.store.count_groups(account).await? < GROUPS_MAX;
+    // Who has blocked them isn't theirs to know: that person has no room for them, and is asked for as long.
+    if has_room && !app.hub.blocks(account, me) {
         return Ok(());
     }
     let who = if account == me { "You are" } else { "One of them is" };
