@@ -133,15 +133,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 Err(error) => return Poll::Ready(Some(Err(error))),
             }
             while !self.invitation.is_empty() {
-                let written = ready!(Pin::new(&mut self.stream).poll_write(context, self.invitation))?;
-                if written == 0 {
-                    return Poll::Ready(Some(Err(io::ErrorKind::WriteZero.into())));
-                }
-                self.invitation = self.invitation.get(written..).unwrap_or_default();
+                let invitation = self.invitation;
+                let written = ready!(self.poll_write(context, invitation, b""))?;
+                self.invitation = invitation.get(written..).unwrap_or_default();
                 self.unflushed = true;
             }
             if self.unflushed {
-                ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+                ready!(self.poll_flush(context))?;
                 self.unflushed = false;
             }
             if ready!(self.poll_fill(context))? == 0 {
