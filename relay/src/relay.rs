@@ -67,6 +67,7 @@ impl Relay {
         let relay = Self { app, handle: Handle::new(), tls, tasks: Arc::default(), lock };
         relay.keep(writing.abort_handle());
         relay.keep(tokio::spawn(tick(relay.app.clone(), relay.tls.clone(), seen)).abort_handle());
+        relay.keep(tokio::spawn(sweep(relay.app.clone())).abort_handle());
         if relay.app.oidc.is_some() {
             relay.keep(tokio::spawn(find_provider(relay.app.clone())).abort_handle());
         }
@@ -217,13 +218,17 @@ async fn find_provider(app: App) {
     }
 }
 
+/// Looks through the folder of attachments once. With many of them that takes a while, in which nothing else may stand still.
+async fn sweep(app: App) {
+    if let Err(error) = app.sweep_files().await {
+        tracing::warn!(%error, "which attachments there are could not be read");
+    }
+}
+
 async fn tick(app: App, tls: Option<Arc<Tls>>, mut seen: i64) {
     let mut ticks = tokio::time::interval(TICK);
     let mut tidied = Instant::now();
     let mut look = None;
-    if let Err(error) = app.sweep_files().await {
-        tracing::warn!(%error, "which attachments there are could not be read");
-    }
     loop {
         ticks.tick().await;
         let now = Instant::now();
@@ -393,6 +398,24 @@ mod tests {
         let upload = upload.header("authorization", format!("Bearer {token}")).body(Body::from("0123456789")).unwrap();
         let (answer, ()) = tokio::join!(relay.router().oneshot(upload), stored);
         assert_eq!(answer.unwrap().status(), 413);
+        relay.stop().await;
+    }
+
+    #[tokio::test]
+    async fn what_the_admin_command_changes_is_noticed_while_the_folder_of_attachments_is_looked_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let relay = open(folder.path()).await;
+        // Nobody gets to the folder meanwhile.
+        let order = relay.app.files.order.lock().await;
+        let ana = relay.app.store.add_account(&"Ana".parse().unwrap(), "hash").await.unwrap().unwrap();
+        relay.app.store.log_change(&[ana]).await.unwrap();
+        let noticed = async {
+            while relay.app.hub.name(ana).is_none() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), noticed).await.expect("it is noticed");
+        drop(order);
         relay.stop().await;
     }
 
