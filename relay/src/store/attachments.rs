@@ -1,8 +1,8 @@
 //! Attachments: whose they are, which messages refer to them, and which contents nobody refers to any more.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row, any::Any};
 
 use super::{AccountId, DbConnection, DbRow, Result, Store, number, wall_clock_ms, written};
 
@@ -146,16 +146,26 @@ impl Store {
     }
 }
 
-/// What goes along with a message, in order.
-pub(super) async fn of_message(connection: &mut DbConnection, message: i64) -> Result<Vec<AttachmentRow>> {
-    let rows = sqlx::query(
-        "SELECT a.id, a.hash, a.size, a.name, a.kind FROM message_attachments r JOIN attachments a ON a.id = r.attachment
-         WHERE r.message = $1 ORDER BY r.place",
-    )
-    .bind(message)
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(attachment).collect()
+/// What goes along with each of these messages, in order: one query for all of them.
+pub(super) async fn of_messages(
+    connection: &mut DbConnection,
+    mut messages: Vec<i64>,
+) -> Result<HashMap<i64, Vec<AttachmentRow>>> {
+    let mut attachments = HashMap::<i64, Vec<AttachmentRow>>::new();
+    let Some(last) = messages.last().copied() else { return Ok(attachments) };
+    // One of them more than once is no more; there are few lengths then, and each is prepared once.
+    messages.resize(messages.len().next_power_of_two(), last);
+    let places = (1..=messages.len()).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ");
+    // Nothing but numbers of places is put in.
+    let sql = AssertSqlSafe(format!(
+        "SELECT a.id, a.hash, a.size, a.name, a.kind, r.message FROM message_attachments r JOIN attachments a ON a.id = r.attachment
+         WHERE r.message IN ({places}) ORDER BY r.message, r.place"
+    ));
+    let query = messages.into_iter().fold(sqlx::query::<Any>(sql), |query, message| query.bind(message));
+    for row in query.fetch_all(connection).await? {
+        attachments.entry(row.try_get(5)?).or_default().push(attachment(&row)?);
+    }
+    Ok(attachments)
 }
 
 fn attachment(row: &DbRow) -> Result<AttachmentRow> {

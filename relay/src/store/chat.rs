@@ -149,7 +149,8 @@ impl Store {
             }
         }
         if message.attached > 0 {
-            message.attachments = super::attachments::of_message(&mut transaction, id).await?;
+            let mut attachments = super::attachments::of_messages(&mut transaction, vec![id]).await?;
+            message.attachments = attachments.remove(&id).unwrap_or_default();
         }
         transaction.commit().await?;
         Ok(Some(message))
@@ -254,26 +255,25 @@ impl Store {
         if !forward {
             messages.reverse();
         }
-        let mut page = Vec::new();
-        for message in messages {
-            page.push(self.with_attachments(message).await?);
-        }
-        Ok((page, more))
+        Ok((self.with_attachments(messages).await?, more))
     }
 
     async fn own(&self, me: AccountId, row: Option<DbRow>) -> Result<Option<Kept>> {
-        match row {
-            Some(row) => Ok(Some(self.with_attachments(kept(&row, me)?).await?)),
-            None => Ok(None),
-        }
+        let Some(row) = row else { return Ok(None) };
+        Ok(self.with_attachments(vec![kept(&row, me)?]).await?.pop())
     }
 
-    async fn with_attachments(&self, mut message: Kept) -> Result<Kept> {
-        if message.attached > 0 {
-            let mut connection = self.reader.acquire().await?;
-            message.attachments = super::attachments::of_message(&mut connection, bound(message.id)).await?;
+    async fn with_attachments(&self, mut messages: Vec<Kept>) -> Result<Vec<Kept>> {
+        let ids = messages.iter().filter(|message| message.attached > 0).map(|message| bound(message.id)).collect::<Vec<_>>();
+        if ids.is_empty() {
+            return Ok(messages);
         }
-        Ok(message)
+        let mut connection = self.reader.acquire().await?;
+        let mut attachments = super::attachments::of_messages(&mut connection, ids).await?;
+        for message in &mut messages {
+            message.attachments = attachments.remove(&bound(message.id)).unwrap_or_default();
+        }
+        Ok(messages)
     }
 }
 
@@ -320,6 +320,37 @@ fn kept(row: &DbRow, me: AccountId) -> Result<Kept> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::NewAttachment;
+
+    #[tokio::test]
+    async fn each_message_of_a_page_has_its_own_attachments_in_their_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("relay.db")).await.unwrap();
+        let ana = store.add_account(&"Ana".parse().unwrap(), "hash").await.unwrap().unwrap();
+        for id in ["a", "b", "c"] {
+            let new = NewAttachment { id, account: ana, hash: id, size: 1, name: id, kind: "" };
+            store.add_attachment(new).await.unwrap();
+        }
+        let (to, written) = (Place::With(ana), [&["b", "a"][..], &[], &["c"], &["a", "b", "c"]]);
+        for (number, ids) in written.into_iter().enumerate() {
+            let (client_id, attachments) = (number.to_string(), ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
+            let new = NewMessage {
+                from: ana,
+                to: &to,
+                text: "x",
+                html: None,
+                attachments: &attachments,
+                client_id: &client_id,
+                withheld: false,
+            };
+            let kept = store.keep_message(new).await.unwrap().unwrap();
+            assert_eq!(store.message_of(ana, kept.id).await.unwrap(), Some(kept));
+        }
+        let page = Page { me: ana, place: to, floor: 0, before: None, after: None, limit: 9 };
+        let page = store.page(page).await.unwrap().0;
+        let read = page.iter().map(|kept| kept.attachments.iter().map(|it| it.id.as_str()).collect::<Vec<_>>());
+        assert_eq!(read.collect::<Vec<_>>(), written);
+    }
 
     #[tokio::test]
     async fn messages_past_their_time_are_removed_and_no_others() {
