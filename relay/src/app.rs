@@ -154,7 +154,8 @@ impl App {
         self.store.drop_empty_groups().await?;
         let before = |age: Duration| wall_clock_ms() - i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
         self.store.expire_attachments(before(UNUSED), self.config.attachments.keep.map(before)).await?;
-        let order = self.files.order.lock().await;
+        let mut order = self.files.order.lock().await;
+        *order = None;
         for hash in self.store.drop_unused_contents().await? {
             if let Err(error) = self.files.remove(&hash).await {
                 tracing::warn!(%error, "the content of an attachment could not be removed");

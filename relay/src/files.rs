@@ -34,8 +34,9 @@ const INCOMING: &str = "incoming";
 pub(crate) struct Files {
     folder: PathBuf,
     pub(crate) allowance: Allowance,
-    /// Held while a content comes into its place or goes from it together with its row, so that none goes that was just wanted again.
-    pub(crate) order: tokio::sync::Mutex<()>,
+    /// Held while a content comes into its place or goes from it together with its row, so that none goes that was just wanted again. In it the bytes
+    /// of all contents, each with [`allowance::OF_EACH`] more, where they were counted since one went.
+    pub(crate) order: tokio::sync::Mutex<Option<u64>>,
 }
 
 impl Files {
@@ -49,7 +50,7 @@ impl Files {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.recursive(true).create(&incoming)?;
-        Ok(Self { folder, allowance, order: tokio::sync::Mutex::new(()) })
+        Ok(Self { folder, allowance, order: tokio::sync::Mutex::new(None) })
     }
 
     /// Begins a file under a name that nobody else uses.

@@ -77,8 +77,13 @@ pub(crate) async fn upload(
     }
     let me = session.account;
     // In order: what ends meanwhile counts as there or as under way.
-    let order = app.files.order.lock().await;
-    let (used, all) = app.store.attachment_bytes(me, OF_EACH).await?;
+    let mut order = app.files.order.lock().await;
+    let used = app.store.attachment_bytes(me, OF_EACH).await?;
+    let all = match *order {
+        Some(all) => all,
+        None => app.store.content_bytes(OF_EACH).await?,
+    };
+    *order = Some(all);
     let pass = app.files.allowance.send(me, length.saturating_add(OF_EACH), used, all);
     drop(order);
     let pass = match pass {
@@ -98,11 +103,15 @@ pub(crate) async fn upload(
     let (name, kind) = (file_name(&wish.name), kind(wish.kind.as_deref()));
     let work = app.clone();
     app.see_through(async move {
-        let order = work.files.order.lock().await;
+        let mut order = work.files.order.lock().await;
+        // Unless all goes well nobody knows how much there is now.
+        let all = order.take();
         let (hash, size, id) = (whole.hash.clone(), whole.size, token::attachment_id()?);
         work.files.keep(whole).await.map_err(|error| Refusal::internal(&error))?;
         let new = NewAttachment { id: id.as_str(), account: me, hash: &hash, size, name: &name, kind };
-        let row = work.store.add_attachment(new).await?;
+        let (row, is_new) = work.store.add_attachment(new).await?;
+        let more = if is_new { size.saturating_add(OF_EACH) } else { 0 };
+        *order = all.map(|all| all.saturating_add(more));
         drop(pass);
         drop(order);
         Ok(Reply(attachment(row)))

@@ -30,8 +30,8 @@ pub(crate) struct NewAttachment<'a> {
 
 impl Store {
     /// Keeps an upload. One of the same person with the same content and name that went along with nothing yet is the same: its answer was
-    /// lost, and it is sent again.
-    pub(crate) async fn add_attachment(&self, new: NewAttachment<'_>) -> Result<AttachmentRow> {
+    /// lost, and it is sent again. Says as well whether nobody has sent this content before.
+    pub(crate) async fn add_attachment(&self, new: NewAttachment<'_>) -> Result<(AttachmentRow, bool)> {
         let size = i64::try_from(new.size).unwrap_or(i64::MAX);
         let mut transaction = self.begin().await?;
         let known = sqlx::query(
@@ -52,9 +52,9 @@ impl Store {
                 .execute(&mut *transaction)
                 .await?;
             transaction.commit().await?;
-            return Ok(known);
+            return Ok((known, false));
         }
-        sqlx::query("INSERT INTO contents (hash, size) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING")
+        let content = sqlx::query("INSERT INTO contents (hash, size) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING")
             .bind(new.hash)
             .bind(size)
             .execute(&mut *transaction)
@@ -73,7 +73,7 @@ impl Store {
         let row = written(new, &mut *transaction).await?.ok_or(sqlx::Error::RowNotFound)?;
         let added = attachment(&row)?;
         transaction.commit().await?;
-        Ok(added)
+        Ok((added, content.rows_affected() > 0))
     }
 
     /// An attachment, if it is this person's own upload, or went along with a message that was sent to them.
@@ -97,17 +97,20 @@ impl Store {
         row.as_ref().map(attachment).transpose()
     }
 
-    /// Bytes of a person's uploads, and of all contents, each with so many more.
-    pub(crate) async fn attachment_bytes(&self, account: AccountId, more: u64) -> Result<(u64, u64)> {
-        let row = sqlx::query(
-            "SELECT (SELECT CAST(COALESCE(SUM(size + $2), 0) AS BIGINT) FROM attachments WHERE account = $1 AND hash IS NOT NULL),
-             (SELECT CAST(COALESCE(SUM(size + $2), 0) AS BIGINT) FROM contents)",
-        )
-        .bind(account.0)
-        .bind(i64::try_from(more).unwrap_or(i64::MAX))
-        .fetch_one(&self.reader)
-        .await?;
-        Ok((number(&row, 0)?, number(&row, 1)?))
+    /// Bytes of a person's uploads, each with so many more.
+    pub(crate) async fn attachment_bytes(&self, account: AccountId, more: u64) -> Result<u64> {
+        let bytes = sqlx::query(
+            "SELECT CAST(COALESCE(SUM(size + $2), 0) AS BIGINT) FROM attachments WHERE account = $1 AND hash IS NOT NULL",
+        );
+        let bytes = bytes.bind(account.0).bind(i64::try_from(more).unwrap_or(i64::MAX));
+        number(&bytes.fetch_one(&self.reader).await?, 0)
+    }
+
+    /// Bytes of all contents, each with so many more. It looks at every one of them.
+    pub(crate) async fn content_bytes(&self, more: u64) -> Result<u64> {
+        let bytes = sqlx::query("SELECT CAST(COALESCE(SUM(size + $1), 0) AS BIGINT) FROM contents");
+        let bytes = bytes.bind(i64::try_from(more).unwrap_or(i64::MAX));
+        number(&bytes.fetch_one(&self.reader).await?, 0)
     }
 
     /// Forgets uploads made before `unused` that went along with nothing, and the contents of all made before `old`.

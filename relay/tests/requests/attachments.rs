@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -182,6 +182,26 @@ async fn quotas_bound_what_each_and_all_may_have() {
     let message: Message = share(&ana, "Ben", &[&first], "1").await.read();
     ana.delete(&format!("/v1/chat/{}", message.id.0)).await.read::<Message>();
     assert_eq!(files(&bench).len(), 3, "an upload may still go along with something");
+}
+
+#[tokio::test]
+async fn the_folder_has_room_for_what_is_there_already_and_again_once_something_has_gone() {
+    let bench = Bench::with(|config| {
+        config.attachments.total = 100 + 2 * OF_EACH;
+        config.attachments.keep = Some(Duration::ZERO);
+    })
+    .await;
+    let ana = bench.person("Ana").await;
+    upload(&ana, "name=a", &[1; 50]).await;
+    upload(&ana, "name=again", &[1; 50]).await;
+    upload(&ana, "name=b", &[2; 50]).await;
+    let uploaded = Instant::now();
+    assert_eq!(send(&ana, "name=c", Some(1), "x").await.code(), ErrorCode::QuotaExceeded);
+    while uploaded.elapsed() <= Duration::from_millis(1) {
+        tokio::task::yield_now().await;
+    }
+    bench.relay.tidy().await.unwrap();
+    upload(&ana, "name=c", &[3; 100]).await;
 }
 
 #[tokio::test]
