@@ -1,7 +1,7 @@
 //! Files on their way into a message, and out of one; pictures and voice messages as what they are.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet},
     path::PathBuf,
 };
 
@@ -27,9 +27,8 @@ pub struct Files {
     field: Option<String>,
     pending: Vec<Pending>,
     next: u64,
+    /// Of the newest messages alone.
     previews: HashMap<AttachmentId, Shown>,
-    /// Which of them came first.
-    order: VecDeque<AttachmentId>,
     /// Bytes that are here of what is being saved.
     saving: HashMap<AttachmentId, u64>,
 }
@@ -171,7 +170,10 @@ impl Files {
                 }
             }
             Message::Fetched(id, preview) => {
-                self.previews.insert(id, preview.map_or(Shown::Never, Shown::Here));
+                // It may have become too old to be kept while it was fetched.
+                if let Some(shown) = self.previews.get_mut(&id) {
+                    *shown = preview.map_or(Shown::Never, Shown::Here);
+                }
                 Action::None
             }
             Message::PlayPressed(id) => match self.preview(&id) {
@@ -247,18 +249,15 @@ impl Files {
 
     /// The pictures and voice messages that are to be fetched now, the newest messages' first.
     pub fn wanted(&mut self, entries: &[Entry]) -> Vec<Attachment> {
-        let fetching = self.previews.values().filter(|shown| matches!(shown, Shown::Fetching)).count();
         let newest = entries.iter().rev().flat_map(|entry| &entry.attachments).filter(|attachment| is_shown(attachment));
-        let wanted = newest.take(PREVIEWS).filter(|attachment| !self.previews.contains_key(&attachment.id));
+        let newest: Vec<_> = newest.take(PREVIEWS).collect();
+        let kept: HashSet<_> = newest.iter().map(|attachment| &attachment.id).collect();
+        self.previews.retain(|id, _| kept.contains(id));
+        let fetching = self.previews.values().filter(|shown| matches!(shown, Shown::Fetching)).count();
+        let wanted = newest.into_iter().filter(|attachment| !self.previews.contains_key(&attachment.id));
         let wanted: Vec<_> = wanted.take(FETCHING.saturating_sub(fetching)).cloned().collect();
         for attachment in &wanted {
             self.previews.insert(attachment.id.clone(), Shown::Fetching);
-            self.order.push_back(attachment.id.clone());
-        }
-        while self.order.len() > PREVIEWS {
-            if let Some(oldest) = self.order.pop_front() {
-                self.previews.remove(&oldest);
-            }
         }
         wanted
     }
@@ -329,7 +328,7 @@ mod tests {
             let of = vec![attachment(&index.to_string(), "image/png", 10), attachment("text", "text/plain", 10)];
             Entry::on_its_way(String::new(), String::new(), of, 0)
         };
-        let entries: Vec<_> = (0..PREVIEWS + 10).map(entry).collect();
+        let mut entries: Vec<_> = (0..PREVIEWS + 10).map(entry).collect();
         let mut fetched = 0;
         loop {
             let wanted = files.wanted(&entries);
@@ -344,6 +343,14 @@ mod tests {
             }
         }
         assert_eq!((fetched, files.previews.len()), (PREVIEWS, PREVIEWS));
+        // One more takes the place of the oldest, and of none that is shown.
+        entries.push(entry(PREVIEWS + 10));
+        let wanted: Vec<_> = files.wanted(&entries).into_iter().map(|attachment| attachment.id).collect();
+        assert_eq!(wanted, [AttachmentId::new((PREVIEWS + 10).to_string())]);
+        assert!(files.wanted(&entries).is_empty());
+        assert_eq!(files.previews.len(), PREVIEWS);
+        files.update(Message::Fetched(AttachmentId::new("10"), None));
+        assert_eq!(files.previews.len(), PREVIEWS, "what has become too old meanwhile is not kept");
         let large = vec![attachment("large", "image/png", PICTURE_MAX + 1)];
         assert!(files.wanted(&[Entry::on_its_way(String::new(), String::new(), large, 0)]).is_empty());
     }
