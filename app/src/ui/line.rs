@@ -424,8 +424,9 @@ mod tests {
                 if String::from_utf8_lossy(&head).to_ascii_lowercase().contains("proxy-authorization") {
                     counted.fetch_add(1, Ordering::Relaxed);
                 }
-                let answer = "HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic realm=\"net\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-                stream.write_all(answer.as_bytes()).await.unwrap();
+                let asks = "HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic realm=\"net\"\r\n";
+                let rest = "Content-Length: 0\r\nConnection: close\r\n\r\n";
+                stream.write_all(format!("{asks}{rest}").as_bytes()).await.unwrap();
             }
         });
         (address, shown)
