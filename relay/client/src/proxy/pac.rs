@@ -15,7 +15,7 @@ use crate::{error::BadPac, text::one_line};
 const FETCHING: Duration = Duration::from_secs(4);
 
 /// Running its script may take this long, with those that run before it; it asks name servers, and those may be slow.
-const RUNNING_ON: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Longest part of an answer that is kept without being understood, in characters.
 const UNSPOKEN_MAX: usize = 100;
@@ -48,7 +48,7 @@ pub(super) async fn ask(file: &str, relay: &Url) -> Result<String, BadPac> {
         std::thread::Builder::new().name("proxy file".to_owned()).spawn(run).map_err(|_| fault())?;
         answer.await.unwrap_or_else(|_| Err(fault()))
     };
-    tokio::time::timeout(RUNNING_ON, asking).await.unwrap_or(Err(BadPac::Endless))
+    tokio::time::timeout(PATIENCE, asking).await.unwrap_or(Err(BadPac::Endless))
 }
 
 /// The file's text. Who is away from the network whose file it is often gets no answer at all.

@@ -10,6 +10,7 @@ mod voice;
 
 use std::time::Instant;
 
+use iced::task::Handle;
 use media::voice::Recording;
 use proto::{
     Chat, MessageId, Name,
@@ -220,6 +221,11 @@ impl Conversation {
     /// The pictures and voice messages that are to be fetched now.
     pub fn wanted_previews(&mut self) -> Vec<Attachment> {
         self.files.wanted(&self.entries)
+    }
+
+    /// What sends a file from here.
+    pub fn sent_by(&mut self, key: u64, task: Handle) {
+        self.files.sent_by(key, task);
     }
 
     /// Whether someone may have stopped writing since it was last looked at.

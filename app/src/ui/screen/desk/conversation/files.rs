@@ -5,6 +5,7 @@ use std::{
     path::PathBuf,
 };
 
+use iced::task::Handle;
 use media::voice::Clip;
 use proto::{AttachmentId, chat::Attachment};
 
@@ -40,6 +41,8 @@ pub struct Pending {
     pub name: String,
     pub source: Source,
     pub state: State,
+    /// Sends it; ends when this does.
+    _task: Option<Handle>,
 }
 
 /// Where a file comes from.
@@ -199,8 +202,15 @@ impl Files {
 
     fn begin(&mut self, name: String, source: Source) -> Action {
         self.next += 1;
-        self.pending.push(Pending { key: self.next, name, source: source.clone(), state: State::Sending(0, 0) });
+        self.pending.push(Pending { key: self.next, name, source: source.clone(), state: State::Sending(0, 0), _task: None });
         Action::Upload(self.next, source)
+    }
+
+    /// What sends a file, to be broken off when it goes.
+    pub fn sent_by(&mut self, key: u64, task: Handle) {
+        if let Some(pending) = self.pending.iter_mut().find(|pending| pending.key == key) {
+            pending._task = Some(task.abort_on_drop());
+        }
     }
 
     pub fn field(&self) -> Option<&str> {
@@ -303,6 +313,18 @@ mod tests {
         assert!(!files.are_under_way());
         assert_eq!(files.take(), [attachment("a", "image/png", 10)]);
         assert!(files.pending().is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_not_wanted_any_more_is_not_sent_on() {
+        let mut files = Files::default();
+        let Action::Upload(key, _) = files.update(Message::Dropped("/tmp/a".into())) else { panic!("not sent") };
+        let (_task, handle) = iced::Task::<()>::future(std::future::pending()).abortable();
+        files.sent_by(key, handle.clone());
+        files.update(Message::Sent(key, Step::Through(5, 10)));
+        assert!(!handle.is_aborted());
+        files.update(Message::DropPressed(key));
+        assert!(handle.is_aborted());
     }
 
     #[test]
