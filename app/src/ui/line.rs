@@ -404,7 +404,7 @@ mod tests {
     use relay_client::{ProxyLogin, ProxySource};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
+        net::{TcpListener, TcpStream},
     };
 
     use super::*;
@@ -416,20 +416,25 @@ mod tests {
         let shown = Arc::new(AtomicU64::new(0));
         let counted = shown.clone();
         tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") {
-                    head.push(stream.read_u8().await.unwrap());
-                }
-                if String::from_utf8_lossy(&head).to_ascii_lowercase().contains("proxy-authorization") {
-                    counted.fetch_add(1, Ordering::Relaxed);
-                }
-                let asks = "HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic realm=\"net\"\r\n";
-                let rest = "Content-Length: 0\r\nConnection: close\r\n\r\n";
-                stream.write_all(format!("{asks}{rest}").as_bytes()).await.unwrap();
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(refuse(stream, counted.clone()));
             }
         });
         (address, shown)
+    }
+
+    async fn refuse(mut stream: TcpStream, shown: Arc<AtomicU64>) {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let Ok(byte) = stream.read_u8().await else { return };
+            head.push(byte);
+        }
+        if String::from_utf8_lossy(&head).to_ascii_lowercase().contains("proxy-authorization") {
+            shown.fetch_add(1, Ordering::Relaxed);
+        }
+        let asks = "HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic realm=\"net\"\r\n";
+        let rest = "Content-Length: 0\r\nConnection: close\r\n\r\n";
+        stream.write_all(format!("{asks}{rest}").as_bytes()).await.unwrap();
     }
 
     #[tokio::test]
