@@ -64,7 +64,7 @@ impl Devices {
 #[derive(Debug, Default, Clone, Args)]
 pub struct Proxy {
     /// URL (http://proxy:3128), pac:URL, none, or system: what the environment and the desktop say
-    #[arg(long, value_name = "URL", env = "TVPHONE_PROXY")]
+    #[arg(long, value_name = "URL", env = "TVPHONE_PROXY", hide_env_values = true)]
     pub proxy: Option<ProxySource>,
     /// Name at the proxy
     #[arg(long, value_name = "NAME", requires = "proxy_password_file")]
@@ -290,6 +290,13 @@ mod tests {
         let line = format!("tvphone --proxy proxy:3128 --proxy-user ana --proxy-password-file {}", file.display());
         assert_eq!(proxy(&line).settings().unwrap().unwrap().login, Some(ProxyLogin::new("ana", "secret")));
         std::fs::remove_file(file).unwrap();
+    }
+
+    #[test]
+    fn help_shows_no_password_that_stands_in_the_environment() {
+        let command = Proxy::augment_args(clap::Command::new("tvphone"));
+        let shown: Vec<_> = command.get_arguments().filter(|arg| arg.get_env().is_some()).collect();
+        assert!(!shown.is_empty() && shown.into_iter().all(clap::Arg::is_hide_env_values_set));
     }
 
     #[test]

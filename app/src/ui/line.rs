@@ -5,7 +5,10 @@ mod transfer;
 use std::{
     future::Future,
     path::PathBuf,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use iced::{Subscription, Task};
@@ -288,11 +291,34 @@ pub struct Way {
     pub relay: String,
     pub proxy: ProxySettings,
     pub trust: Trust,
+    pub last: Last,
+}
+
+/// The relay that was asked last: where the way there is the same for the next try, so is what it knows of it. Above all that a proxy has
+/// refused a password, which would lock the account if it was sent with each try.
+#[derive(Debug, Clone, Default)]
+pub struct Last(Arc<Mutex<Option<Known>>>);
+
+#[derive(Debug)]
+struct Known {
+    address: String,
+    proxy: ProxySettings,
+    trust: Trust,
+    relay: Relay,
 }
 
 impl Way {
     fn relay(self) -> Result<Relay, relay_client::Error> {
-        Relay::with(&self.relay, self.trust)?.with_proxy(self.proxy)
+        let Self { relay: address, proxy, trust, last } = self;
+        let mut last = last.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*last
+            && (&known.address, &known.proxy, &known.trust) == (&address, &proxy, &trust)
+        {
+            return Ok(known.relay.clone());
+        }
+        let relay = Relay::with(&address, trust.clone())?.with_proxy(proxy.clone())?;
+        *last = Some(Known { address, proxy, trust, relay: relay.clone() });
+        Ok(relay)
     }
 }
 
@@ -371,4 +397,60 @@ where
 {
     let request = request(session.clone());
     Task::future(async move { request.await.map_err(Notice::from) })
+}
+
+#[cfg(test)]
+mod tests {
+    use relay_client::{ProxyLogin, ProxySource};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+
+    /// A proxy that likes no password. Gives its address, and counts those that it was shown.
+    async fn proxy() -> (String, Arc<AtomicU64>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let shown = Arc::new(AtomicU64::new(0));
+        let counted = shown.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(refuse(stream, counted.clone()));
+            }
+        });
+        (address, shown)
+    }
+
+    async fn refuse(mut stream: TcpStream, shown: Arc<AtomicU64>) {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let Ok(byte) = stream.read_u8().await else { return };
+            head.push(byte);
+        }
+        if String::from_utf8_lossy(&head).to_ascii_lowercase().contains("proxy-authorization") {
+            shown.fetch_add(1, Ordering::Relaxed);
+        }
+        let asks = "HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic realm=\"net\"\r\n";
+        let rest = "Content-Length: 0\r\nConnection: close\r\n\r\n";
+        stream.write_all(format!("{asks}{rest}").as_bytes()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_wrong_password_at_the_proxy_is_not_sent_with_each_try() {
+        let (proxy, shown) = proxy().await;
+        let last = Last::default();
+        let way = |password: &str| {
+            let source: ProxySource = proxy.parse().unwrap();
+            let proxy = ProxySettings { source, login: Some(ProxyLogin::new("ana", password)) };
+            Way { relay: "http://relay.example".to_owned(), proxy, trust: Trust::system(), last: last.clone() }
+        };
+        for _ in 0..3 {
+            assert!(way("wrong").relay().unwrap().health().await.is_err());
+        }
+        assert_eq!(shown.load(Ordering::Relaxed), 1);
+        assert!(way("another").relay().unwrap().health().await.is_err());
+        assert_eq!(shown.load(Ordering::Relaxed), 2, "another one is worth a try");
+    }
 }

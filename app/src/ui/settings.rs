@@ -77,7 +77,8 @@ impl Connection {
             Way::Pac if self.pac.trim().is_empty() => return Err("Where is the file? Its address is missing.".into()),
             Way::Pac => ProxySource::Pac(self.pac.trim().to_owned()),
         };
-        let login = (!self.user.is_empty()).then(|| ProxyLogin::new(&self.user, password));
+        // The password isn't remembered: an empty one is none yet, and a wrong one may lock the account.
+        let login = (!self.user.is_empty() && !password.is_empty()).then(|| ProxyLogin::new(&self.user, password));
         Ok(ProxySettings { source, login })
     }
 }
@@ -136,6 +137,13 @@ mod tests {
     fn no_password_gets_into_the_file_by_the_address() {
         let connection = Connection { way: Way::Proxy, proxy: "http://ana:secret@proxy:3128".into(), ..Connection::default() };
         assert!(connection.proxy_settings("").unwrap_err().contains("fields of their own"));
+    }
+
+    #[test]
+    fn a_password_that_was_not_entered_yet_is_not_tried() {
+        let connection = Connection { user: "ana".into(), ..Connection::default() };
+        assert_eq!(connection.proxy_settings("").unwrap().login, None);
+        assert_eq!(connection.proxy_settings("secret").unwrap().login, Some(ProxyLogin::new("ana", "secret")));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::{
 
 use http::{HeaderValue, Method};
 use proto::{
+    ErrorCode,
     api::{BeginOidc, Done, OidcAnswer, OidcBegun},
     limits::WAIT_MAX,
     version,
@@ -19,6 +20,7 @@ use crate::{
     http::{Ask, is_web},
     relay::Relay,
     session::{POLL_MARGIN, Session, json, repeat},
+    text::one_line,
 };
 
 /// A sign-in that is done in the browser: open [`Self::url`] there, show [`Self::code`] for the person to compare, and [`Self::wait`].
@@ -55,8 +57,7 @@ impl BrowserSignIn {
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", begun.secret.reveal())).map_err(|_| nonsense())?;
         bearer.set_sensitive(true);
         let until = Instant::now() + Duration::from_millis(begun.expires_in_ms).min(TIME_MAX);
-        let code = begun.code.chars().filter(|c| !c.is_control()).take(CODE_MAX).collect();
-        Ok(Self { relay: relay.clone(), url: begun.url, code, bearer, until })
+        Ok(Self { relay: relay.clone(), url: begun.url, code: one_line(&begun.code, CODE_MAX), bearer, until })
     }
 
     /// The page to open in the browser: an `https` or `http` address.
@@ -81,14 +82,15 @@ impl BrowserSignIn {
         let mut backoff = Backoff::new(random());
         loop {
             let start = Instant::now();
-            let wait_ms = u64::try_from(WAIT_MAX.as_millis()).unwrap_or(u64::MAX);
+            let hold = http.lines.event_hold(WAIT_MAX);
             let mut url = http.url(&["oidc"]);
-            url.query_pairs_mut().append_pair("wait_ms", &wait_ms.to_string());
-            let ask = Ask::new(Method::GET, url).bearer(&self.bearer).timeout(WAIT_MAX + POLL_MARGIN);
+            url.query_pairs_mut().append_pair("wait_ms", &hold.as_millis().to_string());
+            let ask = Ask::new(Method::GET, url).bearer(&self.bearer).timeout(WAIT_MAX + POLL_MARGIN).poll();
             let answer = http.send(&http.control, ask).await.and_then(|body| http.parse::<OidcAnswer>(&body));
             let trouble = match answer {
                 Ok(OidcAnswer { signed_in: Some(signed_in) }) => return self.relay.resume(signed_in),
-                Ok(OidcAnswer { signed_in: None }) => None,
+                Ok(OidcAnswer { signed_in: None }) if start < self.until => None,
+                Ok(OidcAnswer { signed_in: None }) => return Err(over()),
                 Err(error) if error.is_transient() && start < self.until => Some(error),
                 Err(error) => return Err(error),
             };
@@ -111,6 +113,12 @@ impl BrowserSignIn {
         let ask = Ask::new(Method::DELETE, http.url(&["oidc"])).bearer(&self.bearer);
         http.parse(&repeat(http, ask, Error::is_transient).await?).map(|Done {}| ())
     }
+}
+
+/// What a relay says once the time is over.
+fn over() -> Error {
+    let message = "This sign-in took too long: begin again.".to_owned();
+    Error::Refused { code: ErrorCode::NotFound, message, retry_after: None }
 }
 
 /// Nobody sits before a browser for longer, whatever the relay says.

@@ -103,7 +103,7 @@ pub enum Error {
         source: rustls::Error,
     },
     /// The network's proxy lets nobody through without a password, or not with this one.
-    #[error("{}", no_entry(.proxy, .offered, *.spoken, *.had_password))]
+    #[error("{}", no_entry(.proxy, .offered, *.spoken, *.withheld, *.had_password))]
     ProxyAuthentication {
         /// The proxy's address.
         proxy: Arc<str>,
@@ -111,6 +111,8 @@ pub enum Error {
         offered: String,
         /// Whether one of them is spoken here: Basic and Digest are.
         spoken: bool,
+        /// Whether Basic was offered and not used, because the password would have been shown to a proxy that was named by who knows whom.
+        withheld: bool,
         /// Whether there were name and password to be sent.
         had_password: bool,
     },
@@ -334,8 +336,8 @@ impl Error {
         self.is_unsent() || matches!(self, Self::ProxyAuthentication { .. })
     }
 
-    /// Sorts what the HTTP library says. `connecting`: it came no further than that; `too_long`: and that took its time.
-    pub(crate) fn of(relay: &Arc<str>, error: Cause, connecting: bool, too_long: bool) -> Self {
+    /// Sorts what the HTTP library says. `connecting`: it came no further than that, be it that nobody answered in time.
+    pub(crate) fn of(relay: &Arc<str>, error: Cause, connecting: bool) -> Self {
         let relay = relay.clone();
         if let Some(source) = tls_trouble(&*error) {
             match Distrust::of(&source) {
@@ -344,17 +346,17 @@ impl Error {
                 Some(Distrust::NoSystem(source)) => Self::NoSystemCertificates { relay, source },
                 None => Self::Tls { relay, source },
             }
-        } else if too_long || timed_out(&*error) {
-            Self::Timeout { relay }
         } else if connecting {
             Self::Unreachable { relay, source: error }
+        } else if timed_out(&*error) {
+            Self::Timeout { relay }
         } else {
             Self::Broken { relay, source: error }
         }
     }
 }
 
-fn no_entry(proxy: &str, offered: &str, spoken: bool, had_password: bool) -> String {
+fn no_entry(proxy: &str, offered: &str, spoken: bool, withheld: bool, had_password: bool) -> String {
     match (spoken, had_password) {
         (true, false) => {
             format!("This network's proxy {proxy} wants a name and a password ({offered}). Put them into the proxy settings.")
@@ -364,7 +366,7 @@ fn no_entry(proxy: &str, offered: &str, spoken: bool, had_password: bool) -> Str
                 "This network's proxy {proxy} doesn't take this name and password ({offered}). Correct them in the proxy settings."
             )
         }
-        (false, _) if offered.eq_ignore_ascii_case("Basic") => format!(
+        (false, _) if withheld => format!(
             "The proxy {proxy} wants the password unprotected, and it was named by a file that anyone in this network could have sent. If it \
              is the right one, enter its address in the proxy settings."
         ),
@@ -434,6 +436,14 @@ mod tests {
         assert!(Error::Timeout { relay: relay.clone() }.is_transient());
         assert!(Error::Gateway { relay: relay.clone(), status: 502 }.is_transient());
         assert!(!Error::NotARelay { relay, found: Found::WebPage }.is_transient());
+    }
+
+    #[test]
+    fn who_waited_in_vain_for_a_connection_may_go_another_way() {
+        let relay: Arc<str> = "https://relay.example.org".into();
+        let silent: Cause = Arc::new(io::Error::from(io::ErrorKind::TimedOut));
+        assert!(Error::of(&relay, silent.clone(), true).is_about_the_way());
+        assert!(matches!(Error::of(&relay, silent, false), Error::Timeout { .. }), "it may have arrived");
     }
 
     #[test]

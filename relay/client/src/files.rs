@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    fmt::{self, Write as _},
+    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -23,6 +23,7 @@ use crate::{
     backoff::{Backoff, random},
     error::{Error, Found},
     http::{Ask, Http},
+    text::hexadecimal,
 };
 
 /// How often a file is begun or gone on with at most without a single byte more.
@@ -100,7 +101,7 @@ pub(crate) async fn download(
         attempt += 1;
     }
     let file = file.freeze();
-    if attachment.sha256.as_ref().is_some_and(|expected| *expected != hex(&Sha256::digest(&file))) {
+    if attachment.sha256.as_ref().is_some_and(|expected| *expected != hexadecimal(&Sha256::digest(&file))) {
         return Err(http.not_a_relay(Found::Nonsense));
     }
     Ok(file)
@@ -141,14 +142,6 @@ async fn go_on(
         return Err(http.not_a_relay(Found::Nonsense));
     }
     Ok(())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        // A String takes all that is written to it.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 /// A file on its way out. A clone starts where this one is.

@@ -33,7 +33,7 @@ use self::{
 };
 use crate::{
     backoff::random,
-    error::{BadUrl, Error, Found},
+    error::{BadUrl, Cause, Error, Found},
     files::File,
     proxy::{
         Chooser, Proxy, ProxySettings, Route, is_loopback,
@@ -236,14 +236,10 @@ impl Http {
     pub(crate) async fn send(&self, pool: &Pool, ask: Ask) -> Result<Bytes, Error> {
         let began = Instant::now();
         let outcome = tokio::time::timeout(ask.timeout, self.whole(pool, &ask)).await;
-        let outcome = outcome.unwrap_or_else(|_| {
+        outcome.unwrap_or_else(|_| {
             pool.timed_out(began);
             Err(Error::Timeout { relay: self.relay.clone() })
-        });
-        if ask.kind == Kind::Poll && matches!(&outcome, Err(error) if error.is_cut()) {
-            self.lines.cut(began.elapsed(), Instant::now());
-        }
-        outcome
+        })
     }
 
     /// Sends `ask` once and gives the answer before its body is read, if it is no refusal. The timeout counts from when it is its turn
@@ -266,8 +262,15 @@ impl Http {
         // What is waited for must not be kept borrowed while the request is given up: that may change the bound again.
         let few = async { changes.wait_for(Option::is_some).await.is_ok() };
         let whole = async { self.body(self.exchange(pool, ask).await?, ask.limit).await };
+        // Its age counts from when it was its turn, and one that is given up here was cut by nobody.
+        let began = Instant::now();
         tokio::select! {
-            outcome = whole => outcome,
+            outcome = whole => {
+                if ask.kind == Kind::Poll && matches!(&outcome, Err(error) if error.is_cut()) {
+                    self.lines.cut(began.elapsed(), Instant::now());
+                }
+                outcome
+            }
             // What goes by one of many connections must not keep it when they are found to be few, nor wait for one that is none.
             true = few, if ask.light && self.lines.limit().is_none() => {
                 let source = Arc::new(std::io::Error::other("it gave its connection up"));
@@ -373,29 +376,34 @@ impl Http {
     }
 
     fn no_entry(&self, proxy: &Proxy, refusal: Refusal) -> Error {
-        let Refusal { offered, spoken, had_password } = refusal;
-        Error::ProxyAuthentication { proxy: proxy.address.to_string().into(), offered, spoken, had_password }
+        let Refusal { offered, spoken, withheld, had_password } = refusal;
+        Error::ProxyAuthentication { proxy: proxy.address.to_string().into(), offered, spoken, withheld, had_password }
     }
 
     /// Sorts what the HTTP library says.
     fn failure(&self, route: &Route, error: hyper_util::client::legacy::Error) -> Error {
-        let relay = self.relay.clone();
-        if let Some(proxy) = route.proxy() {
-            let at: Arc<str> = proxy.address.to_string().into();
-            match connector::reason(&error) {
-                Some(NoConnection::Refused(status)) => return Error::ProxyRefused { proxy: at, relay, status: *status },
-                Some(NoConnection::WhoAreYou(refusal)) => return self.no_entry(proxy, refusal.clone()),
-                Some(NoConnection::Proxy(_)) => return Error::ProxyUnreachable { proxy: at, source: Arc::new(error) },
-                // Without a tunnel there was nothing to do but to reach the proxy.
-                Some(NoConnection::TooLong) if self.base.scheme() == "http" => {
-                    return Error::ProxyUnreachable { proxy: at, source: Arc::new(error) };
-                }
-                _ => {}
-            }
-        }
-        let too_long = matches!(connector::reason(&error), Some(NoConnection::TooLong));
         let connecting = error.is_connect();
-        Error::of(&relay, Arc::new(error), connecting, too_long)
+        let error: Cause = Arc::new(error);
+        let known = connector::reason(&*error).and_then(|reason| self.unconnected(route, reason, error.clone()));
+        known.unwrap_or_else(|| Error::of(&self.relay, error, connecting))
+    }
+
+    /// What it means that no connection came about, if more than that it didn't.
+    fn unconnected(&self, route: &Route, reason: &NoConnection, source: Cause) -> Option<Error> {
+        let relay = self.relay.clone();
+        if matches!(reason, NoConnection::Occupied) {
+            return Some(Error::Timeout { relay });
+        }
+        let proxy = route.proxy()?;
+        let at: Arc<str> = proxy.address.to_string().into();
+        match reason {
+            NoConnection::Refused(status) => Some(Error::ProxyRefused { proxy: at, relay, status: *status }),
+            NoConnection::WhoAreYou(refusal) => Some(self.no_entry(proxy, refusal.clone())),
+            NoConnection::Proxy(_) => Some(Error::ProxyUnreachable { proxy: at, source }),
+            // Without a tunnel there was nothing to do but to reach the proxy; with one, nobody knows which of the two is silent.
+            NoConnection::TooLong if self.base.scheme() == "http" => Some(Error::ProxyUnreachable { proxy: at, source }),
+            _ => None,
+        }
     }
 
     /// Reads JSON out of an answer.
@@ -499,6 +507,7 @@ pub(crate) fn is_web(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxy::login::Login;
 
     #[test]
     fn addresses_are_checked() {
@@ -528,6 +537,27 @@ mod tests {
         assert_eq!(origin("https://Relay.example.org/phone/").unwrap(), "https://relay.example.org");
         assert_eq!(origin("https://relay.example.org:8443").unwrap(), "https://relay.example.org:8443");
         assert!(matches!(origin("relay"), Err(Error::BadUrl { .. })));
+    }
+
+    #[test]
+    fn a_way_on_which_nobody_answers_is_left_for_the_next() {
+        let source: Cause = Arc::new(std::io::Error::other("silence"));
+        let way = |http: &Http, by: &Route, reason: &NoConnection| {
+            let known = http.unconnected(by, reason, source.clone());
+            known.unwrap_or_else(|| Error::of(&http.relay, source.clone(), true))
+        };
+        let proxy = Proxy { address: "proxy:3128".parse().unwrap(), login: Login::new(None) };
+        let proxy = Route::Via(Arc::new(proxy));
+        for relay in ["http://relay.example", "https://relay.example"] {
+            // A computer without certificates can't begin to try TLS.
+            let Ok(http) = Http::new(relay, Trust::system()) else { continue };
+            for by in [&Route::Direct, &proxy] {
+                let error = way(&http, by, &NoConnection::TooLong);
+                assert!(error.is_about_the_way() && error.is_transient(), "{relay} by {by}: {error:?}");
+                let error = way(&http, by, &NoConnection::Occupied);
+                assert!(!error.is_about_the_way() && error.is_transient(), "{relay} by {by}: {error:?}");
+            }
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Which certificates are good. What the system trusts, unless something else is said.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trust {
     pinned: Option<Fingerprint>,
     more: Vec<CertificateDer<'static>>,

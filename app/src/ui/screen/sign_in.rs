@@ -17,7 +17,7 @@ use self::{browser::Browser, question::Question};
 
 use crate::ui::{
     icon::{self, Icon, icon},
-    line::{self, Account, Failure, Way},
+    line::{self, Account, Failure, Last, Way},
     settings::{Connection, Settings},
     theme::{self, spacing, text},
 };
@@ -41,6 +41,8 @@ pub struct SignIn {
     browser: Box<Browser>,
     /// The authorities that are good besides those of the system.
     trust: Trust,
+    /// The relay of the last try.
+    last: Last,
     /// The certificates that are pinned, by their relays.
     pinned: BTreeMap<String, Fingerprint>,
     /// A certificate that the person must look at first.
@@ -252,7 +254,7 @@ impl SignIn {
     /// How this relay is reached, or what is wrong with what was chosen.
     fn way(&self, relay: String) -> Result<Way, String> {
         let proxy = self.proxy.clone().map_or_else(|| self.connection.proxy_settings(""), Ok)?;
-        Ok(Way { trust: self.trust_in(&relay), relay, proxy })
+        Ok(Way { trust: self.trust_in(&relay), relay, proxy, last: self.last.clone() })
     }
 
     /// A certificate is pinned for its relay and for nobody else.

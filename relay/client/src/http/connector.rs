@@ -65,8 +65,12 @@ pub(crate) enum NoConnection {
     Refused(u16),
     #[error("the proxy wants to know who is there")]
     WhoAreYou(Refusal),
+    /// Nobody answers at the other end, or at that of the proxy.
     #[error("it took too long")]
     TooLong,
+    /// It was never begun, which says nothing about the way.
+    #[error("there may be no more connections, and none has become free")]
+    Occupied,
 }
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -100,7 +104,7 @@ impl Connector {
             // While this waits the request is given the connection that becomes free, and nobody needs this one any more.
             Some(permits) => {
                 let waiting = tokio::time::timeout(CLOSING, permits.clone().acquire_owned()).await;
-                Some(waiting.ok().and_then(Result::ok).ok_or(NoConnection::TooLong)?)
+                Some(waiting.ok().and_then(Result::ok).ok_or(NoConnection::Occupied)?)
             }
             None => None,
         };

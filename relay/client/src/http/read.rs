@@ -122,7 +122,7 @@ impl Http {
 
 /// The connection was lost within an answer.
 fn broken(relay: &Arc<str>, error: hyper::Error) -> Error {
-    Error::of(relay, Arc::new(error), false, false)
+    Error::of(relay, Arc::new(error), false)
 }
 
 fn is_web_page<B>(response: &Response<B>) -> bool {

@@ -170,7 +170,7 @@ impl Chooser {
     async fn ask_pac(&self, file: &str) -> Result<Vec<Route>, Error> {
         let answer = pac::ask(file, &self.relay).await.map_err(|reason| NoRoute::Pac { file: file.to_owned(), reason })?;
         // Whoever is between here and the file's server can name any proxy.
-        let guarded = file.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"));
+        let guarded = Url::parse(file).is_ok_and(|url| url.scheme() == "http");
         let mut routes: Vec<Route> = Vec::new();
         for entry in pac::entries(&answer).take(ROUTES_MAX) {
             match entry {
@@ -208,11 +208,13 @@ impl Found {
         !self.renewing && self.when.is_none_or(|when| now.saturating_duration_since(when) >= rest)
     }
 
-    // A proxy that is named again keeps its connections, and what is known about signing in there.
+    // A proxy that is named again, and by as trusted a source, keeps its connections, and what is known about signing in there.
     fn replace(&mut self, routes: Vec<Route>, now: Instant) {
         let known = |route: Route| {
             let same = |old: &&Route| match (old, &route) {
-                (Route::Via(old), Route::Via(new)) => old.address == new.address,
+                (Route::Via(old), Route::Via(new)) => {
+                    old.address == new.address && old.login.is_guarded() == new.login.is_guarded()
+                }
                 _ => false,
             };
             self.routes.iter().find(same).cloned().unwrap_or(route)
@@ -324,6 +326,41 @@ mod tests {
         assert!(again.is(&first), "the same proxy keeps what is known of it");
         assert!(!chooser.failed(&again).await);
         std::fs::remove_file(folder).unwrap();
+    }
+
+    #[test]
+    fn a_proxy_is_another_one_when_somebody_else_names_it() {
+        let via = |guarded: bool| {
+            let login = Login::new(None);
+            let login = if guarded { login.guarded() } else { login };
+            Route::Via(Arc::new(Proxy { address: "a:1".parse().unwrap(), login }))
+        };
+        let (mut found, now) = (Found::default(), Instant::now());
+        let (guarded, open) = (via(true), via(false));
+        for (route, kept) in [(guarded.clone(), &guarded), (via(true), &guarded), (open.clone(), &open), (via(false), &open)] {
+            found.replace(vec![route], now);
+            assert!(found.routes[0].is(kept));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_anyone_may_have_sent_is_known_by_any_spelling_of_its_address() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let script = "function FindProxyForURL() { return 'PROXY a:1' }";
+                assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", script.len());
+                stream.write_all(format!("{head}{script}").as_bytes()).await.unwrap();
+            }
+        });
+        for spelling in ["http://", "HTTP://", "http:", "http:/", "\thttp://", "ht\ntp://"] {
+            let source = ProxySource::Pac(format!("{spelling}{address}/proxy.pac"));
+            let chooser = Arc::new(Chooser::new(source.into(), "http://example.org".parse().unwrap()));
+            let route = chooser.route(Instant::now()).await.unwrap();
+            assert!(route.proxy().is_some_and(|proxy| proxy.login.is_guarded()), "{spelling:?}");
+        }
     }
 
     #[tokio::test]

@@ -74,7 +74,7 @@ fn gnome(text: &str) -> Desktop {
         text.lines()
             .find_map(|line| line.strip_prefix("org.gnome.system.proxy")?.strip_prefix(schema)?.trim_start().strip_prefix(key))
     };
-    let string = |schema, key| value(schema, key).map(|value| unquoted(value.trim()).to_owned()).unwrap_or_default();
+    let string = |schema, key| value(schema, key).map(|value| unquoted(value.trim())).unwrap_or_default();
     match string(" ", "mode ").as_str() {
         // An empty address means that the network tells where the file is (WPAD).
         "auto" => match string(" ", "autoconfig-url ") {
@@ -88,7 +88,8 @@ fn gnome(text: &str) -> Desktop {
                 (host, port) => format!("{host}:{port}"),
             };
             let hosts = string(" ", "ignore-hosts ");
-            let hosts = hosts.trim_matches(['[', ']']).split(',').map(|host| unquoted(host.trim()).trim_start_matches("*."));
+            let hosts = hosts.trim_matches(['[', ']']).split(',').map(|host| unquoted(host.trim()));
+            let hosts = hosts.map(|host| host.trim_start_matches("*.").to_owned());
             let wanted = string(".http ", "use-authentication ") == "true";
             let login = wanted.then(|| {
                 ProxyLogin::new(&string(".http ", "authentication-user "), &string(".http ", "authentication-password "))
@@ -122,9 +123,17 @@ fn kde(text: &str) -> Desktop {
     }
 }
 
-/// A GVariant string without its quotes.
-fn unquoted(text: &str) -> &str {
-    ['\'', '"'].into_iter().find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote)).unwrap_or(text)
+/// A GVariant string without its quotes, and without the backslashes before quotes and backslashes within; anything else as it stands.
+fn unquoted(text: &str) -> String {
+    let quoted = ['\'', '"'].into_iter().find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote));
+    let Some(quoted) = quoted else { return text.to_owned() };
+    let mut plain = String::with_capacity(quoted.len());
+    let mut letters = quoted.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let escaped = if letter == '\\' { letters.next_if(|next| matches!(next, '\\' | '\'' | '"')) } else { None };
+        plain.push(escaped.unwrap_or(letter));
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -158,6 +167,24 @@ mod tests {
             login: Some(ProxyLogin::new("ana", "secret")),
         };
         assert_eq!(gnome(&GNOME.replace("MODE", "manual")), manual);
+    }
+
+    #[test]
+    fn a_password_may_hold_quotes_and_backslashes() {
+        for (written, means) in [
+            (r"'a\\b'", r"a\b"),
+            (r"'a\'b'", "a'b"),
+            (r"'\\\''", r"\'"),
+            (r#""it's \"it\"""#, r#"it's "it""#),
+            (r"'a\b'", r"a\b"),
+            ("'", "'"),
+            (r"a\\b", r"a\\b"),
+        ] {
+            assert_eq!(unquoted(written), means, "{written}");
+        }
+        let text = GNOME.replace("MODE", "manual").replace("'secret'", r"'a\\b\'c'");
+        let Desktop::Manual { login, .. } = gnome(&text) else { panic!("no addresses") };
+        assert_eq!(login, Some(ProxyLogin::new("ana", r"a\b'c")));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use md5::Digest as _;
 
 use super::{ProxyLogin, text};
+use crate::text::hexadecimal;
 
 /// Most challenges of one answer that are looked at: there are five schemes anyone uses.
 const CHALLENGES_MAX: usize = 16;
@@ -137,9 +138,9 @@ impl DigestChallenge {
 impl Algorithm {
     fn hash(self, text: &str) -> String {
         match self {
-            Self::Md5 => text::hexadecimal(&md5::Md5::digest(text)),
-            Self::Sha256 => text::hexadecimal(&<sha2::Sha256 as sha2::Digest>::digest(text)),
-            Self::Sha512_256 => text::hexadecimal(&<sha2::Sha512_256 as sha2::Digest>::digest(text)),
+            Self::Md5 => hexadecimal(&md5::Md5::digest(text)),
+            Self::Sha256 => hexadecimal(&<sha2::Sha256 as sha2::Digest>::digest(text)),
+            Self::Sha512_256 => hexadecimal(&<sha2::Sha512_256 as sha2::Digest>::digest(text)),
         }
     }
 }

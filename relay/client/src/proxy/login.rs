@@ -14,9 +14,13 @@ use super::{
     ProxyLogin,
     digest::{self, Challenge, DigestChallenge},
 };
+use crate::text::one_line;
 
 /// After a refusal the same password isn't sent again for this long: many proxies lock an account that is tried too often.
 const REFUSED: Duration = Duration::from_secs(60);
+
+/// Longest list of schemes that is shown, in characters.
+const OFFERED_MAX: usize = 100;
 
 /// How often one request is sent at most: unasked, with an answer, and with an answer to a renewed challenge.
 pub(crate) const ATTEMPTS: u32 = 3;
@@ -62,6 +66,8 @@ pub(crate) struct Refusal {
     pub(crate) offered: String,
     /// Whether a scheme that is spoken here was among them.
     pub(crate) spoken: bool,
+    /// Whether Basic was among them and may not be used there.
+    pub(crate) withheld: bool,
     /// Whether name and password were there to be sent.
     pub(crate) had_password: bool,
 }
@@ -74,6 +80,11 @@ impl Login {
     /// For a proxy that was named by who knows whom: it learns no password, only that someone has it.
     pub(crate) fn guarded(self) -> Self {
         Self { in_clear: false, ..self }
+    }
+
+    /// Whether it is for a proxy named by who knows whom.
+    pub(crate) fn is_guarded(&self) -> bool {
+        !self.in_clear
     }
 
     /// What goes into `Proxy-Authorization` of a request with this method and target. `salt` can't be guessed.
@@ -133,7 +144,9 @@ impl Login {
     ) -> Result<(), Refusal> {
         let challenges: Vec<_> = lines.flat_map(digest::challenges).collect();
         let asked = choose(&challenges, self.in_clear);
-        let refusal = Refusal { offered: names(&challenges), spoken: asked.is_some(), had_password: self.login.is_some() };
+        let spoken = asked.is_some();
+        let withheld = !spoken && !self.in_clear && challenges.iter().any(|challenge| challenge.is("Basic"));
+        let refusal = Refusal { offered: names(&challenges), spoken, withheld, had_password: self.login.is_some() };
         let (Some(asked), Some(_)) = (asked, &self.login) else { return Err(refusal) };
         let mut state = self.state();
         if let Some(generation) = answered.0 {
@@ -176,7 +189,7 @@ fn names(challenges: &[Challenge]) -> String {
             names.push(&challenge.scheme);
         }
     }
-    names.join(", ").chars().filter(|c| !c.is_control()).take(100).collect()
+    one_line(&names.join(", "), OFFERED_MAX)
 }
 
 #[cfg(test)]
@@ -252,8 +265,11 @@ mod tests {
     #[test]
     fn a_proxy_named_by_who_knows_whom_learns_no_password() {
         let (login, now) = (login().guarded(), Instant::now());
-        let refusal = asked(&login, sent(&login, now).1, "Basic realm=\"net\"", now).unwrap_err();
-        assert_eq!((refusal.offered.as_str(), refusal.spoken), ("Basic", false));
+        for offered in ["Basic", "Negotiate, Basic"] {
+            let refusal = asked(&login, sent(&login, now).1, offered, now).unwrap_err();
+            assert_eq!((refusal.offered.as_str(), refusal.spoken, refusal.withheld), (offered, false, true));
+        }
+        assert!(!asked(&login, sent(&login, now).1, "Negotiate", now).unwrap_err().withheld);
         assert_eq!(sent(&login, now).0, "");
         asked(&login, Answered(None), DIGEST, now).unwrap();
         assert!(sent(&login, now).0.starts_with("Digest "));

@@ -9,10 +9,16 @@ use tokio::sync::{Semaphore, oneshot};
 use url::Url;
 
 use super::Address;
-use crate::error::BadPac;
+use crate::{error::BadPac, text::one_line};
 
-/// Fetching the file and running its script may take this long together; it asks name servers, and those may be slow.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// Fetching the file may take this long. With running its script it is less than what the first request may take.
+const FETCHING: Duration = Duration::from_secs(4);
+
+/// Running its script may take this long, with those that run before it; it asks name servers, and those may be slow.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longest part of an answer that is kept without being understood, in characters.
+const UNSPOKEN_MAX: usize = 100;
 
 /// One script at a time: one that doesn't end costs a thread, and no more than that.
 static RUNNING: Semaphore = Semaphore::const_new(1);
@@ -28,8 +34,8 @@ pub(super) enum Entry {
 
 /// What the script of the PAC file at this URL or path says about `relay`, such as `PROXY a:1; DIRECT`.
 pub(super) async fn ask(file: &str, relay: &Url) -> Result<String, BadPac> {
+    let text = fetched(file, FETCHING).await?;
     let asking = async {
-        let text = file::read(file).await?;
         let (url, host) = (shown(relay), relay.host_str().unwrap_or_default().to_owned());
         // No engine can be stopped everywhere: a script that doesn't end keeps this one thread, and nobody waits for it, not even at the end.
         let alone = RUNNING.acquire().await.map_err(|_| BadPac::Endless)?;
@@ -43,6 +49,12 @@ pub(super) async fn ask(file: &str, relay: &Url) -> Result<String, BadPac> {
         answer.await.unwrap_or_else(|_| Err(fault()))
     };
     tokio::time::timeout(PATIENCE, asking).await.unwrap_or(Err(BadPac::Endless))
+}
+
+/// The file's text. Who is away from the network whose file it is often gets no answer at all.
+async fn fetched(file: &str, patience: Duration) -> Result<String, BadPac> {
+    let late = |_| BadPac::Unreadable("its server doesn't answer in time".to_owned());
+    tokio::time::timeout(patience, file::read(file)).await.map_err(late)?
 }
 
 /// The ways that an answer names, best first. An empty answer means a direct one.
@@ -60,7 +72,7 @@ fn entry(text: &str) -> Entry {
     let address = address.trim();
     // Name and password have no place in such a file, and no browser takes them from there.
     let address = if spoken && !address.contains('@') { address.parse().ok() } else { None };
-    address.map_or_else(|| Entry::Unspoken(text.chars().filter(|c| !c.is_control()).take(100).collect()), Entry::Proxy)
+    address.map_or_else(|| Entry::Unspoken(one_line(text, UNSPOKEN_MAX)), Entry::Proxy)
 }
 
 /// As browsers do, the script is told all of a plain address and no path of one behind TLS.
@@ -87,6 +99,14 @@ mod tests {
         assert_eq!(entries(" ").collect::<Vec<_>>(), [Entry::Direct]);
         assert_eq!(entries("PROXY").collect::<Vec<_>>(), [unspoken("PROXY")]);
         assert_eq!(entries("PROXY ana:secret@a:1").collect::<Vec<_>>(), [unspoken("PROXY ana:secret@a:1")]);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_says_nothing_gives_no_file() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let file = format!("http://{}/proxy.pac", silent.local_addr().unwrap());
+        let outcome = fetched(&file, Duration::from_millis(10)).await;
+        assert!(matches!(outcome, Err(BadPac::Unreadable(_))), "{outcome:?}");
     }
 
     #[test]

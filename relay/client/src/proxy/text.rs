@@ -28,11 +28,6 @@ pub(super) fn escape(text: &str) -> String {
     escaped
 }
 
-/// Lower-case hexadecimal digits.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
@@ -47,6 +42,5 @@ mod tests {
         assert_eq!(unescape("100%"), "100%");
         assert_eq!(unescape("%zz%4"), "%zz%4");
         assert_eq!(escape("Jäsøn Doe"), "J%C3%A4s%C3%B8n%20Doe");
-        assert_eq!(hexadecimal(&[0, 255, 16]), "00ff10");
     }
 }

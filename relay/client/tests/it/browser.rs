@@ -74,6 +74,19 @@ async fn a_refusal_ends_it_and_it_can_be_cancelled() {
 }
 
 #[tokio::test]
+async fn a_relay_that_never_says_that_the_time_is_over_is_not_asked_for_ever() {
+    let fake = Fake::serve(|seen| async move {
+        match seen.method {
+            Method::POST => json(&OidcBegun { expires_in_ms: 0, ..begun(PAGE) }),
+            _ => json(&OidcAnswer { signed_in: None }),
+        }
+    })
+    .await;
+    let sign_in = soon(Relay::new(&fake.url).unwrap().sign_in_by_browser("")).await.unwrap();
+    assert_eq!(soon(sign_in.wait()).await.unwrap_err().code(), Some(ErrorCode::NotFound));
+}
+
+#[tokio::test]
 async fn only_a_web_page_is_given_to_be_opened() {
     for url in ["file:///etc/passwd", "javascript:alert(1)", "calc.exe", "/v1/oidc", "https://", "ftp://relay.example.org/"] {
         let fake = Fake::serve(move |_| async move { json(&begun(url)) }).await;

@@ -10,6 +10,7 @@ mod voice;
 
 use std::time::Instant;
 
+use iced::task::Handle;
 use media::voice::Recording;
 use proto::{
     Chat, MessageId, Name,
@@ -53,6 +54,8 @@ pub struct Conversation {
     chosen: Option<u64>,
     /// The own message that is being changed in the field.
     editing: Option<u64>,
+    /// What stood in the field before, meanwhile.
+    aside: String,
     menu: menu::Menu,
     group_menu: group_menu::GroupMenu,
 }
@@ -140,6 +143,7 @@ impl Conversation {
             recording: None,
             chosen: None,
             editing: None,
+            aside: String::new(),
             menu: menu::Menu::default(),
             group_menu: group_menu::GroupMenu::default(),
         }
@@ -193,10 +197,12 @@ impl Conversation {
         self.loading = Loading::Due;
     }
 
-    /// The person sees what there is.
+    /// The person sees what there is. Until the newest messages are here it is less than what is known of.
     pub fn read(&mut self) {
         self.unread = 0;
-        self.progress.read();
+        if self.loading == Loading::Done {
+            self.progress.read();
+        }
     }
 
     /// What the relay is to be told of how far this client has come, if there is anything new.
@@ -215,6 +221,11 @@ impl Conversation {
     /// The pictures and voice messages that are to be fetched now.
     pub fn wanted_previews(&mut self) -> Vec<Attachment> {
         self.files.wanted(&self.entries)
+    }
+
+    /// What sends a file from here.
+    pub fn sent_by(&mut self, key: u64, task: Handle) {
+        self.files.sent_by(key, task);
     }
 
     /// Whether someone may have stopped writing since it was last looked at.
@@ -394,24 +405,25 @@ impl Conversation {
     fn edit(&mut self, id: u64) -> Action {
         self.chosen = None;
         if let Some(entry) = self.entries.iter().find(|entry| entry.id == Some(id) && entry.mine && !entry.deleted) {
-            self.draft = entry.text.clone();
-            self.editing = Some(id);
+            let before = std::mem::replace(&mut self.draft, entry.text.clone());
+            if self.editing.replace(id).is_none() {
+                self.aside = before;
+            }
             self.error = None;
         }
         Action::None
     }
 
     fn end_editing(&mut self) {
-        self.editing = None;
-        self.draft.clear();
+        if self.editing.take().is_some() {
+            self.draft = std::mem::take(&mut self.aside);
+        }
     }
 
     /// Escape: forgets what was begun with a message.
     pub fn dismiss(&mut self) {
         self.chosen = None;
-        if self.editing.is_some() {
-            self.end_editing();
-        }
+        self.end_editing();
         self.files.dismiss();
         self.group_menu.dismiss();
     }

@@ -100,7 +100,7 @@ impl Desk {
                 open_link(&link);
                 Action::None
             }
-            (conversation::Action::Files(action), _) => self.transfer(action, back),
+            (conversation::Action::Files(action), chat) => self.transfer(&chat, action, back),
             (conversation::Action::Record, chat) => self.record(&chat),
             (conversation::Action::Finish(recording), chat) => Self::finish(chat, recording),
             (conversation::Action::Ring, chat) => self.ring_chat(chat),
@@ -126,14 +126,22 @@ impl Desk {
     }
 
     /// Files to and from the relay.
-    fn transfer(&mut self, action: files::Action, back: impl Fn(conversation::Message) -> Message + Send + 'static) -> Action {
+    fn transfer(
+        &mut self,
+        chat: &Chat,
+        action: files::Action,
+        back: impl Fn(conversation::Message) -> Message + Send + 'static,
+    ) -> Action {
         match action {
             // The conversation itself sends a voice message.
             files::Action::None | files::Action::Send(_) => Action::None,
             files::Action::Play(id, clip) => self.play(id, &clip),
             files::Action::Upload(key, source) => {
                 let upload = self.line.upload(source, self.attachment_max);
-                Action::Run(upload.map(move |step| back(conversation::Message::Files(files::Message::Sent(key, step)))))
+                let upload = upload.map(move |step| back(conversation::Message::Files(files::Message::Sent(key, step))));
+                let (upload, task) = upload.abortable();
+                self.conversation(chat).sent_by(key, task);
+                Action::Run(upload)
             }
             files::Action::Save(attachment) => {
                 let id = attachment.id.clone();

@@ -13,6 +13,7 @@ use proto::model::Ticker;
 
 use crate::ui::{
     icon::{self, Icon, icon},
+    rich,
     theme::{self, spacing, text},
     widget::{hint::hint, slide::Slide},
 };
@@ -157,33 +158,11 @@ fn is_web(link: &str) -> bool {
         && link.chars().all(|c| !c.is_control() && !c.is_whitespace() && !matches!(c, '"' | '\'' | '<' | '>' | '`' | '\\'))
 }
 
-/// The text of a ticker's HTML: the relay lets a few harmless elements through.
+/// The text of a ticker's HTML, as a hint shows it.
 fn plain(html: &str) -> String {
-    let mut text = String::new();
-    let mut rest = html;
-    while let Some(start) = rest.find('<') {
-        text.push_str(&entities(&rest[..start]));
-        let Some(length) = rest[start..].find('>') else {
-            rest = "";
-            break;
-        };
-        let tag = rest[start + 1..start + length].trim_start_matches('/');
-        let name = tag.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
-        match name.to_ascii_lowercase().as_str() {
-            "br" | "p" | "ul" | "ol" | "h1" | "h2" | "h3" | "blockquote" | "pre" => text.push('\n'),
-            "li" if !rest[start..].starts_with("</") => text.push_str("\n\u{2022} "),
-            _ => {}
-        }
-        rest = &rest[start + length + 1..];
-    }
-    text.push_str(&entities(rest));
+    let text: String = rich::read(html).into_iter().map(|piece| piece.text).collect();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join("\n")
-}
-
-fn entities(text: &str) -> String {
-    let pairs = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&nbsp;", " "), ("&amp;", "&")];
-    pairs.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! Files on their way into a message, and out of one; pictures and voice messages as what they are.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet},
     path::PathBuf,
 };
 
+use iced::task::Handle;
 use media::voice::Clip;
 use proto::{AttachmentId, chat::Attachment};
 
@@ -27,9 +28,8 @@ pub struct Files {
     field: Option<String>,
     pending: Vec<Pending>,
     next: u64,
+    /// Of the newest messages alone.
     previews: HashMap<AttachmentId, Shown>,
-    /// Which of them came first.
-    order: VecDeque<AttachmentId>,
     /// Bytes that are here of what is being saved.
     saving: HashMap<AttachmentId, u64>,
 }
@@ -41,6 +41,8 @@ pub struct Pending {
     pub name: String,
     pub source: Source,
     pub state: State,
+    /// Sends it; ends when this does.
+    _task: Option<Handle>,
 }
 
 /// Where a file comes from.
@@ -171,7 +173,10 @@ impl Files {
                 }
             }
             Message::Fetched(id, preview) => {
-                self.previews.insert(id, preview.map_or(Shown::Never, Shown::Here));
+                // It may have become too old to be kept while it was fetched.
+                if let Some(shown) = self.previews.get_mut(&id) {
+                    *shown = preview.map_or(Shown::Never, Shown::Here);
+                }
                 Action::None
             }
             Message::PlayPressed(id) => match self.preview(&id) {
@@ -197,8 +202,15 @@ impl Files {
 
     fn begin(&mut self, name: String, source: Source) -> Action {
         self.next += 1;
-        self.pending.push(Pending { key: self.next, name, source: source.clone(), state: State::Sending(0, 0) });
+        self.pending.push(Pending { key: self.next, name, source: source.clone(), state: State::Sending(0, 0), _task: None });
         Action::Upload(self.next, source)
+    }
+
+    /// What sends a file, to be broken off when it goes.
+    pub fn sent_by(&mut self, key: u64, task: Handle) {
+        if let Some(pending) = self.pending.iter_mut().find(|pending| pending.key == key) {
+            pending._task = Some(task.abort_on_drop());
+        }
     }
 
     pub fn field(&self) -> Option<&str> {
@@ -247,18 +259,15 @@ impl Files {
 
     /// The pictures and voice messages that are to be fetched now, the newest messages' first.
     pub fn wanted(&mut self, entries: &[Entry]) -> Vec<Attachment> {
-        let fetching = self.previews.values().filter(|shown| matches!(shown, Shown::Fetching)).count();
         let newest = entries.iter().rev().flat_map(|entry| &entry.attachments).filter(|attachment| is_shown(attachment));
-        let wanted = newest.take(PREVIEWS).filter(|attachment| !self.previews.contains_key(&attachment.id));
+        let newest: Vec<_> = newest.take(PREVIEWS).collect();
+        let kept: HashSet<_> = newest.iter().map(|attachment| &attachment.id).collect();
+        self.previews.retain(|id, _| kept.contains(id));
+        let fetching = self.previews.values().filter(|shown| matches!(shown, Shown::Fetching)).count();
+        let wanted = newest.into_iter().filter(|attachment| !self.previews.contains_key(&attachment.id));
         let wanted: Vec<_> = wanted.take(FETCHING.saturating_sub(fetching)).cloned().collect();
         for attachment in &wanted {
             self.previews.insert(attachment.id.clone(), Shown::Fetching);
-            self.order.push_back(attachment.id.clone());
-        }
-        while self.order.len() > PREVIEWS {
-            if let Some(oldest) = self.order.pop_front() {
-                self.previews.remove(&oldest);
-            }
         }
         wanted
     }
@@ -307,6 +316,18 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_not_wanted_any_more_is_not_sent_on() {
+        let mut files = Files::default();
+        let Action::Upload(key, _) = files.update(Message::Dropped("/tmp/a".into())) else { panic!("not sent") };
+        let (_task, handle) = iced::Task::<()>::future(std::future::pending()).abortable();
+        files.sent_by(key, handle.clone());
+        files.update(Message::Sent(key, Step::Through(5, 10)));
+        assert!(!handle.is_aborted());
+        files.update(Message::DropPressed(key));
+        assert!(handle.is_aborted());
+    }
+
+    #[test]
     fn a_voice_message_goes_by_itself_and_is_not_lost() {
         let mut files = Files::default();
         let Action::Upload(key, Source::Voice(said)) = files.speak(b"Ogg".to_vec()) else { panic!("not sent") };
@@ -329,7 +350,7 @@ mod tests {
             let of = vec![attachment(&index.to_string(), "image/png", 10), attachment("text", "text/plain", 10)];
             Entry::on_its_way(String::new(), String::new(), of, 0)
         };
-        let entries: Vec<_> = (0..PREVIEWS + 10).map(entry).collect();
+        let mut entries: Vec<_> = (0..PREVIEWS + 10).map(entry).collect();
         let mut fetched = 0;
         loop {
             let wanted = files.wanted(&entries);
@@ -344,6 +365,14 @@ mod tests {
             }
         }
         assert_eq!((fetched, files.previews.len()), (PREVIEWS, PREVIEWS));
+        // One more takes the place of the oldest, and of none that is shown.
+        entries.push(entry(PREVIEWS + 10));
+        let wanted: Vec<_> = files.wanted(&entries).into_iter().map(|attachment| attachment.id).collect();
+        assert_eq!(wanted, [AttachmentId::new((PREVIEWS + 10).to_string())]);
+        assert!(files.wanted(&entries).is_empty());
+        assert_eq!(files.previews.len(), PREVIEWS);
+        files.update(Message::Fetched(AttachmentId::new("10"), None));
+        assert_eq!(files.previews.len(), PREVIEWS, "what has become too old meanwhile is not kept");
         let large = vec![attachment("large", "image/png", PICTURE_MAX + 1)];
         assert!(files.wanted(&[Entry::on_its_way(String::new(), String::new(), large, 0)]).is_empty());
     }

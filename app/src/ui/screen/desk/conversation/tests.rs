@@ -191,6 +191,20 @@ fn unread_messages_are_counted_until_the_conversation_is_opened() {
 }
 
 #[test]
+fn only_what_is_on_the_screen_is_said_to_be_read() {
+    let mut ana = Conversation::new(with("Ben"));
+    let first = ana.open().unwrap();
+    ana.arrive(from("Ben", 7, ""), false, true);
+    ana.read();
+    let due = ana.due_marks().unwrap();
+    assert_eq!((due.delivered, due.read), (Some(MessageId(7)), None), "what was written before is still on its way");
+    update(&mut ana, Message::Marked(Ok(())));
+    update(&mut ana, Message::Paged(first, Ok(page(&[6, 7], false))));
+    ana.read();
+    assert_eq!(ana.due_marks().unwrap().read, Some(MessageId(7)));
+}
+
+#[test]
 fn a_message_that_is_too_long_stays_in_the_field() {
     let mut ana = Conversation::new(with("Ben"));
     let long = "x".repeat(TEXT_MAX + 1);
@@ -232,13 +246,17 @@ fn an_own_message_is_changed_in_the_field_and_stays_where_it_is() {
     assert_eq!(ana.draft, "half a thought", "others' are not changed");
     update(&mut ana, Message::EditPressed(7));
     assert_eq!(ana.draft, "text 7");
+    ana.dismiss();
+    assert_eq!(ana.draft, "half a thought");
+    update(&mut ana, Message::EditPressed(7));
+    update(&mut ana, Message::EditPressed(7));
     update(&mut ana, Message::DraftChanged("text seven".into()));
     let Action::Edit(id, now) = update(&mut ana, Message::SendPressed) else { panic!("not changed") };
     assert_eq!((id, now.text.as_str()), (MessageId(7), "text seven"));
     let changed = model::Message { text: now.text.clone(), edited_at_ms: Some(9), ..from("Ana", 7, "x") };
     assert!(!ana.arrive(changed.clone(), true, false));
     update(&mut ana, Message::Edited(now.text, Ok(changed)));
-    assert_eq!((ana.draft.as_str(), ana.editing), ("", None));
+    assert_eq!((ana.draft.as_str(), ana.editing), ("half a thought", None), "it was only put aside");
     assert_eq!(texts(&ana), ["text seven", "text 8"]);
     let deleted = model::Message { text: String::new(), deleted: true, ..from("Ben", 8, "") };
     assert!(!ana.arrive(deleted, false, false));
