@@ -150,10 +150,10 @@ async fn a_provider_that_is_away_is_asked_again_later_and_forgotten_by_nobody() 
     assert!(matches!(provider.metadata(start + AGAIN / 2).await, Err(ProviderFailed::Lately)));
     assert_eq!(fake.asked_for(".well-known/openid-configuration"), 1);
     fake.book().broken = None;
-    provider.metadata(start + AGAIN).await.unwrap();
+    provider.metadata(start + 2 * AGAIN).await.unwrap();
     fake.book().broken = Some(StatusCode::BAD_GATEWAY);
     // Old, and better than nothing.
-    provider.metadata(start + AGAIN + FRESH).await.unwrap();
+    provider.metadata(start + 2 * AGAIN + FRESH).await.unwrap();
     assert_eq!(fake.asked_for(".well-known/openid-configuration"), 3);
 }
 
