@@ -7,6 +7,7 @@
 
 mod failure;
 mod health;
+mod hedge;
 pub mod overlap;
 mod polls;
 mod pull;

@@ -351,4 +351,8 @@ pub struct PollMedia {
     /// How long to wait for a chunk, in milliseconds, at most [`WAIT_MAX`](crate::limits::WAIT_MAX).
     #[serde(default)]
     pub wait_ms: u64,
+    /// Sound that came at most so many milliseconds ago is given once more along with new sound, at most
+    /// [`AGAIN_MAX`](crate::limits::AGAIN_MAX): an answer that is lost on its way is then not missed.
+    #[serde(default)]
+    pub again_ms: u64,
 }

@@ -17,8 +17,11 @@ pub const POLL_SOFT_MAX: usize = 64 * 1024;
 /// Largest body of a control request, in bytes: the longest chat text, each character escaped, with room to spare.
 pub const CONTROL_MAX: usize = 64 * 1024;
 
-/// Polls one session may have parked on one media lane. ceil(400 ms / 20 ms) + 1 would be 21; past 8 the gain is measured as nil.
-pub const PARKED_MAX: usize = 12;
+/// Polls one session may have parked on one media lane: for sound at a round trip of 200 ms eleven, and some in place of late ones.
+pub const PARKED_MAX: usize = 16;
+
+/// How long ago sound may have come that a poll asks for once more.
+pub const AGAIN_MAX: Duration = Duration::from_millis(100);
 
 /// Readers the relay remembers for one peer and lane. One is in use; the others are from just before a reconnect.
 pub const READERS_MAX: usize = 4;

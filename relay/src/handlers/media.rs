@@ -11,7 +11,7 @@ use axum::{
 use proto::{
     CallId, Kind,
     api::{Feedback, PollMedia},
-    limits::{UPLOAD_MAX, WAIT_MAX},
+    limits::{AGAIN_MAX, UPLOAD_MAX, WAIT_MAX},
 };
 
 use super::calls::not_a_peer;
@@ -20,7 +20,7 @@ use crate::{
     extract::{Id, Poller, Query, Raw, Uploader},
     hub::session::Session,
     media::{
-        lane::PollId,
+        lane::MediaPoll,
         room::{NotAPeer, Turn},
         waiting,
     },
@@ -95,8 +95,9 @@ pub(crate) async fn fetch(app: &App, session: &Session, id: String, poll: PollMe
     let room = app.hub.room(&id).ok_or_else(|| not_a_peer(app, &id))?;
     let now = Instant::now();
     session.polls(now);
+    let again = Duration::from_millis(poll.again_ms).min(AGAIN_MAX);
     let turn = room
-        .poll(session.id, kind, PollId { reader: poll.reader, number: poll.poll }, now)
+        .poll(session.id, kind, MediaPoll { reader: poll.reader, number: poll.poll, again }, now)
         .map_err(|NotAPeer| not_a_peer(app, &id))?;
     let body = match turn {
         Turn::Now(body) => body,

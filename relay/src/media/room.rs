@@ -10,7 +10,7 @@ use proto::{Chunk, Header, Kind, PeerId, TrackId, api::Feedback, chunk::ChunkErr
 use tokio::sync::oneshot;
 
 use super::{
-    lane::{Answers, Lane, PollId, Polled},
+    lane::{Answers, Lane, MediaPoll, Polled},
     polls::Ticket,
 };
 use crate::store::SessionId;
@@ -71,7 +71,7 @@ pub(crate) enum Turn {
 pub(crate) struct ParkedPoll {
     kind: Kind,
     peer: PeerId,
-    poll: PollId,
+    poll: MediaPoll,
     ticket: Ticket,
 }
 
@@ -168,7 +168,7 @@ impl Room {
     }
 
     /// Answers a poll or lets it wait.
-    pub(crate) fn poll(&self, session: SessionId, kind: Kind, poll: PollId, now: Instant) -> Result<Turn, NotAPeer> {
+    pub(crate) fn poll(&self, session: SessionId, kind: Kind, poll: MediaPoll, now: Instant) -> Result<Turn, NotAPeer> {
         let mut answers = Answers::new();
         let mut receiver = None;
         let mut media = self.lock();

@@ -13,8 +13,8 @@ use proto::Kind;
 /// Fewest in flight: one is on its way while the other waits.
 pub const LEAST: usize = 2;
 
-/// Most in flight: past this the gain is measured as nil, and the relay parks a few more at most.
-pub const MOST: usize = 8;
+/// Most in flight: enough for sound at a round trip of 200 ms; the relay parks a few more at most.
+pub const MOST: usize = 12;
 
 /// Samples older than this may be of another network.
 const WINDOW: Duration = Duration::from_secs(10);
