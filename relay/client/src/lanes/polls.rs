@@ -40,6 +40,8 @@ struct Flight {
     quick: bool,
     /// Since when a later one was answered: the relay answers the lowest number first, so this one's answer is on its way, or lost.
     overtaken: Option<Instant>,
+    /// It was sent once more.
+    twice: bool,
     /// How many are on their way under this number.
     copies: u32,
 }
@@ -115,7 +117,7 @@ impl Polls {
             (number, 0)
         });
         let quick = self.down || (measure && !asks);
-        self.flying.insert(number, Flight { failed, quick, overtaken: None, copies: 1 });
+        self.flying.insert(number, Flight { failed, quick, copies: 1, ..Flight::default() });
         Some(Poll { reader: self.reader, number, hold: if quick { Duration::ZERO } else { HOLD } })
     }
 
@@ -131,14 +133,15 @@ impl Polls {
         if !self.allowance.spend() {
             return None;
         }
-        self.flying.get_mut(&number)?.copies += 1;
+        let flight = self.flying.get_mut(&number)?;
+        (flight.twice, flight.copies) = (true, flight.copies + 1);
         Some(number)
     }
 
     /// Which polls are to be sent once more, and when. Sound needs none of it: later answers repeat it.
     fn losing(&self) -> impl Iterator<Item = (u64, Instant)> {
         let hedged = self.kind == Kind::Video && !self.down && self.allowance.is_left();
-        let once = self.flying.iter().filter(move |(_, flight)| hedged && flight.copies == 1);
+        let once = self.flying.iter().filter(move |(_, flight)| hedged && !flight.twice);
         once.filter_map(|(number, flight)| Some((*number, flight.overtaken? + self.patience)))
     }
 

@@ -71,6 +71,8 @@ struct Batch {
     repeated: Vec<u32>,
     /// When it was sent last.
     sent: Instant,
+    /// It was sent once more while that was on its way.
+    twice: bool,
     /// How many are on their way.
     copies: u32,
     /// When the newest of its chunks was published.
@@ -177,7 +179,7 @@ impl Uploads {
         if self.flying.is_empty() {
             self.progress = Some(now);
         }
-        (batch.sent, batch.copies) = (now, 1);
+        (batch.sent, batch.twice, batch.copies) = (now, false, 1);
         self.flying.insert(id, batch);
         Some(post)
     }
@@ -325,13 +327,13 @@ impl Uploads {
         if self.down {
             return None;
         }
-        let late = self.flying.iter().find(|(_, batch)| batch.copies == 1 && !batch.seqs.is_empty() && self.is_late(batch, now));
+        let late = self.flying.iter().find(|(_, batch)| !batch.twice && !batch.seqs.is_empty() && self.is_late(batch, now));
         let id = *late?.0;
         if !self.allowance.spend() {
             return None;
         }
         let batch = self.flying.get_mut(&id)?;
-        batch.copies += 1;
+        (batch.twice, batch.copies) = (true, batch.copies + 1);
         Some(Post { id, body: batch.body.clone(), first: false })
     }
 
@@ -373,7 +375,7 @@ impl Uploads {
         while self.recent.len() > REPEATED {
             self.recent.pop_front();
         }
-        Some(Batch { seqs, repeated, since, body: body.freeze(), failed: 0, sent: now, copies: 1 })
+        Some(Batch { seqs, repeated, since, body: body.freeze(), failed: 0, sent: now, twice: false, copies: 1 })
     }
 }
 

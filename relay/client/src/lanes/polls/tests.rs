@@ -24,10 +24,10 @@ fn as_many_as_wanted_are_parked_and_each_answer_makes_room_for_one() {
     assert!(first.iter().all(|poll| poll.reader == 7 && poll.hold == HOLD));
     polls.set_depth(4, None);
     assert_eq!(numbers(&due(&mut polls, now)), [3, 4]);
-    polls.answered(first[1], false, TOOK, now);
+    polls.answered(first[0], false, TOOK, now);
     assert_eq!(numbers(&due(&mut polls, now)), [5]);
     polls.set_depth(2, None);
-    polls.answered(first[0], false, TOOK, now);
+    polls.answered(first[1], false, TOOK, now);
     assert!(due(&mut polls, now).is_empty(), "still three in flight");
 }
 
