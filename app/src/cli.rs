@@ -202,6 +202,9 @@ pub struct Robot {
     /// Write the report here [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Write a line of JSON here for each test picture decoded and each packet of sound received, and the report's figures each second
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
 }
 
 impl Robot {
@@ -210,7 +213,7 @@ impl Robot {
     }
 
     pub fn setup(&self) -> Setup {
-        Setup { record: self.record.clone(), ..self.devices.setup(SpeakerSpec::Silent) }
+        Setup { record: self.record.clone(), trace: self.trace.clone(), ..self.devices.setup(SpeakerSpec::Silent) }
     }
 }
 

@@ -19,8 +19,11 @@ use relay_client::{
 };
 use tokio::runtime::Handle;
 
-use crate::figures::Meter;
 pub use crate::figures::{Figures, Report};
+use crate::{
+    figures::Meter,
+    trace::{Line, Trace},
+};
 
 /// How often figures are taken and the report file is renewed.
 const FIGURES_EVERY: Duration = Duration::from_secs(1);
@@ -36,11 +39,13 @@ pub struct Setup {
     pub record: Option<PathBuf>,
     /// File to keep a report of the call in.
     pub report: Option<PathBuf>,
+    /// File for a line of JSON about each test picture and each packet of sound received.
+    pub trace: Option<PathBuf>,
 }
 
 impl Setup {
     pub fn new(camera: CameraSpec, microphone: MicrophoneSpec, speaker: SpeakerSpec) -> Self {
-        Self { camera, microphone, speaker, video: VideoConfig::default(), record: None, report: None }
+        Self { camera, microphone, speaker, video: VideoConfig::default(), record: None, report: None, trace: None }
     }
 
     /// What there is something to send of.
@@ -99,6 +104,7 @@ struct Inner {
     media: media::call::Call,
     way: Arc<Way>,
     meter: Meter,
+    trace: Trace,
 }
 
 impl Engine {
@@ -106,7 +112,8 @@ impl Engine {
     pub fn start(session: &Session, joined: &Joined, setup: Setup, updates: UnboundedSender<Update>) -> Self {
         let way = Arc::new(Way { me: joined.me, open: OnceLock::new(), lanes: RwLock::new(None) });
         let back = Arc::new(OnceLock::<Weak<Inner>>::new());
-        let report = media_reports(Arc::clone(&back), updates.clone(), Handle::current());
+        let trace = Trace::open(setup.trace.as_deref());
+        let report = media_reports(Arc::clone(&back), updates.clone(), trace.clone(), Handle::current());
         let meter = Meter::new(setup.report.clone());
         let config = media::call::Config {
             camera: setup.camera,
@@ -117,7 +124,7 @@ impl Engine {
         };
         let media = media::call::Call::start(config, Arc::clone(&way) as Arc<dyn media::Sink>, report);
         let call = joined.call.id.clone();
-        let inner = Arc::new(Inner { call: call.clone(), session: session.clone(), media, way, meter });
+        let inner = Arc::new(Inner { call: call.clone(), session: session.clone(), media, way, meter, trace });
         let _ = back.set(Arc::downgrade(&inner));
         let downlink = Downlink { gate: inner.media.gate(), inner: Arc::downgrade(&inner), updates: updates.clone() };
         inner.expect(&joined.call);
@@ -192,7 +199,9 @@ impl Inner {
     }
 
     fn figures(&self) -> Figures {
-        self.meter.figures(&self.report())
+        let report = self.report();
+        self.trace.figures(&report);
+        self.meter.figures(&report)
     }
 
     fn report(&self) -> Report {
@@ -249,6 +258,9 @@ struct Downlink {
 impl Handler for Downlink {
     fn chunk(&self, chunk: Chunk) {
         let Some(inner) = self.inner.upgrade() else { return };
+        if chunk.header.track.kind == Kind::Audio {
+            inner.trace.note(|at| Line::Audio { at, seq: chunk.header.seq, media_us: chunk.header.media_time_us });
+        }
         inner.media.receive(Incoming {
             peer: chunk.header.track.peer.0,
             kind: match chunk.header.track.kind {
@@ -308,6 +320,7 @@ fn wire_kind(kind: media::Kind) -> Kind {
 fn media_reports(
     inner: Arc<OnceLock<Weak<Inner>>>,
     updates: UnboundedSender<Update>,
+    trace: Trace,
     runtime: Handle,
 ) -> Box<dyn Fn(media::Report) + Send + Sync> {
     Box::new(move |report| {
@@ -321,6 +334,10 @@ fn media_reports(
                 if let Some(inner) = inner.get().and_then(Weak::upgrade) {
                     ask_for_keyframe(&inner, PeerId(peer), &runtime);
                 }
+                None
+            }
+            media::Report::Decoded { captured, at, bytes, keyframe, .. } => {
+                trace.note(|_| Line::Video { captured, at, bytes, keyframe });
                 None
             }
             media::Report::Recording { reason } => Some(Update::NotRecorded { reason }),
