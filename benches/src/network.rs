@@ -12,7 +12,6 @@ mod link;
 mod wire;
 
 use std::{
-    fs,
     net::UdpSocket,
     process::Command,
     time::{Duration, Instant},
@@ -31,8 +30,6 @@ pub const HOMES_CONGESTION_CONTROL: &str = "cubic";
 
 /// Round trips that are taken.
 const ECHOES: usize = 21;
-
-const CONGESTION_CONTROL: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
 
 /// A machine in the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,15 +73,14 @@ impl Network {
             }
         }
         let network = Self { wire: Wire::join(devices, wrong, seed), hosts, outside };
-        let system = fs::read_to_string(CONGESTION_CONTROL).context("how TCP is configured can't be read")?;
         for host in [Host::Ana, Host::Ben, Host::Relay] {
+            // By route: only the first namespace may make what isn't allowed to everybody its default.
+            let way = |by| ["route", "add", "default", "via", by, "congctl", HOMES_CONGESTION_CONTROL];
             network.within(host, || {
                 ip(&["link", "set", "lo", "up"])?;
-                let control = if host == Host::Relay { system.trim() } else { HOMES_CONGESTION_CONTROL };
-                fs::write(CONGESTION_CONTROL, control).with_context(|| format!("TCP can't be set to {control}"))?;
                 match host {
-                    Host::Ana => ip(&["route", "add", "default", "via", "10.90.1.2"]),
-                    Host::Ben => ip(&["route", "add", "default", "via", "10.90.2.2"]),
+                    Host::Ana => ip(&way("10.90.1.2")),
+                    Host::Ben => ip(&way("10.90.2.2")),
                     Host::Relay => ip(&["address", "add", "10.90.0.1/32", "dev", "lo"]),
                 }
             })?;
@@ -134,14 +130,6 @@ impl Network {
         }
         took.sort_unstable();
         Ok(took[ECHOES / 2])
-    }
-
-    /// How TCP at the relay behaves on this machine.
-    ///
-    /// # Errors
-    /// When the system doesn't tell.
-    pub fn relays_congestion_control(&self) -> anyhow::Result<String> {
-        Ok(self.within(Host::Relay, || fs::read_to_string(CONGESTION_CONTROL))?.trim().to_owned())
     }
 }
 

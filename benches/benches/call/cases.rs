@@ -11,6 +11,9 @@ use benches::{
 
 use crate::run::{Conditions, Run};
 
+/// What libwebrtc is measured under, too.
+pub(crate) const BESIDE_WEBRTC: &str = "1 % loss, 50 ms";
+
 const VGA: &str = "pattern:640x480@30";
 
 /// What is measured under which conditions.
@@ -107,7 +110,7 @@ pub(crate) fn all(length: Duration, long: Duration) -> Vec<Case> {
         cases.push(Case { conditions: Conditions { naive: true, ..naive.conditions.clone() }, ..naive });
     }
     let bad = |name: &str, line, rows| Case::new(name, "", Some(line), length, rows);
-    cases.push(Case { group: "losses at 50 ms", ..bad("1 % loss, 50 ms", Impairment::round_trip(50).loss(1.0), little_loss) });
+    cases.push(Case { group: "losses at 50 ms", ..bad(BESIDE_WEBRTC, Impairment::round_trip(50).loss(1.0), little_loss) });
     cases.push(Case { group: "losses at 50 ms", ..bad("3 % loss, 50 ms", Impairment::round_trip(50).loss(3.0), much_loss) });
     let step = Case { group: "step", ..bad("3,000 to 500 kbit/s and back", STEP_HIGH, step) };
     let conditions = Conditions { steps: STEPS, length: STEP_LENGTH, ..step.conditions.clone() };

@@ -10,6 +10,7 @@
 mod cases;
 mod page;
 mod run;
+mod webrtc;
 
 use std::{fs, time::Duration};
 
@@ -17,11 +18,13 @@ use benches::{
     Better::{Higher, Lower},
     Row, keep,
     network::HOMES_CONGESTION_CONTROL,
+    trace::{Trace, quantile},
 };
 
 use self::{
     cases::Case,
-    run::{Lacking, Run, measure},
+    run::{Conditions, Lacking, Run, WARM_UP, measure},
+    webrtc::Webrtc,
 };
 
 /// Of the losses: the first run's, then one more for each.
@@ -30,7 +33,6 @@ const SEED: u64 = 7;
 /// What needs somebody else beside us, who isn't asked yet.
 const PEERS: &[(&str, &str)] = &[
     ("mouth to ear through two null sinks, p50", "no PulseAudio is started here yet"),
-    ("video p95 beside libwebrtc through TURN/TCP", "no libwebrtc is started here yet"),
     ("video p50 beside Chromium's loopback", "no Chromium is started here yet"),
 ];
 
@@ -44,12 +46,17 @@ fn main() -> anyhow::Result<()> {
     let cases = cases::all(length, long).into_iter().filter(|case| is_wanted(&case.name));
     let mut measured: Vec<Measured> = cases.map(|case| Measured { case, runs: Vec::new(), failed: 0, lacking: None }).collect();
     let repeats = usize::try_from(number("TVPHONE_BENCH_RUNS", 3))?;
+    let mut theirs = Beside::default();
     for repeat in 0..repeats {
         for one in &mut measured {
             one.measure(repeat);
+            if one.case.name == cases::BESIDE_WEBRTC && one.runs.len() > theirs.runs.len() {
+                theirs.measure(&one.case.conditions, repeat);
+            }
         }
     }
     let mut rows: Vec<Row> = measured.iter().flat_map(Measured::rows).collect();
+    rows.extend(measured.iter().filter(|one| one.case.name == cases::BESIDE_WEBRTC).map(|one| theirs.row(&one.runs)));
     rows.extend(PEERS.iter().filter(|(name, _)| is_wanted(name)).map(|(name, why)| Row::not_measured(name, "", Lower, why)));
     let facts = facts(&measured);
     let cases: Vec<(Case, Vec<Run>)> = measured.into_iter().map(|one| (one.case, one.runs)).collect();
@@ -110,6 +117,58 @@ impl Measured {
             rows.push(Row::new(&name, "%", Higher, &[share]).limit(100.0));
         }
         rows
+    }
+}
+
+/// What libwebrtc did under the same conditions, run by run.
+#[derive(Default)]
+struct Beside {
+    runs: Vec<[Trace; 2]>,
+    lacking: Option<String>,
+}
+
+impl Beside {
+    fn measure(&mut self, conditions: &Conditions, repeat: usize) {
+        let (Some(line), None) = (conditions.line, &self.lacking) else { return };
+        let call = Webrtc::find().map_err(anyhow::Error::from);
+        match call.and_then(|webrtc| webrtc.call(line, conditions.length, WARM_UP, SEED + repeat as u64)) {
+            Ok(run) => {
+                let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|of| Self::delay(&run, of));
+                let pictures = run.iter().map(|trace| trace.pictures.len()).min().unwrap_or_default();
+                let kbit = run.iter().map(Self::kbit).fold(0.0, f64::max);
+                eprintln!(
+                    "libwebrtc, run {}: p50 {p50:.1} p95 {p95:.1} p99 {p99:.1} ms, {pictures} pictures, {kbit:.0} kbit/s",
+                    repeat + 1
+                );
+                self.runs.push(run);
+            }
+            Err(error) => {
+                eprintln!("libwebrtc: SKIPPED, {error:#}");
+                self.lacking = Some(format!("{error:#}"));
+            }
+        }
+    }
+
+    fn kbit(trace: &Trace) -> f64 {
+        let of = |path| trace.last(path).unwrap_or_default();
+        of("/bytes_sent") * 8.0 / 1000.0 / of("/seconds").max(1.0)
+    }
+
+    fn delay(run: &[Trace; 2], of: f64) -> f64 {
+        run.iter().map(|trace| quantile(&trace.delays(), of)).fold(0.0, f64::max)
+    }
+
+    fn row(&self, ours: &[Run]) -> Row {
+        let (name, peer) = ("1 % loss, 50 ms, through TURN/TCP: capture to decoded, p95", "libwebrtc");
+        let theirs: Vec<f64> = self.runs.iter().map(|run| Self::delay(run, 0.95)).collect();
+        let ours: Vec<f64> = ours.iter().map(|run| run.delay(0.95)).collect();
+        match &self.lacking {
+            None if ours.is_empty() || ours.len() != theirs.len() => {
+                Row::not_measured(name, "ms", Lower, "no call of ours to compare with")
+            }
+            Some(why) => Row::new(name, "ms", Lower, &ours).without_peer(peer, why),
+            None => Row::new(name, "ms", Lower, &ours).beside(peer, &ours, &theirs).ratio_limit(0.8),
+        }
     }
 }
 

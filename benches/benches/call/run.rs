@@ -22,7 +22,7 @@ use tests::{
 };
 
 /// The beginning of a call that isn't measured: connections open, the round trip is learnt, the first keyframe passes.
-const WARM_UP: Duration = Duration::from_secs(4);
+pub(crate) const WARM_UP: Duration = Duration::from_secs(4);
 
 /// From one look at the line and the processes to the next.
 const LOOK: Duration = Duration::from_millis(250);
