@@ -107,26 +107,26 @@ pub(crate) fn all(length: Duration, long: Duration) -> Vec<Case> {
         cases.push(case("", round_trip));
         for (name, squid) in [(", Squid", Squid::Reads), (", Squid TLS", Squid::Tunnels)] {
             let through = case(name, round_trip);
-            cases.push(Case { conditions: Conditions { squid, ..through.conditions.clone() }, ..through });
+            cases.push(Case { conditions: Conditions { squid, ..through.conditions }, ..through });
         }
         let naive = case(", naive", naive);
-        cases.push(Case { conditions: Conditions { naive: true, ..naive.conditions.clone() }, ..naive });
+        cases.push(Case { conditions: Conditions { naive: true, ..naive.conditions }, ..naive });
     }
     let bad = |name: &str, line, rows| {
         let case = Case::new(name, "", Some(line), length, rows);
-        Case { conditions: Conditions { talk: true, ..case.conditions.clone() }, ..case }
+        Case { conditions: Conditions { talk: true, ..case.conditions }, ..case }
     };
     cases.push(Case { group: "losses at 50 ms", ..bad(BESIDE_WEBRTC, Impairment::round_trip(50).loss(1.0), little_loss) });
     cases.push(Case { group: "losses at 50 ms", ..bad("3 % loss, 50 ms", Impairment::round_trip(50).loss(3.0), much_loss) });
     let step = Case { group: "step", ..bad("3,000 to 500 kbit/s and back", STEP_HIGH, step) };
-    let conditions = Conditions { steps: STEPS, length: STEP_LENGTH, ..step.conditions.clone() };
+    let conditions = Conditions { steps: STEPS, length: STEP_LENGTH, ..step.conditions };
     cases.push(Case { conditions, ..step });
     cases.push(Case { group: "300 kbit/s", ..bad("300 kbit/s, 100 ms", Impairment::round_trip(100).rate(300), narrow) });
     let large = Case::new("1280x720 at 30", "loopback", None, length, large);
-    cases.push(Case { conditions: Conditions { camera: "pattern:1280x720@30", ..large.conditions.clone() }, ..large });
+    cases.push(Case { conditions: Conditions { camera: "pattern:1280x720@30", ..large.conditions }, ..large });
     let name = format!("{} min, 1 % loss, 50 ms, drift", long.as_secs() / 60);
     let lasting = Case::new(name, "long", Some(Impairment::round_trip(50).loss(1.0)), long, lasting);
-    let conditions = Conditions { drift: true, talk: true, ..lasting.conditions.clone() };
+    let conditions = Conditions { drift: true, talk: true, ..lasting.conditions };
     cases.push(Case { conditions, runs: Some(1), ..lasting });
     cases
 }

@@ -41,7 +41,7 @@ pub(crate) enum Squid {
 }
 
 /// The conditions of a call.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(crate) struct Conditions {
     /// The homes' lines; without, everything is on one machine.
     pub(crate) line: Option<Impairment>,
