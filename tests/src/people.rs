@@ -37,6 +37,11 @@ impl Relay {
         Self::configured_at(host, "http", |_| String::new()).and_ana_and_ben()
     }
 
+    /// The same with TLS and a certificate of the relay's own making.
+    pub fn secure_with_ana_and_ben_at(host: &str) -> Self {
+        Self::configured_at(host, "https", |_| String::new()).and_ana_and_ben()
+    }
+
     fn configured_at(host: &str, scheme: &'static str, configuration: impl FnOnce(&str) -> String) -> Self {
         // A port that was free a moment ago, and known beforehand: a restarted relay must come back on the same one.
         let free = TcpListener::bind((host, 0)).and_then(|listener| listener.local_addr()).expect("there is a free port");

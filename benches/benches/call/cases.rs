@@ -9,7 +9,7 @@ use benches::{
     trace::{Trace, quantile, slope},
 };
 
-use crate::run::{Conditions, Run};
+use crate::run::{Conditions, Run, Squid};
 
 /// What libwebrtc is measured under, too.
 pub(crate) const BESIDE_WEBRTC: &str = "1 % loss, 50 ms";
@@ -35,7 +35,8 @@ impl Case {
         length: Duration,
         rows: fn(&Rows<'_>) -> Vec<Row>,
     ) -> Self {
-        let conditions = Conditions { line, steps: &[], squid: false, naive: false, drift: false, camera: VGA, length };
+        let conditions =
+            Conditions { line, steps: &[], squid: Squid::None, naive: false, drift: false, talk: false, camera: VGA, length };
         Self { name: name.into(), group, conditions, runs: None, rows }
     }
 
@@ -104,23 +105,28 @@ pub(crate) fn all(length: Duration, long: Duration) -> Vec<Case> {
         let line = Some(Impairment::round_trip(ms));
         let case = |name: &str, rows| Case::new(format!("{ms} ms{name}"), group, line, length, rows);
         cases.push(case("", round_trip));
-        let through = case(", Squid", round_trip);
-        cases.push(Case { conditions: Conditions { squid: true, ..through.conditions.clone() }, ..through });
+        for (name, squid) in [(", Squid", Squid::Reads), (", Squid TLS", Squid::Tunnels)] {
+            let through = case(name, round_trip);
+            cases.push(Case { conditions: Conditions { squid, ..through.conditions }, ..through });
+        }
         let naive = case(", naive", naive);
-        cases.push(Case { conditions: Conditions { naive: true, ..naive.conditions.clone() }, ..naive });
+        cases.push(Case { conditions: Conditions { naive: true, ..naive.conditions }, ..naive });
     }
-    let bad = |name: &str, line, rows| Case::new(name, "", Some(line), length, rows);
+    let bad = |name: &str, line, rows| {
+        let case = Case::new(name, "", Some(line), length, rows);
+        Case { conditions: Conditions { talk: true, ..case.conditions }, ..case }
+    };
     cases.push(Case { group: "losses at 50 ms", ..bad(BESIDE_WEBRTC, Impairment::round_trip(50).loss(1.0), little_loss) });
     cases.push(Case { group: "losses at 50 ms", ..bad("3 % loss, 50 ms", Impairment::round_trip(50).loss(3.0), much_loss) });
     let step = Case { group: "step", ..bad("3,000 to 500 kbit/s and back", STEP_HIGH, step) };
-    let conditions = Conditions { steps: STEPS, length: STEP_LENGTH, ..step.conditions.clone() };
+    let conditions = Conditions { steps: STEPS, length: STEP_LENGTH, ..step.conditions };
     cases.push(Case { conditions, ..step });
     cases.push(Case { group: "300 kbit/s", ..bad("300 kbit/s, 100 ms", Impairment::round_trip(100).rate(300), narrow) });
     let large = Case::new("1280x720 at 30", "loopback", None, length, large);
-    cases.push(Case { conditions: Conditions { camera: "pattern:1280x720@30", ..large.conditions.clone() }, ..large });
+    cases.push(Case { conditions: Conditions { camera: "pattern:1280x720@30", ..large.conditions }, ..large });
     let name = format!("{} min, 1 % loss, 50 ms, drift", long.as_secs() / 60);
     let lasting = Case::new(name, "long", Some(Impairment::round_trip(50).loss(1.0)), long, lasting);
-    let conditions = Conditions { drift: true, ..lasting.conditions.clone() };
+    let conditions = Conditions { drift: true, talk: true, ..lasting.conditions };
     cases.push(Case { conditions, runs: Some(1), ..lasting });
     cases
 }
@@ -171,8 +177,8 @@ fn much_loss(of: &Rows<'_>) -> Vec<Row> {
 }
 
 fn losses(of: &Rows<'_>) -> Vec<Row> {
-    let sound = of.low("chirp to played, p50", "ms", |run| run.reported("/delay_ms/audio/p50"));
-    vec![of.delay(50.0), of.delay(99.0), of.concealed(), sound, of.pictures()]
+    let buffer = of.low("playout delay at the end", "ms", |run| run.reported("/audio/playout_delay_ms"));
+    vec![of.delay(50.0), of.delay(99.0), of.concealed(), buffer, of.pictures()]
 }
 
 fn step(of: &Rows<'_>) -> Vec<Row> {

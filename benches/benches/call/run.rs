@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread::sleep,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -30,19 +30,32 @@ const LOOK: Duration = Duration::from_millis(250);
 /// The call has this long to come about, on the worst line.
 const RING: Duration = Duration::from_secs(40);
 
+/// A home's proxy.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Squid {
+    None,
+    /// It reads the requests.
+    Reads,
+    /// They pass it under TLS, by CONNECT.
+    Tunnels,
+}
+
 /// The conditions of a call.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(crate) struct Conditions {
     /// The homes' lines; without, everything is on one machine.
     pub(crate) line: Option<Impairment>,
     /// What the lines change to, and when: seconds since the call began.
     pub(crate) steps: &'static [(u64, Impairment)],
-    /// Whether each home has a proxy.
-    pub(crate) squid: bool,
+    /// What each home has of a proxy.
+    pub(crate) squid: Squid,
     /// One poll and one upload at a time.
     pub(crate) naive: bool,
     /// Whether the microphones' clocks are off, each its own way.
     pub(crate) drift: bool,
+    /// Whether they talk without a pause, so that a packet of sound leaves every 20 ms; else there's a chirp a second, and pauses cost next to
+    /// nothing.
+    pub(crate) talk: bool,
     pub(crate) camera: &'static str,
     pub(crate) length: Duration,
 }
@@ -151,6 +164,9 @@ impl Stage {
         let network = conditions.line.map(|line| Network::start(clean(line), seed)).transpose();
         let network = network.map_err(|error| Lacking(format!("{error:#}")))?;
         let relay = match &network {
+            Some(network) if conditions.squid == Squid::Tunnels => {
+                network.within(Host::Relay, || Relay::secure_with_ana_and_ben_at(RELAY))
+            }
             Some(network) => network.within(Host::Relay, || Relay::with_ana_and_ben_at(RELAY)),
             None => Relay::with_ana_and_ben(),
         };
@@ -162,9 +178,10 @@ impl Stage {
                 *took = network.round_trip(home)?.as_secs_f64() * 1000.0;
             }
             let kit = Kit::default();
+            let tunnels = (conditions.squid == Squid::Tunnels).then(|| stage.relay.address().port());
             let homes = [Host::Ana, Host::Ben].into_iter().zip(&mut stage._proxies).zip(&mut stage.addresses);
-            for ((home, place), address) in homes.filter(|_| conditions.squid) {
-                let squid = network.within(home, || forward::squid(&kit, place, forward::Asks::Nobody, None));
+            for ((home, place), address) in homes.filter(|_| conditions.squid != Squid::None) {
+                let squid = network.within(home, || forward::squid(&kit, place, forward::Asks::Nobody, tunnels));
                 *address = format!("http://{}", squid.map_err(|missing| Lacking(format!("Squid: {}", missing.0)))?);
             }
             network.change(conditions.line.unwrap_or(Impairment::round_trip(0)));
@@ -181,8 +198,13 @@ impl Stage {
             Host::Ana => ("Ana", &self.addresses[0], "100"),
             _ => ("Ben", &self.addresses[1], "-100"),
         };
-        let common = ["--camera", conditions.camera, "--microphone", "chirp", "--proxy", proxy];
+        let microphone =
+            if conditions.talk { format!("file:{}", talk(self.relay.folder()).display()) } else { "chirp".to_owned() };
+        let common = ["--camera", conditions.camera, "--microphone", &microphone, "--proxy", proxy];
         let mut command = Robot::command(&self.relay, name, &[options, &common[..]].concat());
+        if conditions.squid == Squid::Tunnels {
+            command.arg("--trust").arg(self.relay.fingerprint());
+        }
         command.arg("--trace").arg(self.trace(name));
         if conditions.naive {
             command.env("TVPHONE_LANES", "naive");
@@ -195,6 +217,32 @@ impl Stage {
             None => Robot::run(&self.relay, name, &mut command),
         }
     }
+}
+
+/// A sound without a pause, which no encoder leaves out: ten seconds of two tones that come and go.
+fn talk(folder: &Path) -> PathBuf {
+    const RATE: u32 = 48_000;
+    let sample = |index: u32| {
+        let seconds = f64::from(index) / f64::from(RATE);
+        let tone = |hertz: f64| (std::f64::consts::TAU * hertz * seconds).sin();
+        ((tone(220.0) + tone(1_310.0) * tone(3.0)) * 6_000.0) as i16
+    };
+    let data: Vec<u8> = (0..10 * RATE).flat_map(|index| sample(index).to_le_bytes()).collect();
+    let length = data.len() as u32;
+    let mut wav = Vec::new();
+    // PCM, one channel, 16 bits.
+    for word in
+        [u32::from_le_bytes(*b"RIFF"), 36 + length, u32::from_le_bytes(*b"WAVE"), u32::from_le_bytes(*b"fmt "), 16, 0x1_0001]
+    {
+        wav.extend(word.to_le_bytes());
+    }
+    for word in [RATE, 2 * RATE, 0x10_0002, u32::from_le_bytes(*b"data"), length] {
+        wav.extend(word.to_le_bytes());
+    }
+    wav.extend(data);
+    let file = folder.join("talk.wav");
+    std::fs::write(&file, wav).expect("the relay's folder can be written");
+    file
 }
 
 /// Holds a call. The same seed loses the same packets.

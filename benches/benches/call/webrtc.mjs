@@ -59,7 +59,7 @@ function read(frame) {
 const turn = { urls: options.turn, username: 'bench', credential: 'bench' }
 const connection = new RTCPeerConnection({ iceServers: [turn], iceTransportPolicy: 'relay' })
 const source = new nonstandard.RTCVideoSource()
-const sender = connection.addTrack(source.createTrack())
+connection.addTrack(source.createTrack())
 const trace = []
 
 connection.onicecandidate = ({ candidate }) => candidate && say({ candidate })
@@ -81,7 +81,9 @@ createInterface({ input: process.stdin }).on('line', async (line) => {
     await description
     await connection.addIceCandidate(told.candidate)
   } else if (told.description) {
-    await connection.setRemoteDescription(told.description)
+    // What the other end says it can take bounds what is sent to it.
+    const bound = (sdp) => sdp.replace(/(m=video[^]*?c=IN[^\r\n]*\r\n)/, `$1b=AS:${options.kbit}\r\n`)
+    await connection.setRemoteDescription({ ...told.description, sdp: bound(told.description.sdp) })
     described()
     if (told.description.type === 'offer') {
       await connection.setLocalDescription(await connection.createAnswer())
@@ -98,9 +100,6 @@ let begun = false
 async function begin() {
   if (begun) return
   begun = true
-  const parameters = sender.getParameters()
-  for (const encoding of parameters.encodings) encoding.maxBitrate = options.kbit * 1000
-  await sender.setParameters(parameters)
   const clip = readFileSync(options.clip)
   const length = (width * height * 3) / 2
   const start = performance.now()
