@@ -25,6 +25,7 @@ mod pace;
 pub mod payload;
 mod playout;
 pub mod rate;
+pub mod reception;
 pub mod recorder;
 mod recording;
 mod reorder;

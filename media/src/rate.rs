@@ -43,6 +43,8 @@ const LEAST_BPS: f64 = 20_000.0;
 /// Sound at its best, in bits a second, and what it gets by with while pictures have less than this.
 const AUDIO: [(f64, u32); 3] = [(120_000.0, 32_000), (50_000.0, 24_000), (0.0, 16_000)];
 
+/// How much longer than the way pictures may be on it before the next one waits.
+const PATIENCE: Duration = Duration::from_millis(30);
 /// Fewest pictures in flight: one on its way while the other one's answer comes back.
 const IN_FLIGHT_MIN: usize = 2;
 
@@ -78,6 +80,8 @@ pub struct Decision {
     pub audio_bps: u32,
     /// Most pictures on their way to the relay at a time.
     pub in_flight: usize,
+    /// While two pictures have been on their way to the relay for longer, none follows.
+    pub patience: Duration,
     /// The shortest time between two keyframes made on request: the way there and back.
     pub keyframes_apart: Duration,
 }
@@ -121,7 +125,7 @@ impl Rate {
     #[must_use]
     pub fn decision(&self) -> Decision {
         let frames_per_second = self.ladder.frames_per_second();
-        let way = self.signals.shortest(Kind::Video).unwrap_or_default();
+        let way = self.signals.way();
         // As of the polls: one in each period of the way, and one more.
         let periods = (way.as_secs_f64() * f64::from(frames_per_second)).ceil() as usize;
         Decision {
@@ -130,6 +134,7 @@ impl Rate {
             size: self.ladder.size(),
             audio_bps: AUDIO.iter().find(|(from, _)| self.video >= *from).map_or(16_000, |(_, rate)| *rate),
             in_flight: (periods + 1).clamp(IN_FLIGHT_MIN, crate::gate::LIMIT_MAX),
+            patience: way + PATIENCE + self.share(),
             keyframes_apart: way,
         }
     }
@@ -147,8 +152,7 @@ impl Rate {
         }
         self.stepped = now;
         let Some(queue) = self.signals.queue(now) else { return };
-        // A picture takes its share of the time between two to pass, on each link: that is no queue.
-        let share = Duration::from_secs_f64(0.5 / f64::from(self.ladder.frames_per_second().max(10.0)));
+        let share = self.share();
         let draining = self.reduced.is_some_and(|reduced| now.saturating_duration_since(reduced) < DRAINS + self.signals.way());
         if queue > FAR_OVER + share && !draining {
             let through = self.signals.through(now).unwrap_or(self.video);
@@ -163,6 +167,11 @@ impl Rate {
             *since += passed;
         }
         self.ladder.follow(self.video, now);
+    }
+
+    /// How long a picture takes to pass a link that is well used: the larger part of the time between two. That is no queue.
+    fn share(&self) -> Duration {
+        Duration::from_secs_f64(0.75 / f64::from(self.ladder.frames_per_second().max(10.0)))
     }
 
     fn reduce(&mut self, to: f64, now: Instant) {

@@ -13,7 +13,7 @@ const AMPLE: f64 = 1.35;
 /// How long it must be ample.
 const AMPLE_FOR: Duration = Duration::from_millis(1500);
 /// How long it must be too little.
-const SHORT_FOR: Duration = Duration::from_millis(300);
+const SHORT_FOR: Duration = Duration::from_millis(1000);
 /// A size is kept so long before a larger one is taken.
 const KEPT: Duration = Duration::from_secs(4);
 
@@ -142,10 +142,10 @@ mod tests {
         ladder.follow(300_000.0, at(250));
         ladder.follow(250_000.0, at(300));
         assert_eq!(ladder.size().to_string(), "640x480");
-        ladder.follow(250_000.0, at(600));
+        ladder.follow(250_000.0, at(1300));
         assert_eq!(ladder.size().to_string(), "480x360");
         for second in 1..60 {
-            ladder.follow(350_000.0, at(600 + second * 1000));
+            ladder.follow(350_000.0, at(1300 + second * 1000));
         }
         assert_eq!(ladder.size().to_string(), "480x360", "not ample");
         ladder.follow(400_000.0, at(61_000));

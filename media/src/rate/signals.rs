@@ -12,8 +12,14 @@ use crate::{Kind, least::Least};
 const FRESH: Duration = Duration::from_millis(1000);
 /// Over how long what is sent is counted.
 const SENT_OVER: Duration = Duration::from_millis(600);
-/// Weight of a new upload in the mean time they take.
-const WEIGHT: f64 = 0.3;
+/// A lost segment holds back one upload, a queue all: so of so many the quickest counts.
+const ALL_OF: usize = 3;
+/// As long as they are no further apart.
+const TOGETHER: Duration = Duration::from_millis(300);
+/// Over how long the mean of the time uploads take is taken.
+const MEAN_OVER: Duration = Duration::from_millis(150);
+/// Least weight of a new upload in it.
+const WEIGHT: f64 = 0.2;
 
 /// Signals as they are now.
 #[derive(Debug, Default)]
@@ -22,6 +28,7 @@ pub(super) struct Signals {
     reported: Option<(Instant, Duration)>,
     before: Option<Duration>,
     received: Option<(Instant, f64)>,
+    report: Option<u32>,
     backlog: Option<(Instant, Duration)>,
     sent: VecDeque<(Instant, usize)>,
     began: Option<Instant>,
@@ -31,7 +38,9 @@ pub(super) struct Signals {
 #[derive(Debug, Default)]
 struct Lane {
     least: Least,
-    /// Mean of what they take longer than the quickest, in seconds.
+    /// What the last ones took longer than the quickest, in seconds.
+    last: VecDeque<(Instant, f64)>,
+    /// The mean of that.
     longer: Option<(Instant, f64)>,
 }
 
@@ -39,9 +48,19 @@ impl Signals {
     pub(super) fn uploaded(&mut self, uploaded: &Uploaded, now: Instant) {
         self.began.get_or_insert(now);
         let lane = &mut self.lanes[usize::from(uploaded.kind == Kind::Video)];
-        let least = lane.least.add(uploaded.took, now);
-        let longer = uploaded.took.saturating_sub(least).as_secs_f64();
-        let mean = lane.longer.map_or(longer, |(_, mean)| mean + (longer - mean) * WEIGHT);
+        lane.least.add(uploaded.took, now);
+        let way = self.way();
+        let lane = &mut self.lanes[usize::from(uploaded.kind == Kind::Video)];
+        lane.last.push_back((now, uploaded.took.saturating_sub(way).as_secs_f64()));
+        let out = |lane: &Lane| lane.last.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > TOGETHER);
+        while lane.last.len() > ALL_OF || out(lane) {
+            lane.last.pop_front();
+        }
+        let longer = lane.last.iter().map(|(_, longer)| *longer).fold(f64::MAX, f64::min);
+        let mean = lane.longer.map_or(longer, |(at, mean)| {
+            let passed = now.saturating_duration_since(at).as_secs_f64() / MEAN_OVER.as_secs_f64();
+            mean + (longer - mean) * passed.clamp(WEIGHT, 1.0)
+        });
         lane.longer = Some((now, mean));
         if let Some(delay) = uploaded.delay {
             if let Some((_, last)) = self.reported.filter(|(_, last)| *last != delay) {
@@ -54,7 +73,15 @@ impl Signals {
             // With several readers one slow one would speak for all.
             self.backlog = Some((now, if uploaded.readers == 1 { uploaded.backlog } else { Duration::ZERO }));
             if let Some(bps) = uploaded.received_bps {
-                self.received = Some((now, f64::from(bps)));
+                let bps = f64::from(bps);
+                // A report is told several times; what it says is of a quarter of a second, in which pictures differ much.
+                if self.report != uploaded.received_bps {
+                    self.report = uploaded.received_bps;
+                    let mean = self.received.map_or(bps, |(_, mean)| f64::midpoint(mean, bps));
+                    self.received = Some((now, mean));
+                } else if let Some((at, _)) = &mut self.received {
+                    *at = now;
+                }
             }
         }
         while self.sent.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > SENT_OVER) {
@@ -80,7 +107,7 @@ impl Signals {
     pub(super) fn through(&self, now: Instant) -> Option<f64> {
         let received = self.received.filter(|(at, _)| now.saturating_duration_since(*at) <= FRESH).map(|(_, bps)| bps);
         match (received, self.sent(now)) {
-            (Some(received), Some(sent)) => Some(received.min(sent)),
+            (Some(received), Some(sent)) => Some(f64::midpoint(received, sent)),
             (received, sent) => received.or(sent),
         }
     }
@@ -95,13 +122,8 @@ impl Signals {
         Some(bytes as f64 * 8.0 / over.as_secs_f64())
     }
 
-    /// The quickest upload of the last seconds.
-    pub(super) fn shortest(&self, kind: Kind) -> Option<Duration> {
-        self.lanes[usize::from(kind == Kind::Video)].least.get()
-    }
-
-    /// There and back, on either lane.
+    /// There and back: the quickest upload of the last seconds, on either lane.
     pub(super) fn way(&self) -> Duration {
-        Kind::ALL.into_iter().filter_map(|kind| self.shortest(kind)).min().unwrap_or_default()
+        self.lanes.iter().filter_map(|lane| lane.least.get()).min().unwrap_or_default()
     }
 }

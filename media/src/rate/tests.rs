@@ -16,7 +16,8 @@ struct Path {
     next_frame: f64,
     /// What is on its way: when its answer comes back, and its upload.
     answers: Vec<(u64, Uploaded)>,
-    in_flight: usize,
+    /// When they were sent that are on their way.
+    in_flight: Vec<u64>,
     /// Arrived at the reader: when, its delay, its bytes.
     arrived: Vec<(u64, f64, usize)>,
     /// What the reader's last report says, and from when on the relay has it.
@@ -48,7 +49,7 @@ impl Path {
             rate: Rate::new(config, start),
             next_frame: 0.0,
             answers: Vec::new(),
-            in_flight: 0,
+            in_flight: Vec::new(),
             arrived: Vec::new(),
             reports: Vec::new(),
             appetite: 1.0,
@@ -73,6 +74,7 @@ impl Path {
         while self.now < until {
             self.now += 1;
             self.frame();
+            self.sound();
             self.report();
             self.answer();
             let size = self.rate.decision().size;
@@ -91,9 +93,25 @@ impl Path {
         }
     }
 
+    /// Sound is small, and waits in the same queue.
+    fn sound(&mut self) {
+        if self.now % 20 == 0 {
+            let took = (self.free_at - self.now as f64).max(0.0) + self.rtt as f64;
+            self.upload(Kind::Audio, took, 80);
+        }
+    }
+
+    fn upload(&mut self, kind: Kind, took: f64, bytes: usize) {
+        let (backlog, took_ms) = (Duration::ZERO, self.now as f64 + took);
+        let took = Duration::from_secs_f64(took / 1000.0);
+        let uploaded = Uploaded { kind, took, bytes, backlog, readers: 1, delay: None, received_bps: None };
+        self.answers.push((took_ms as u64, uploaded));
+    }
+
     fn frame(&mut self) {
         let decision = self.rate.decision();
-        if (self.now as f64) < self.next_frame || self.in_flight >= decision.in_flight {
+        let waits = self.in_flight.get(1).is_some_and(|sent| u128::from(self.now - sent) > decision.patience.as_millis());
+        if (self.now as f64) < self.next_frame || self.in_flight.len() >= decision.in_flight || waits {
             return;
         }
         let period = 1000.0 / f64::from(decision.frames_per_second);
@@ -104,21 +122,11 @@ impl Path {
         let lost = begins - self.now as f64 > self.queue_max;
         self.free_at = begins + bits / self.link * 1000.0;
         let there = self.free_at + self.rtt as f64 / 2.0 + if lost { self.rtt as f64 + 30.0 } else { 0.0 };
-        self.in_flight += 1;
+        self.in_flight.push(self.now);
         let bytes = (bits / 8.0) as usize;
         let at_reader = there + self.rtt as f64 / 2.0;
         self.arrived.push((at_reader as u64, at_reader - self.now as f64, bytes));
-        let took = Duration::from_secs_f64((there + self.rtt as f64 / 2.0 - self.now as f64) / 1000.0);
-        let uploaded = Uploaded {
-            kind: Kind::Video,
-            took,
-            bytes,
-            backlog: Duration::ZERO,
-            readers: 1,
-            delay: None,
-            received_bps: None,
-        };
-        self.answers.push(((there + self.rtt as f64 / 2.0) as u64, uploaded));
+        self.upload(Kind::Video, there + self.rtt as f64 / 2.0 - self.now as f64, bytes);
     }
 
     /// Every 250 ms, from what came in the last 250 ms.
@@ -143,7 +151,9 @@ impl Path {
         let (due, later): (Vec<_>, Vec<_>) = self.answers.drain(..).partition(|(at, _)| *at <= now);
         self.answers = later;
         for (_, uploaded) in due {
-            self.in_flight -= 1;
+            if uploaded.kind == Kind::Video {
+                self.in_flight.remove(0);
+            }
             // The relay answered half a round trip ago.
             let known = self.reports.iter().rev().find(|(at, ..)| at + self.rtt / 2 <= now);
             let known = known.filter(|(at, ..)| at + 1500 > now);
