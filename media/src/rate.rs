@@ -22,22 +22,27 @@ const TARGET: Duration = Duration::from_millis(40);
 const FAR_OVER: Duration = Duration::from_millis(120);
 /// Below it the path has room.
 const EMPTY: Duration = Duration::from_millis(20);
+/// Below it there is none.
+const NONE: Duration = Duration::from_millis(5);
 
 /// What is left of the rate that gets through once the queue is over the target: the rest drains it.
 const BACK_OFF: f64 = 0.85;
 /// What is left of the rate when the queue is far over.
 const HALVED: f64 = 0.5;
-/// Growth in parts of the rate where the last queue was, per cubed second: back there after 1.1 s, at five times as much 3.4 s later.
+/// Growth in parts of the rate where the last queue was, per cubed second: back there after 1.1 s, at five times as much 3.4 s later; sooner
+/// without any queue.
 const CUBIC: f64 = 0.1;
-/// Growth a second before any queue was ever seen: doubled.
-const START: f64 = 1.0;
+/// How much faster the curve is gone along while there is no queue at all: that is no path at its limit.
+const HURRY: f64 = 0.75;
+/// Growth a second before any queue was ever seen: more than doubled.
+const START: f64 = 1.5;
 /// A queue this soon after the rate was reduced is the one that it was reduced for.
 const DRAINS: Duration = Duration::from_millis(350);
 /// How often the rate is looked at.
 const STEP: Duration = Duration::from_millis(50);
 
-/// Bits a second to begin with: a keyframe of 640x480 gets through within a second wherever a call makes sense.
-const FIRST_BPS: f64 = 500_000.0;
+/// Bits a second to begin with: just enough for a first keyframe of 640x480, and little enough for a thin path's sound to stay whole.
+const FIRST_BPS: f64 = 300_000.0;
 /// The least for pictures: a still one now and then.
 const LEAST_BPS: f64 = 20_000.0;
 /// Sound at its best, in bits a second, and what it gets by with while pictures have less than this.
@@ -142,7 +147,7 @@ impl Rate {
     /// How long packets wait in queues now, as far as is known.
     #[must_use]
     pub fn queue(&self, now: Instant) -> Option<Duration> {
-        self.signals.queue(now)
+        self.signals.queue(now, self.share())
     }
 
     fn step(&mut self, now: Instant) {
@@ -151,17 +156,16 @@ impl Rate {
             return;
         }
         self.stepped = now;
-        let Some(queue) = self.signals.queue(now) else { return };
-        let share = self.share();
+        let Some(queue) = self.queue(now) else { return };
         let draining = self.reduced.is_some_and(|reduced| now.saturating_duration_since(reduced) < DRAINS + self.signals.way());
-        if queue > FAR_OVER + share && !draining {
+        if queue > FAR_OVER && !draining {
             let through = self.signals.through(now).unwrap_or(self.video);
             self.reduce((self.video * HALVED).max(through * BACK_OFF).min(self.video * BACK_OFF), now);
-        } else if queue > TARGET + share && !draining && !self.signals.falls() {
+        } else if queue > TARGET && !draining && !self.signals.falls() {
             let through = self.signals.through(now).unwrap_or(self.video);
             self.reduce((through * BACK_OFF).clamp(self.video * HALVED, self.video * BACK_OFF), now);
-        } else if queue < EMPTY + share && !draining {
-            self.grow(passed, now);
+        } else if queue < EMPTY && !draining {
+            self.grow(queue, passed, now);
         } else if let Some((_, since)) = &mut self.knee {
             // Neither: it stays where it is on the curve.
             *since += passed;
@@ -183,7 +187,7 @@ impl Rate {
         self.reduced = Some(now);
     }
 
-    fn grow(&mut self, passed: Duration, now: Instant) {
+    fn grow(&mut self, queue: Duration, passed: Duration, now: Instant) {
         let most = f64::from(self.config.bits_per_second).max(LEAST_BPS);
         // What isn't used says nothing of whether more would get through; a still picture never uses its rate.
         let used = self.signals.sent(now).is_none_or(|sent| sent >= self.video * 0.5);
@@ -192,6 +196,12 @@ impl Rate {
                 *since += passed;
             }
             return;
+        }
+        if let Some((_, at)) = &mut self.knee
+            && queue < NONE
+            && let Some(earlier) = at.checked_sub(passed.mul_f64(HURRY))
+        {
+            *at = earlier;
         }
         let grown = match self.knee {
             None => self.video * (1.0 + START * passed.as_secs_f64()),

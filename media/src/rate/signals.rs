@@ -89,13 +89,14 @@ impl Signals {
         }
     }
 
-    /// The longest wait that any of them tells of.
-    pub(super) fn queue(&self, now: Instant) -> Option<Duration> {
+    /// The longest wait that any of them tells of. A picture takes up to `share` to pass a link, which is no queue.
+    pub(super) fn queue(&self, now: Instant, share: Duration) -> Option<Duration> {
         let fresh = |at: &Instant| now.saturating_duration_since(*at) <= FRESH;
-        let lanes = self.lanes.iter().filter_map(|lane| lane.longer.filter(|(at, _)| fresh(at)));
-        let lanes = lanes.map(|(_, mean)| Duration::from_secs_f64(mean));
-        let told = [self.reported, self.backlog].into_iter().flatten().filter(|(at, _)| fresh(at)).map(|(_, wait)| wait);
-        lanes.chain(told).max()
+        let longer = |lane: &Lane| lane.longer.filter(|(at, _)| fresh(at)).map(|(_, mean)| Duration::from_secs_f64(mean));
+        let [sound, pictures] = self.lanes.each_ref().map(longer);
+        let told = [self.reported, self.backlog].map(|told| told.filter(|(at, _)| fresh(at)).map(|(_, wait)| wait));
+        let of_pictures = told.into_iter().chain([pictures]).flatten().map(|wait| wait.saturating_sub(share));
+        of_pictures.chain(sound).max()
     }
 
     /// Whether receivers tell of less than before, and uploads don't take long either.
