@@ -36,6 +36,8 @@ const CUBIC: f64 = 0.1;
 const HURRY: f64 = 0.75;
 /// Growth a second before any queue was ever seen: more than doubled.
 const START: f64 = 1.5;
+/// How long the first rate is kept.
+const FIRST_FOR: Duration = Duration::from_millis(700);
 /// A queue this soon after the rate was reduced is the one that it was reduced for.
 const DRAINS: Duration = Duration::from_millis(350);
 /// How often the rate is looked at.
@@ -204,6 +206,8 @@ impl Rate {
             *at = earlier;
         }
         let grown = match self.knee {
+            // Before receivers have reported a queue is hardly seen.
+            None if self.signals.known_for(now) < FIRST_FOR => self.video,
             None => self.video * (1.0 + START * passed.as_secs_f64()),
             Some((knee, at)) => {
                 let seconds = match now.checked_duration_since(at) {

@@ -89,14 +89,18 @@ impl Signals {
         }
     }
 
-    /// The longest wait that any of them tells of. A picture takes up to `share` to pass a link, which is no queue.
-    pub(super) fn queue(&self, now: Instant, share: Duration) -> Option<Duration> {
+    /// The longest wait that any of them tells of, but for the time a picture takes to pass a link: that is no queue, though sound waits behind it.
+    pub(super) fn queue(&self, now: Instant, picture: Duration) -> Option<Duration> {
         let fresh = |at: &Instant| now.saturating_duration_since(*at) <= FRESH;
         let longer = |lane: &Lane| lane.longer.filter(|(at, _)| fresh(at)).map(|(_, mean)| Duration::from_secs_f64(mean));
-        let [sound, pictures] = self.lanes.each_ref().map(longer);
         let told = [self.reported, self.backlog].map(|told| told.filter(|(at, _)| fresh(at)).map(|(_, wait)| wait));
-        let of_pictures = told.into_iter().chain([pictures]).flatten().map(|wait| wait.saturating_sub(share));
-        of_pictures.chain(sound).max()
+        let longest = self.lanes.iter().map(longer).chain(told).flatten().max();
+        longest.map(|wait| wait.saturating_sub(picture))
+    }
+
+    /// How long it is known how uploads fare.
+    pub(super) fn known_for(&self, now: Instant) -> Duration {
+        self.began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began))
     }
 
     /// Whether receivers tell of less than before, and uploads don't take long either.
