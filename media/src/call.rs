@@ -10,8 +10,12 @@ mod peers;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc::channel},
-    time::Instant,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc::channel,
+    },
+    time::{Duration, Instant},
 };
 
 use self::peers::Peers;
@@ -19,6 +23,8 @@ use crate::{
     CameraSpec, Gate, Incoming, Kind, MicrophoneSpec, Report, Sink, Slot, SpeakerSpec, Stats, VideoConfig,
     camera::Camera,
     playout,
+    rate::Uploaded,
+    reception::Reception,
     recording::Recording,
     report::Reporter,
     stats::Sent,
@@ -51,6 +57,8 @@ pub struct Call {
     video: video::Shared,
     audio: audio::Shared,
     played: playout::Shared,
+    /// Whether the speaker works.
+    hearing: Arc<AtomicBool>,
     camera: Mutex<Option<Camera>>,
     peers: Mutex<Peers>,
     stop: Stop,
@@ -65,7 +73,7 @@ impl Call {
     #[must_use]
     pub fn start(config: Config, sink: Arc<dyn Sink>, report: Box<dyn Fn(Report) + Send + Sync>) -> Self {
         let (start, stop, reporter) = (Instant::now(), Stop::default(), Reporter::new(report));
-        let (video, audio) = (video::Shared::default(), audio::Shared::default());
+        let (video, audio) = (video::Shared::new(config.video), audio::Shared::default());
         let mut workers = Workers::default();
         let recording = record(config.record.as_deref(), &reporter, &mut workers);
 
@@ -78,14 +86,21 @@ impl Call {
         workers.spawn("send audio", move || audio::run(&spec, state, start, sound, &ended));
 
         let (changes, players) = channel();
-        let (spec, state, ended) = (config.speaker.clone(), device(&reporter, Report::Speaker), stop.clone());
+        let hearing = Arc::new(AtomicBool::new(true));
+        let (works, told) = (Arc::clone(&hearing), device(&reporter, Report::Speaker));
+        let state: State = Arc::new(move |state| {
+            works.store(state.is_ok(), Ordering::Relaxed);
+            told(state);
+        });
+        let (spec, ended) = (config.speaker.clone(), stop.clone());
         let (kept, played) = (recording.clone(), playout::Shared::default());
         let shared = played.clone();
         workers.spawn("play", move || playout::run(&spec, state, &players, &kept, &shared, &ended));
 
         let workers = Arc::new(Mutex::new(Some(workers)));
         let peers = Mutex::new(Peers::new(reporter.clone(), recording, changes, Arc::clone(&workers)));
-        let call = Self { start, config, reporter, video, audio, played, camera: Mutex::default(), peers, stop, workers };
+        let camera = Mutex::default();
+        let call = Self { start, config, reporter, video, audio, played, hearing, camera, peers, stop, workers };
         call.set_camera_on(true);
         call
     }
@@ -94,6 +109,31 @@ impl Call {
     #[must_use]
     pub fn gate(&self) -> Gate {
         self.video.gate.clone()
+    }
+
+    /// A packet has arrived at the relay: what that tells of the path decides on what is sent next. Of video its credit is free again.
+    pub fn uploaded(&self, uploaded: &Uploaded) {
+        let decision = self.video.uploaded(uploaded, Instant::now());
+        self.audio.set_bitrate(decision.audio_bps);
+        if uploaded.kind == Kind::Video {
+            self.video.gate.release();
+        }
+    }
+
+    /// A video packet was given up by whoever carries it.
+    pub fn gave_up(&self) {
+        self.video.gave_up(Instant::now());
+    }
+
+    /// How the others' packets have come since this was last asked, of all from whom there is anything to tell.
+    #[must_use]
+    pub fn receptions(&self) -> Vec<Reception> {
+        let heard = self.hearing.load(Ordering::Relaxed);
+        let mut receptions = self.peers().receptions(Instant::now());
+        if !heard {
+            receptions.iter_mut().for_each(|reception| reception.heard = Duration::ZERO);
+        }
+        receptions
     }
 
     /// Takes a packet of another peer; never blocks. A peer who was removed is no longer listened to.

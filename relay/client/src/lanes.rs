@@ -12,6 +12,7 @@ pub mod overlap;
 mod polls;
 mod pull;
 mod push;
+mod report;
 mod stats;
 mod uploads;
 
@@ -20,7 +21,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use proto::{CallId, Chunk, Kind, PeerId, api::Feedback};
+use proto::{
+    CallId, Chunk, Kind, PeerId,
+    api::{Feedback, Reception},
+};
 use tokio::{
     sync::{Notify, watch},
     task::{AbortHandle, JoinHandle},
@@ -49,6 +53,11 @@ pub trait Handler: Send + Sync + 'static {
     fn state(&self, state: LaneState);
     /// From now on so many uploads of the kind may usefully be in flight; [`LEAST`] before the first call.
     fn in_flight(&self, kind: Kind, limit: usize);
+    /// How the others' media have come since this was last asked; asked four times a second, and told to the relay. `None` where there
+    /// is nothing to say.
+    fn reception(&self) -> Option<Reception> {
+        None
+    }
 }
 
 /// Why a published chunk never arrived.
@@ -114,7 +123,7 @@ impl Lanes {
             _in_call: session.http().lines.call(),
             back: watch::Sender::new(()),
         });
-        let mut workers = vec![shared.spawn(evaluate(shared.clone()))];
+        let mut workers = vec![shared.spawn(evaluate(shared.clone())), shared.spawn(report::run(shared.clone()))];
         for kind in Kind::ALL {
             workers.push(shared.spawn(pull::run(shared.clone(), kind)));
             workers.push(shared.spawn(push::run(shared.clone(), kind)));

@@ -29,6 +29,16 @@ pub const READERS_MAX: usize = 4;
 /// Answered polls the relay remembers for one reader, so that each can be asked for again after a broken connection.
 pub const REPLAY_MAX: usize = 64;
 
+/// Peers one report of reception speaks of: more than that nobody sees and hears at once.
+pub const RECEIVED_MAX: usize = 16;
+
+/// How long a report of reception counts: six of them are missing by then.
+pub const RECEPTION_FRESH: Duration = Duration::from_millis(1500);
+
+/// How long after a report of its sound a peer is said to be heard. A pause of the talk has a packet every 400 ms, and whoever is told has
+/// to take it back within 2 s of a cut.
+pub const HEARD_FRESH: Duration = Duration::from_millis(900);
+
 /// Longest name, in characters.
 pub const NAME_MAX: usize = 32;
 

@@ -10,14 +10,14 @@ use axum::{
 };
 use proto::{
     CallId, Kind,
-    api::{Feedback, PollMedia},
-    limits::{AGAIN_MAX, UPLOAD_MAX, WAIT_MAX},
+    api::{Done, Feedback, PollMedia, Reception},
+    limits::{AGAIN_MAX, RECEIVED_MAX, UPLOAD_MAX, WAIT_MAX},
 };
 
 use super::calls::not_a_peer;
 use crate::{
     app::App,
-    extract::{Id, Poller, Query, Raw, Uploader},
+    extract::{Id, Json, Poller, Query, Raw, Uploader},
     hub::session::Session,
     media::{
         lane::MediaPoll,
@@ -51,6 +51,22 @@ pub(crate) async fn poll_audio(app: State<App>, poller: Poller, id: Id, query: Q
 /// `GET /v1/calls/ID/video`.
 pub(crate) async fn poll_video(app: State<App>, poller: Poller, id: Id, query: Query<PollMedia>) -> Answer<Response<Body>> {
     poll(app, poller, id, query, Kind::Video).await
+}
+
+/// `POST /v1/calls/ID/report`.
+pub(crate) async fn report(
+    State(app): State<App>,
+    Uploader(session): Uploader,
+    Id(id): Id,
+    Json(reception): Json<Reception>,
+) -> Answer<Reply<Done>> {
+    if reception.peers.len() > RECEIVED_MAX {
+        return Err(Refusal::bad_request(format!("A report speaks of {RECEIVED_MAX} peers at most.")));
+    }
+    let id = CallId::new(id);
+    let room = app.hub.room(&id).ok_or_else(|| not_a_peer(&app, &id))?;
+    room.report(session.id, &reception, Instant::now()).map_err(|NotAPeer| not_a_peer(&app, &id))?;
+    Ok(Reply(Done {}))
 }
 
 fn send(

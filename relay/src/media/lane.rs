@@ -208,7 +208,8 @@ impl<W> Lane<W> {
             readers += u32::from(counted != Some(*of));
             counted = Some(*of);
         }
-        Feedback { keyframe, backlog_ms: u32::try_from(backlog.as_millis()).unwrap_or(u32::MAX), readers }
+        let backlog_ms = u32::try_from(backlog.as_millis()).unwrap_or(u32::MAX);
+        Feedback { keyframe, backlog_ms, readers, ..Feedback::default() }
     }
 
     /// A new reader takes the place of the peer's longest unused when there are enough.

@@ -129,7 +129,7 @@ fn settle(shared: &Shared, kind: Kind, answer: Answer) -> Result<(), Error> {
             shared.counters.bytes_up.add(post.body.len());
             shared.counters.chunks_up.add(seqs.len());
             for seq in seqs {
-                shared.handler.uploaded(kind, seq, Ok(feedback));
+                shared.handler.uploaded(kind, seq, Ok(feedback.clone()));
             }
             Ok(())
         }
