@@ -220,7 +220,8 @@ impl Robot {
     }
 
     pub fn setup(&self) -> Setup {
-        let mut setup = Setup { record: self.record.clone(), trace: self.trace.clone(), ..self.devices.setup(SpeakerSpec::Silent) };
+        let mut setup =
+            Setup { record: self.record.clone(), trace: self.trace.clone(), ..self.devices.setup(SpeakerSpec::Silent) };
         setup.video.size = self.size.unwrap_or(setup.video.size);
         setup.video.bits_per_second = self.bitrate.map_or(setup.video.bits_per_second, |kbit| kbit * 1000);
         setup

@@ -130,6 +130,7 @@ impl Engine {
         let config = media::call::Config {
             camera: setup.camera,
             microphone: setup.microphone,
+            voice: media::VoiceProcessing::ALL,
             speaker: setup.speaker,
             video: setup.video,
             record: setup.record,

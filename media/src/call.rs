@@ -30,6 +30,7 @@ use crate::{
     stats::Sent,
     stop::Stop,
     uplink::{Track, audio, video},
+    voice_processing::{self, Processor, Switches, VoiceProcessing},
     watch::State,
     workers::Workers,
 };
@@ -41,6 +42,8 @@ pub struct Config {
     pub camera: CameraSpec,
     /// Where sound comes from.
     pub microphone: MicrophoneSpec,
+    /// What is done to the sound of a real microphone; made-up sound is left as it is.
+    pub voice: VoiceProcessing,
     /// Where sound goes to.
     pub speaker: SpeakerSpec,
     /// The pictures sent, and what they may cost.
@@ -59,6 +62,7 @@ pub struct Call {
     played: playout::Shared,
     /// Whether the speaker works.
     hearing: Arc<AtomicBool>,
+    voice: Switches,
     camera: Mutex<Option<Camera>>,
     peers: Mutex<Peers>,
     stop: Stop,
@@ -81,9 +85,13 @@ impl Call {
         let pictures = video::Video::new(video.clone(), stop.clone(), config.video, track);
         workers.spawn("encode", move || pictures.run());
 
+        let real = matches!(config.microphone, MicrophoneSpec::Device(_));
+        let voice = Switches::new(if real { config.voice } else { VoiceProcessing::NONE });
+        let (tap, reference) = voice_processing::tap();
+        let processor = Processor::new(voice.clone(), reference);
         let sound = audio::Audio::new(audio.clone(), Track::new(Kind::Audio, sink));
         let (spec, state, ended) = (config.microphone.clone(), device(&reporter, Report::Microphone), stop.clone());
-        workers.spawn("send audio", move || audio::run(&spec, state, start, sound, &ended));
+        workers.spawn("send audio", move || audio::run(&spec, state, start, processor, sound, &ended));
 
         let (changes, players) = channel();
         let hearing = Arc::new(AtomicBool::new(true));
@@ -95,12 +103,12 @@ impl Call {
         let (spec, ended) = (config.speaker.clone(), stop.clone());
         let (kept, played) = (recording.clone(), playout::Shared::default());
         let shared = played.clone();
-        workers.spawn("play", move || playout::run(&spec, state, &players, &kept, &shared, &ended));
+        workers.spawn("play", move || playout::run(&spec, state, &players, &kept, &shared, tap, &ended));
 
         let workers = Arc::new(Mutex::new(Some(workers)));
         let peers = Mutex::new(Peers::new(reporter.clone(), recording, changes, Arc::clone(&workers)));
         let camera = Mutex::default();
-        let call = Self { start, config, reporter, video, audio, played, hearing, camera, peers, stop, workers };
+        let call = Self { start, config, reporter, video, audio, played, hearing, voice, camera, peers, stop, workers };
         call.set_camera_on(true);
         call
     }
@@ -151,6 +159,17 @@ impl Call {
     /// Muted, nothing that the microphone hears leaves this machine.
     pub fn set_muted(&self, muted: bool) {
         self.audio.set_muted(muted);
+    }
+
+    /// Says what is done to the own sound from now on.
+    pub fn set_voice_processing(&self, wanted: VoiceProcessing) {
+        self.voice.set(wanted);
+    }
+
+    /// What is done to the own sound.
+    #[must_use]
+    pub fn voice_processing(&self) -> VoiceProcessing {
+        self.voice.get()
     }
 
     /// Switches the camera on or off: off, the device is given back, and its light goes out, as soon as the driver lets it. Switched on

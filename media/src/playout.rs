@@ -18,6 +18,7 @@ use crate::{
     speaker::Speaker,
     stats::Played,
     stop::Stop,
+    voice_processing::Tap,
     watch::State,
 };
 
@@ -69,6 +70,7 @@ pub(crate) fn run(
     changes: &Receiver<Change>,
     recording: &Recording,
     shared: &Shared,
+    mut tap: Tap,
     stop: &Stop,
 ) {
     let (_speaker, mut playback) = Speaker::start(spec, state);
@@ -95,6 +97,7 @@ pub(crate) fn run(
             mixer::add(&mut mix, &frame);
         }
         mixer::limit(&mut mix);
+        tap.play(&mix, playback.buffered());
         // What finds no room would be a second late: it's better dropped.
         playback.write(&mix);
         shared.set(Played { missed: playback.missed(), underruns: playback.underruns() });
@@ -133,7 +136,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Incoming, Kind, payload, report::Reporter};
+    use crate::{Incoming, Kind, payload, report::Reporter, voice_processing::tap};
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -167,7 +170,7 @@ mod tests {
         let ((to_player, changes), shared, stop) = (channel(), Shared::default(), Stop::default());
         let player = thread::spawn({
             let (shared, stop) = (shared.clone(), stop.clone());
-            move || run(&SpeakerSpec::Silent, Arc::new(|_| {}), &changes, &recording, &shared, &stop)
+            move || run(&SpeakerSpec::Silent, Arc::new(|_| {}), &changes, &recording, &shared, tap().0, &stop)
         });
         let (ana, ben) = (voice(1, 300.0), voice(2, 500.0));
         for (peer, audio) in [(1, &ana), (2, &ben)] {
@@ -200,7 +203,7 @@ mod tests {
         let player = thread::spawn({
             let (stop, spec) = (stop.clone(), SpeakerSpec::Device(Some("no such speaker".into())));
             let state: State = Arc::new(move |state| drop(told.send(state)));
-            move || run(&spec, state, &changes, &Recording::default(), &Shared::default(), &stop)
+            move || run(&spec, state, &changes, &Recording::default(), &Shared::default(), tap().0, &stop)
         });
         assert!(news.recv_timeout(PATIENCE).unwrap().is_err());
         to_player.send(Change::Join(1, ana.clone())).unwrap();

@@ -15,7 +15,10 @@ use codecs::{
 };
 
 use super::{Failure, Track};
-use crate::{MicrophoneSpec, microphone::Microphone, payload, spell::Spell, stats::AudioSent, stop::Stop, watch::State};
+use crate::{
+    MicrophoneSpec, microphone::Microphone, payload, spell::Spell, stats::AudioSent, stop::Stop, voice_processing::Processor,
+    watch::State,
+};
 
 /// How soon the thread notices its end while the microphone gives nothing.
 const WAIT: Duration = Duration::from_millis(100);
@@ -57,7 +60,14 @@ pub(crate) struct Audio {
 }
 
 /// Reads the microphone until stopped.
-pub(crate) fn run(spec: &MicrophoneSpec, state: State, call_start: Instant, mut audio: Audio, stop: &Stop) {
+pub(crate) fn run(
+    spec: &MicrophoneSpec,
+    state: State,
+    call_start: Instant,
+    mut processor: Processor,
+    mut audio: Audio,
+    stop: &Stop,
+) {
     let start = call_start.elapsed();
     let (_microphone, mut samples) = Microphone::start(spec, state);
     let mut frame = [0.0; FRAME];
@@ -65,7 +75,8 @@ pub(crate) fn run(spec: &MicrophoneSpec, state: State, call_start: Instant, mut 
         let read = samples.read(&mut frame, WAIT);
         audio.lost(samples.lost());
         if let Some(time) = read {
-            audio.frame(time + start, &frame);
+            let late = processor.process(&mut frame);
+            audio.frame((time + start) - late, &frame);
         }
     }
 }
