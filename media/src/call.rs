@@ -22,7 +22,7 @@ use self::peers::Peers;
 use crate::{
     CameraSpec, Gate, Incoming, Kind, MicrophoneSpec, Report, Sink, Slot, SpeakerSpec, Stats, VideoConfig,
     camera::Camera,
-    playout,
+    playout::{self, Listeners},
     rate::Uploaded,
     reception::Reception,
     recording::Recording,
@@ -103,7 +103,7 @@ impl Call {
         let (spec, ended) = (config.speaker.clone(), stop.clone());
         let (kept, played) = (recording.clone(), playout::Shared::default());
         let shared = played.clone();
-        workers.spawn("play", move || playout::run(&spec, state, &players, &kept, &shared, tap, &ended));
+        workers.spawn("play", move || playout::run(&spec, state, &players, Listeners { recording: &kept, tap }, &shared, &ended));
 
         let workers = Arc::new(Mutex::new(Some(workers)));
         let peers = Mutex::new(Peers::new(reporter.clone(), recording, changes, Arc::clone(&workers)));

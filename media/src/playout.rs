@@ -63,14 +63,20 @@ impl Shared {
     }
 }
 
+/// Who else gets what is played.
+pub(crate) struct Listeners<'a> {
+    pub(crate) recording: &'a Recording,
+    /// The echo is what of it comes back.
+    pub(crate) tap: Tap,
+}
+
 /// Plays until stopped.
 pub(crate) fn run(
     spec: &SpeakerSpec,
     state: State,
     changes: &Receiver<Change>,
-    recording: &Recording,
+    Listeners { recording, mut tap }: Listeners<'_>,
     shared: &Shared,
-    mut tap: Tap,
     stop: &Stop,
 ) {
     let (_speaker, mut playback) = Speaker::start(spec, state);
@@ -170,7 +176,10 @@ mod tests {
         let ((to_player, changes), shared, stop) = (channel(), Shared::default(), Stop::default());
         let player = thread::spawn({
             let (shared, stop) = (shared.clone(), stop.clone());
-            move || run(&SpeakerSpec::Silent, Arc::new(|_| {}), &changes, &recording, &shared, tap().0, &stop)
+            move || {
+                let listeners = Listeners { recording: &recording, tap: tap().0 };
+                run(&SpeakerSpec::Silent, Arc::new(|_| {}), &changes, listeners, &shared, &stop);
+            }
         });
         let (ana, ben) = (voice(1, 300.0), voice(2, 500.0));
         for (peer, audio) in [(1, &ana), (2, &ben)] {
@@ -203,7 +212,11 @@ mod tests {
         let player = thread::spawn({
             let (stop, spec) = (stop.clone(), SpeakerSpec::Device(Some("no such speaker".into())));
             let state: State = Arc::new(move |state| drop(told.send(state)));
-            move || run(&spec, state, &changes, &Recording::default(), &Shared::default(), tap().0, &stop)
+            move || {
+                let recording = Recording::default();
+                let listeners = Listeners { recording: &recording, tap: tap().0 };
+                run(&spec, state, &changes, listeners, &Shared::default(), &stop);
+            }
         });
         assert!(news.recv_timeout(PATIENCE).unwrap().is_err());
         to_player.send(Change::Join(1, ana.clone())).unwrap();
