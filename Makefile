@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bench-relay test-devices assets deb setup
+.PHONY: help run test bench bench-relay bench-call test-devices assets deb setup
 
 # rustup installs here; a shell opened before that does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -25,7 +25,7 @@ test: ## run all the tests, but those on real devices
 bench: ## measure, and print one table: bar, measured, peer, verdict
 	@.ci/setup bench
 	$(build)
-	cargo bench --locked --workspace --bench codec --bench call --bench relay --bench window
+	TVPHONE_BENCH_CASES=$${TVPHONE_BENCH_CASES:-loopback} cargo bench --locked --workspace --bench codec --bench call --bench relay --bench window
 	$(target)/release/table
 
 bench-relay: ## measure the relay alone, beside nchan: fan-out, parked polls, idle clients, sign-ins, chat
@@ -33,6 +33,12 @@ bench-relay: ## measure the relay alone, beside nchan: fan-out, parked polls, id
 	$(build)
 	cargo bench --locked --workspace --bench relay
 	$(target)/release/table relay-
+
+bench-call: ## measure calls over bad networks, beside what is possible: table, and report in target/bench/call.html (needs root)
+	@.ci/setup bench
+	$(build)
+	cargo bench --locked --workspace --bench call
+	$(target)/release/table call
 
 test-devices: ## hold a call on a machine with a real camera and sound card, emulated (needs root)
 	@.ci/setup devices

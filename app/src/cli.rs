@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
+use codecs::Size;
 use media::{CameraSpec, MicrophoneSpec, SpeakerSpec};
 use proto::{Fingerprint, Name};
 use relay_client::{ProxyLogin, ProxySettings, ProxySource, Trust};
@@ -190,6 +191,12 @@ pub struct Robot {
     /// Write what is received, decoded, into this folder as Y4M and WAV
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
+    /// Most that pictures may cost, in kbit/s; less where the path takes less
+    #[arg(long, value_name = "KBIT", value_parser = clap::value_parser!(u32).range(20..=50_000))]
+    pub bitrate: Option<u32>,
+    /// Largest pictures to send [default: what the camera pattern says, or 640x480]
+    #[arg(long, value_name = "WxH")]
+    pub size: Option<Size>,
     /// Hang up after so many seconds of call [default: when the other hangs up]
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub duration: Option<Duration>,
@@ -202,6 +209,9 @@ pub struct Robot {
     /// Write the report here [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Write a line of JSON here for each test picture decoded and each packet of sound received, and the report's figures each second
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
 }
 
 impl Robot {
@@ -210,7 +220,11 @@ impl Robot {
     }
 
     pub fn setup(&self) -> Setup {
-        Setup { record: self.record.clone(), ..self.devices.setup(SpeakerSpec::Silent) }
+        let mut setup =
+            Setup { record: self.record.clone(), trace: self.trace.clone(), ..self.devices.setup(SpeakerSpec::Silent) };
+        setup.video.size = self.size.unwrap_or(setup.video.size);
+        setup.video.bits_per_second = self.bitrate.map_or(setup.video.bits_per_second, |kbit| kbit * 1000);
+        setup
     }
 }
 
@@ -257,7 +271,8 @@ mod tests {
 
     #[test]
     fn the_robot_must_either_call_or_answer() {
-        let robot = "tvphone robot --relay http://127.0.0.1:1 --user Ana --password-file p";
+        let robot_line = "tvphone robot --relay http://127.0.0.1:1 --user Ana --password-file p";
+        let robot = robot_line;
         assert!(parse(robot).is_err());
         assert!(parse(&format!("{robot} --call Ben --answer")).is_err());
         let cli = parse(&format!("{robot} --call Ben --camera pattern:320x240@15 --microphone chirp --duration 2.5")).unwrap();
@@ -265,6 +280,10 @@ mod tests {
         assert_eq!(robot.duration, Some(Duration::from_millis(2500)));
         assert_eq!(robot.setup().video.size.to_string(), "320x240");
         assert_eq!(robot.setup().speaker, SpeakerSpec::Silent);
+        let cli = parse(&format!("{robot_line} --call Ben --bitrate 3000 --size 480x360")).unwrap();
+        let Some(Command::Robot(robot)) = cli.command else { panic!("not a robot") };
+        let video = robot.setup().video;
+        assert_eq!((video.bits_per_second, video.size.to_string().as_str()), (3_000_000, "480x360"));
     }
 
     #[test]

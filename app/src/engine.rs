@@ -1,29 +1,41 @@
 //! One call: the only bridge between the media pipelines and the relay's lanes. Windows and robots use the same one.
 
+mod hearing;
+
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, OnceLock, PoisonError, RwLock, Weak},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak},
     time::{Duration, Instant},
 };
 
 use futures::channel::mpsc::UnboundedSender;
-use media::{CameraSpec, Gate, Incoming, MicrophoneSpec, Outgoing, Slot, SpeakerSpec, Trouble, VideoConfig};
+use media::{CameraSpec, Gate, Incoming, MicrophoneSpec, Outgoing, Slot, SpeakerSpec, Trouble, VideoConfig, rate::Uploaded};
 use proto::{
     CallId, Chunk, Header, Kind, PeerId, TrackId,
-    api::{Joined, SetMedia},
+    api::{Feedback, Joined, Received, Reception, SetMedia},
+    limits::RECEIVED_MAX,
     model,
 };
 use relay_client::{
     Session,
-    lanes::{Handler, LaneState, Lanes},
+    lanes::{GaveUp, Handler, LaneState, Lanes},
 };
 use tokio::runtime::Handle;
 
-use crate::figures::Meter;
+use self::hearing::Hearing;
 pub use crate::figures::{Figures, Report};
+use crate::{
+    figures::Meter,
+    trace::{Line, Trace},
+};
 
-/// How often figures are taken and the report file is renewed.
-const FIGURES_EVERY: Duration = Duration::from_secs(1);
+/// How often it is looked at who hears.
+const LOOKED_AT_EVERY: Duration = Duration::from_millis(100);
+/// How many of these looks later figures are taken and the report file is renewed: once a second.
+const FIGURES_EVERY: u32 = 10;
+/// Uploads remembered for when they are answered: more than the lanes ever have under way.
+const UNDER_WAY_MAX: usize = 128;
 
 /// What a call captures, plays and keeps.
 #[derive(Debug, Clone)]
@@ -36,11 +48,13 @@ pub struct Setup {
     pub record: Option<PathBuf>,
     /// File to keep a report of the call in.
     pub report: Option<PathBuf>,
+    /// File for a line of JSON about each test picture and each packet of sound received.
+    pub trace: Option<PathBuf>,
 }
 
 impl Setup {
     pub fn new(camera: CameraSpec, microphone: MicrophoneSpec, speaker: SpeakerSpec) -> Self {
-        Self { camera, microphone, speaker, video: VideoConfig::default(), record: None, report: None }
+        Self { camera, microphone, speaker, video: VideoConfig::default(), record: None, report: None, trace: None }
     }
 
     /// What there is something to send of.
@@ -86,6 +100,8 @@ pub enum Update {
     Lanes(LaneHealth),
     /// The first picture of a peer is there.
     PictureStarted(PeerId),
+    /// Whose machines play this one's sound just now, whenever that changes.
+    HeardBy(Vec<PeerId>),
     Figures(Figures),
 }
 
@@ -98,26 +114,31 @@ struct Inner {
     session: Session,
     media: media::call::Call,
     way: Arc<Way>,
+    hearing: Mutex<Hearing>,
     meter: Meter,
+    trace: Trace,
 }
 
 impl Engine {
     /// Starts capturing, sending, receiving and playing. Must run inside a tokio runtime.
     pub fn start(session: &Session, joined: &Joined, setup: Setup, updates: UnboundedSender<Update>) -> Self {
-        let way = Arc::new(Way { me: joined.me, open: OnceLock::new(), lanes: RwLock::new(None) });
+        let way = Arc::new(Way::new(joined.me));
         let back = Arc::new(OnceLock::<Weak<Inner>>::new());
-        let report = media_reports(Arc::clone(&back), updates.clone(), Handle::current());
+        let trace = Trace::open(setup.trace.as_deref());
+        let report = media_reports(Arc::clone(&back), updates.clone(), trace.clone(), Handle::current());
         let meter = Meter::new(setup.report.clone());
         let config = media::call::Config {
             camera: setup.camera,
             microphone: setup.microphone,
+            voice: media::VoiceProcessing::ALL,
             speaker: setup.speaker,
             video: setup.video,
             record: setup.record,
         };
         let media = media::call::Call::start(config, Arc::clone(&way) as Arc<dyn media::Sink>, report);
         let call = joined.call.id.clone();
-        let inner = Arc::new(Inner { call: call.clone(), session: session.clone(), media, way, meter });
+        let hearing = Mutex::default();
+        let inner = Arc::new(Inner { call: call.clone(), session: session.clone(), media, way, hearing, meter, trace });
         let _ = back.set(Arc::downgrade(&inner));
         let downlink = Downlink { gate: inner.media.gate(), inner: Arc::downgrade(&inner), updates: updates.clone() };
         inner.expect(&joined.call);
@@ -168,14 +189,20 @@ impl Engine {
     fn watch(&self, updates: UnboundedSender<Update>) {
         let weak = Arc::downgrade(&self.0);
         tokio::spawn(async move {
-            let mut every = tokio::time::interval(FIGURES_EVERY);
+            let mut every = tokio::time::interval(LOOKED_AT_EVERY);
+            let mut looks = 0_u32;
             every.tick().await;
             loop {
                 every.tick().await;
+                looks = looks.wrapping_add(1);
                 let Some(inner) = weak.upgrade() else { break };
-                let figures = inner.figures();
-                inner.write_report();
-                if updates.unbounded_send(Update::Figures(figures)).is_err() {
+                let heard_by = inner.hearing.lock().unwrap_or_else(PoisonError::into_inner).changed(Instant::now());
+                let figures = looks.is_multiple_of(FIGURES_EVERY).then(|| inner.figures());
+                if figures.is_some() {
+                    inner.write_report();
+                }
+                let news = heard_by.map(Update::HeardBy).into_iter().chain(figures.map(Update::Figures));
+                if news.into_iter().any(|update| updates.unbounded_send(update).is_err()) {
                     break;
                 }
             }
@@ -192,11 +219,14 @@ impl Inner {
     }
 
     fn figures(&self) -> Figures {
-        self.meter.figures(&self.report())
+        let report = self.report();
+        self.trace.figures(&report);
+        self.meter.figures(&report, &self.media.stats())
     }
 
     fn report(&self) -> Report {
-        self.meter.report(&self.media.stats(), &self.way.stats())
+        let heard_by = self.hearing.lock().unwrap_or_else(PoisonError::into_inner).now(Instant::now());
+        self.meter.report(&self.media.stats(), &self.way.stats(), &heard_by)
     }
 
     fn write_report(&self) {
@@ -210,9 +240,29 @@ struct Way {
     open: OnceLock<()>,
     /// None before they are open and after they are closed.
     lanes: RwLock<Option<Lanes>>,
+    /// When they were handed over that aren't answered yet, and their bytes.
+    under_way: Mutex<BTreeMap<(Kind, u32), (Instant, usize)>>,
 }
 
 impl Way {
+    fn new(me: PeerId) -> Self {
+        Self { me, open: OnceLock::new(), lanes: RwLock::new(None), under_way: Mutex::default() }
+    }
+
+    fn goes(&self, kind: Kind, seq: u32, bytes: usize) {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if under_way.len() >= UNDER_WAY_MAX {
+            under_way.clear();
+        }
+        under_way.insert((kind, seq), (Instant::now(), bytes));
+    }
+
+    /// It is answered: how long that took, and its bytes.
+    fn answered(&self, kind: Kind, seq: u32) -> Option<(Duration, usize)> {
+        let gone = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&(kind, seq));
+        gone.map(|(when, bytes)| (when.elapsed(), bytes))
+    }
+
     fn open(&self, lanes: Lanes) {
         *self.lanes.write().unwrap_or_else(PoisonError::into_inner) = Some(lanes);
         let _ = self.open.set(());
@@ -233,6 +283,7 @@ impl media::Sink for Way {
         self.open.wait();
         let track = TrackId { peer: self.me, kind: wire_kind(outgoing.kind) };
         let header = Header { track, seq: outgoing.seq, media_time_us: outgoing.time.0, keyframe: outgoing.keyframe };
+        self.goes(track.kind, outgoing.seq, outgoing.payload.len());
         if let Some(lanes) = self.lanes.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
             lanes.publish(Chunk { header, payload: outgoing.payload });
         }
@@ -249,12 +300,12 @@ struct Downlink {
 impl Handler for Downlink {
     fn chunk(&self, chunk: Chunk) {
         let Some(inner) = self.inner.upgrade() else { return };
+        if chunk.header.track.kind == Kind::Audio {
+            inner.trace.note(|at| Line::Audio { at, seq: chunk.header.seq, media_us: chunk.header.media_time_us });
+        }
         inner.media.receive(Incoming {
             peer: chunk.header.track.peer.0,
-            kind: match chunk.header.track.kind {
-                Kind::Audio => media::Kind::Audio,
-                Kind::Video => media::Kind::Video,
-            },
+            kind: media_kind(chunk.header.track.kind),
             seq: chunk.header.seq,
             time: codecs::MediaTime(chunk.header.media_time_us),
             keyframe: chunk.header.keyframe,
@@ -262,21 +313,28 @@ impl Handler for Downlink {
         });
     }
 
-    fn uploaded(&self, kind: Kind, _seq: u32, outcome: Result<proto::api::Feedback, relay_client::lanes::GaveUp>) {
-        if kind != Kind::Video {
-            return;
-        }
+    fn uploaded(&self, kind: Kind, seq: u32, outcome: Result<Feedback, GaveUp>) {
+        let Some(inner) = self.inner.upgrade() else { return };
+        let (took, bytes) = inner.way.answered(kind, seq).unwrap_or_default();
         match outcome {
             Ok(feedback) => {
-                self.gate.release();
-                if feedback.keyframe
-                    && let Some(inner) = self.inner.upgrade()
-                {
+                inner.media.uploaded(&Uploaded {
+                    kind: media_kind(kind),
+                    took,
+                    bytes,
+                    backlog: Duration::from_millis(feedback.backlog_ms.into()),
+                    readers: feedback.readers,
+                    delay: feedback.delay_ms.map(|delay_ms| Duration::from_millis(delay_ms.into())),
+                    received_bps: feedback.received_bps,
+                });
+                if feedback.keyframe {
                     inner.media.request_keyframe();
                 }
+                inner.hearing.lock().unwrap_or_else(PoisonError::into_inner).told(&feedback.heard_by, Instant::now());
             }
             // It leaves a hole at the receivers; the gate sees to the keyframe that mends it.
-            Err(_) => self.gate.give_up(),
+            Err(_) if kind == Kind::Video => inner.media.gave_up(),
+            Err(_) => {}
         }
     }
 
@@ -295,6 +353,24 @@ impl Handler for Downlink {
             self.gate.set_limit(limit);
         }
     }
+
+    fn reception(&self) -> Option<Reception> {
+        let received = |reception: media::reception::Reception| Received {
+            peer: PeerId(reception.peer),
+            delay_ms: reception.delay.map(|delay| u32::try_from(delay.as_millis()).unwrap_or(u32::MAX)),
+            received_bps: reception.received_bps,
+            heard_ms: u32::try_from(reception.heard.as_millis()).unwrap_or(u32::MAX),
+        };
+        let peers: Vec<_> = self.inner.upgrade()?.media.receptions().into_iter().map(received).take(RECEIVED_MAX).collect();
+        (!peers.is_empty()).then_some(Reception { peers })
+    }
+}
+
+fn media_kind(kind: Kind) -> media::Kind {
+    match kind {
+        Kind::Audio => media::Kind::Audio,
+        Kind::Video => media::Kind::Video,
+    }
 }
 
 fn wire_kind(kind: media::Kind) -> Kind {
@@ -308,6 +384,7 @@ fn wire_kind(kind: media::Kind) -> Kind {
 fn media_reports(
     inner: Arc<OnceLock<Weak<Inner>>>,
     updates: UnboundedSender<Update>,
+    trace: Trace,
     runtime: Handle,
 ) -> Box<dyn Fn(media::Report) + Send + Sync> {
     Box::new(move |report| {
@@ -321,6 +398,10 @@ fn media_reports(
                 if let Some(inner) = inner.get().and_then(Weak::upgrade) {
                     ask_for_keyframe(&inner, PeerId(peer), &runtime);
                 }
+                None
+            }
+            media::Report::Decoded { captured, at, bytes, keyframe, .. } => {
+                trace.note(|_| Line::Video { captured, at, bytes, keyframe });
                 None
             }
             media::Report::Recording { reason } => Some(Update::NotRecorded { reason }),

@@ -1,5 +1,7 @@
 //! What is measured in a call, for a status line and for a report.
 
+mod history;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -8,8 +10,11 @@ use std::{
 };
 
 use media::stats::{Delays, Received, Stats};
+use proto::PeerId;
 use relay_client::lanes;
 use serde::Serialize;
+
+use self::history::History;
 
 /// What a status line shows, of the last second.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -31,6 +36,31 @@ pub struct Report {
     pub delay_ms: DelayPair,
     pub bitrate_kbps: Bitrates,
     pub http: Http,
+    /// Peers whose machines play this one's sound just now.
+    pub heard_by: Vec<PeerId>,
+    /// What rate control has decided, second by second; of a long call the last half hour.
+    pub rate: Vec<Second>,
+}
+
+/// A second of the call, its end.
+#[derive(Debug, Clone, Serialize)]
+pub struct Second {
+    pub at_s: f64,
+    /// What pictures may cost.
+    pub target_kbps: f64,
+    /// What they cost in this second.
+    pub sent_kbps: f64,
+    pub sent_fps: f64,
+    pub sent_size: Option<String>,
+    /// What came of the others' pictures.
+    pub received_kbps: f64,
+    pub shown_fps: f64,
+    pub received_size: Option<String>,
+    /// Waiting on the whole way of what is sent, as far as is known.
+    pub queue_ms: Option<f64>,
+    /// Capture to decoded of the others' test pictures of this second.
+    pub delay_ms: Percentiles,
+    pub concealed_ms: f64,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -38,6 +68,8 @@ pub struct Video {
     pub captured: u64,
     /// Frames left out because a newer one was there by the time one could be sent.
     pub stale: u64,
+    /// Frames left out because the path takes fewer.
+    pub paced: u64,
     pub encoded: u64,
     pub skipped: u64,
     pub sent: u64,
@@ -121,6 +153,7 @@ pub struct Meter {
     begun: Instant,
     file: Option<PathBuf>,
     last: Mutex<Last>,
+    history: History,
 }
 
 struct Last {
@@ -133,11 +166,17 @@ struct Last {
 impl Meter {
     pub fn new(file: Option<PathBuf>) -> Self {
         let now = Instant::now();
-        Self { begun: now, file, last: Mutex::new(Last { at: now, bytes_up: 0, bytes_down: 0, shown: 0 }) }
+        Self {
+            begun: now,
+            file,
+            last: Mutex::new(Last { at: now, bytes_up: 0, bytes_down: 0, shown: 0 }),
+            history: History::default(),
+        }
     }
 
     /// The figures since the last time they were taken.
-    pub fn figures(&self, report: &Report) -> Figures {
+    pub fn figures(&self, report: &Report, stats: &Stats) -> Figures {
+        self.history.note(self.begun.elapsed(), stats);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let seconds = (now - last.at).as_secs_f32().max(0.001);
@@ -154,7 +193,7 @@ impl Meter {
     }
 
     /// Puts together what the pipelines and the lanes have counted.
-    pub fn report(&self, stats: &Stats, lanes: &lanes::Stats) -> Report {
+    pub fn report(&self, stats: &Stats, lanes: &lanes::Stats, heard_by: &[PeerId]) -> Report {
         let call = self.begun.elapsed();
         let kbps = |bytes: u64| bytes as f64 * 8.0 / 1000.0 / call.as_secs_f64().max(0.001);
         let sum = |count: fn(&Received) -> u64| stats.received.values().map(count).sum::<u64>();
@@ -166,6 +205,7 @@ impl Meter {
             video: Video {
                 captured: video.captured,
                 stale: video.stale,
+                paced: video.paced,
                 encoded: video.encoded,
                 skipped: video.skipped,
                 sent: video.sent,
@@ -219,6 +259,8 @@ impl Meter {
                 reconnects: lanes.reconnects,
                 rtt_ms: lanes.round_trip.map(millis),
             },
+            heard_by: heard_by.to_vec(),
+            rate: self.history.seconds(),
         }
     }
 

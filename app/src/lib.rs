@@ -8,4 +8,5 @@ mod random;
 pub mod robot;
 pub mod sending;
 mod signal;
+pub mod trace;
 pub mod ui;

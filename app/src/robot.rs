@@ -315,6 +315,7 @@ impl<'a> Conversation<'a> {
                 self.troubles.push(format!("What is received can't be recorded: {reason}."));
             }
             engine::Update::Lanes(health) => tracing::info!(?health, "lanes"),
+            engine::Update::HeardBy(peers) => tracing::debug!(?peers, "heard by"),
             engine::Update::PictureStarted(_) | engine::Update::Figures(_) => {}
         }
     }

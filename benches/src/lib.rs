@@ -7,7 +7,10 @@ pub mod fan;
 pub mod house;
 pub mod load;
 pub mod nchan;
+pub mod network;
+pub mod plot;
 pub mod spent;
+pub mod trace;
 
 use std::path::PathBuf;
 
@@ -106,6 +109,12 @@ impl Row {
         self
     }
 
+    /// What was to be measured and couldn't be.
+    #[must_use]
+    pub fn not_measured(name: &str, unit: &str, better: Better, why: &str) -> Self {
+        Self { skipped: Some(format!("not measured: {why}")), ..Self::new(name, unit, better, &[]) }
+    }
+
     /// Whether the bars are reached; without one there is nothing to miss.
     #[must_use]
     pub fn passes(&self) -> bool {
@@ -113,6 +122,9 @@ impl Row {
             Better::Lower => value <= limit,
             Better::Higher => value >= limit,
         };
+        if self.runs == 0 {
+            return true;
+        }
         let ratio = self.ratio_limit.is_none_or(|limit| self.ratio.is_some_and(|ratio| reached(ratio, limit)));
         ratio && self.limit.is_none_or(|limit| reached(self.value, limit))
     }
@@ -167,7 +179,7 @@ pub fn table(measurements: &[(String, Vec<Row>)]) -> String {
             lines.push([
                 format!("{name}: {}", row.name),
                 bars.join(", "),
-                format!("{} {}", number(row.value), row.unit),
+                if row.runs == 0 { String::new() } else { format!("{} {}", number(row.value), row.unit) },
                 number(row.spread),
                 row.runs.to_string(),
                 peer.unwrap_or_default(),

@@ -10,20 +10,27 @@ mod peers;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc::channel},
-    time::Instant,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc::channel,
+    },
+    time::{Duration, Instant},
 };
 
 use self::peers::Peers;
 use crate::{
     CameraSpec, Gate, Incoming, Kind, MicrophoneSpec, Report, Sink, Slot, SpeakerSpec, Stats, VideoConfig,
     camera::Camera,
-    playout,
+    playout::{self, Listeners},
+    rate::Uploaded,
+    reception::Reception,
     recording::Recording,
     report::Reporter,
     stats::Sent,
     stop::Stop,
     uplink::{Track, audio, video},
+    voice_processing::{self, Processor, Switches, VoiceProcessing},
     watch::State,
     workers::Workers,
 };
@@ -35,6 +42,8 @@ pub struct Config {
     pub camera: CameraSpec,
     /// Where sound comes from.
     pub microphone: MicrophoneSpec,
+    /// What is done to the sound of a real microphone; made-up sound is left as it is.
+    pub voice: VoiceProcessing,
     /// Where sound goes to.
     pub speaker: SpeakerSpec,
     /// The pictures sent, and what they may cost.
@@ -51,6 +60,9 @@ pub struct Call {
     video: video::Shared,
     audio: audio::Shared,
     played: playout::Shared,
+    /// Whether the speaker works.
+    hearing: Arc<AtomicBool>,
+    voice: Switches,
     camera: Mutex<Option<Camera>>,
     peers: Mutex<Peers>,
     stop: Stop,
@@ -65,7 +77,7 @@ impl Call {
     #[must_use]
     pub fn start(config: Config, sink: Arc<dyn Sink>, report: Box<dyn Fn(Report) + Send + Sync>) -> Self {
         let (start, stop, reporter) = (Instant::now(), Stop::default(), Reporter::new(report));
-        let (video, audio) = (video::Shared::default(), audio::Shared::default());
+        let (video, audio) = (video::Shared::new(config.video), audio::Shared::default());
         let mut workers = Workers::default();
         let recording = record(config.record.as_deref(), &reporter, &mut workers);
 
@@ -73,19 +85,30 @@ impl Call {
         let pictures = video::Video::new(video.clone(), stop.clone(), config.video, track);
         workers.spawn("encode", move || pictures.run());
 
+        let real = matches!(config.microphone, MicrophoneSpec::Device(_));
+        let voice = Switches::new(if real { config.voice } else { VoiceProcessing::NONE });
+        let (tap, reference) = voice_processing::tap();
+        let processor = Processor::new(voice.clone(), reference);
         let sound = audio::Audio::new(audio.clone(), Track::new(Kind::Audio, sink));
         let (spec, state, ended) = (config.microphone.clone(), device(&reporter, Report::Microphone), stop.clone());
-        workers.spawn("send audio", move || audio::run(&spec, state, start, sound, &ended));
+        workers.spawn("send audio", move || audio::run(&spec, state, start, processor, sound, &ended));
 
         let (changes, players) = channel();
-        let (spec, state, ended) = (config.speaker.clone(), device(&reporter, Report::Speaker), stop.clone());
+        let hearing = Arc::new(AtomicBool::new(true));
+        let (works, told) = (Arc::clone(&hearing), device(&reporter, Report::Speaker));
+        let state: State = Arc::new(move |state| {
+            works.store(state.is_ok(), Ordering::Relaxed);
+            told(state);
+        });
+        let (spec, ended) = (config.speaker.clone(), stop.clone());
         let (kept, played) = (recording.clone(), playout::Shared::default());
         let shared = played.clone();
-        workers.spawn("play", move || playout::run(&spec, state, &players, &kept, &shared, &ended));
+        workers.spawn("play", move || playout::run(&spec, state, &players, Listeners { recording: &kept, tap }, &shared, &ended));
 
         let workers = Arc::new(Mutex::new(Some(workers)));
         let peers = Mutex::new(Peers::new(reporter.clone(), recording, changes, Arc::clone(&workers)));
-        let call = Self { start, config, reporter, video, audio, played, camera: Mutex::default(), peers, stop, workers };
+        let camera = Mutex::default();
+        let call = Self { start, config, reporter, video, audio, played, hearing, voice, camera, peers, stop, workers };
         call.set_camera_on(true);
         call
     }
@@ -94,6 +117,31 @@ impl Call {
     #[must_use]
     pub fn gate(&self) -> Gate {
         self.video.gate.clone()
+    }
+
+    /// A packet has arrived at the relay: what that tells of the path decides on what is sent next. Of video its credit is free again.
+    pub fn uploaded(&self, uploaded: &Uploaded) {
+        let decision = self.video.uploaded(uploaded, Instant::now());
+        self.audio.set_bitrate(decision.audio_bps);
+        if uploaded.kind == Kind::Video {
+            self.video.gate.release();
+        }
+    }
+
+    /// A video packet was given up by whoever carries it.
+    pub fn gave_up(&self) {
+        self.video.gave_up(Instant::now());
+    }
+
+    /// How the others' packets have come since this was last asked, of all from whom there is anything to tell.
+    #[must_use]
+    pub fn receptions(&self) -> Vec<Reception> {
+        let heard = self.hearing.load(Ordering::Relaxed);
+        let mut receptions = self.peers().receptions(Instant::now());
+        if !heard {
+            receptions.iter_mut().for_each(|reception| reception.heard = Duration::ZERO);
+        }
+        receptions
     }
 
     /// Takes a packet of another peer; never blocks. A peer who was removed is no longer listened to.
@@ -111,6 +159,17 @@ impl Call {
     /// Muted, nothing that the microphone hears leaves this machine.
     pub fn set_muted(&self, muted: bool) {
         self.audio.set_muted(muted);
+    }
+
+    /// Says what is done to the own sound from now on.
+    pub fn set_voice_processing(&self, wanted: VoiceProcessing) {
+        self.voice.set(wanted);
+    }
+
+    /// What is done to the own sound.
+    #[must_use]
+    pub fn voice_processing(&self) -> VoiceProcessing {
+        self.voice.get()
     }
 
     /// Switches the camera on or off: off, the device is given back, and its light goes out, as soon as the driver lets it. Switched on

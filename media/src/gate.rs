@@ -2,6 +2,7 @@
 //! take it, so nothing grows old in a queue.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -25,6 +26,12 @@ struct Shared {
 struct State {
     in_flight: usize,
     limit: usize,
+    /// What the rate control allows.
+    window: usize,
+    /// While two packets have been on their way for longer, no other one follows.
+    patience: Duration,
+    /// When those on their way were sent.
+    sent: VecDeque<Instant>,
     hole: bool,
     gave_up: u64,
     closed: bool,
@@ -32,7 +39,16 @@ struct State {
 
 impl Default for State {
     fn default() -> Self {
-        Self { in_flight: 0, limit: LIMIT_DEFAULT, hole: false, gave_up: 0, closed: false }
+        Self {
+            in_flight: 0,
+            limit: LIMIT_DEFAULT,
+            window: LIMIT_MAX,
+            patience: Duration::MAX,
+            sent: VecDeque::new(),
+            hole: false,
+            gave_up: 0,
+            closed: false,
+        }
     }
 }
 
@@ -54,10 +70,21 @@ impl Gate {
         self.0.changed.notify_all();
     }
 
+    /// Narrows the limit to what the rate control allows, and lets nothing follow while two packets have been on their way for longer than
+    /// `patience`: one is a lost segment, two are a queue.
+    pub(crate) fn set_window(&self, window: usize, patience: Duration) {
+        let mut state = self.lock();
+        state.window = window.clamp(1, LIMIT_MAX);
+        state.patience = patience;
+        drop(state);
+        self.0.changed.notify_all();
+    }
+
     /// A packet has arrived at the relay: its credit is free again. More releases than packets do no harm.
     pub fn release(&self) {
         let mut state = self.lock();
         state.in_flight = state.in_flight.saturating_sub(1);
+        state.sent.pop_front();
         drop(state);
         self.0.changed.notify_all();
     }
@@ -92,7 +119,7 @@ impl Gate {
     pub(crate) fn acquire(&self, timeout: Duration) -> Option<Credit> {
         let deadline = Instant::now() + timeout;
         let mut state = self.lock();
-        while !state.closed && state.in_flight >= state.limit {
+        while !state.closed && state.is_full(Instant::now()) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return None;
@@ -117,17 +144,29 @@ impl Gate {
     }
 }
 
+impl State {
+    fn is_full(&self, now: Instant) -> bool {
+        let late = self.sent.get(1).is_some_and(|sent| now.saturating_duration_since(*sent) > self.patience);
+        late || self.in_flight >= self.limit.min(self.window)
+    }
+}
+
 impl Credit {
     /// The packet is on its way: the credit stays taken until [`Gate::release`] or [`Gate::give_up`].
     pub(crate) fn spend(mut self) {
-        self.0 = None;
+        if let Some(gate) = self.0.take() {
+            gate.lock().sent.push_back(Instant::now());
+        }
     }
 }
 
 impl Drop for Credit {
     fn drop(&mut self) {
         if let Some(gate) = self.0.take() {
-            gate.release();
+            let mut state = gate.lock();
+            state.in_flight = state.in_flight.saturating_sub(1);
+            drop(state);
+            gate.0.changed.notify_all();
         }
     }
 }
@@ -168,6 +207,25 @@ mod tests {
             gate.release();
         }
         assert!(gate.acquire(Duration::ZERO).is_some());
+    }
+
+    #[test]
+    fn the_rate_control_narrows_the_limit_and_two_late_packets_stop_all() {
+        let gate = Gate::new();
+        gate.set_limit(5);
+        gate.set_window(3, Duration::MAX);
+        for _ in 0..3 {
+            gate.acquire(Duration::ZERO).unwrap().spend();
+        }
+        assert!(gate.acquire(Duration::ZERO).is_none());
+        gate.set_window(8, Duration::MAX);
+        drop(gate.acquire(Duration::ZERO).unwrap());
+        gate.set_window(8, Duration::ZERO);
+        assert!(gate.acquire(Duration::ZERO).is_none(), "three are late");
+        gate.release();
+        assert!(gate.acquire(Duration::ZERO).is_none());
+        gate.release();
+        gate.acquire(Duration::ZERO).unwrap().spend();
     }
 
     #[test]

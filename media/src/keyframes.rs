@@ -12,6 +12,8 @@ pub(crate) struct Keyframes {
     wanted: bool,
     needed: bool,
     last: Option<Instant>,
+    /// The way there and back.
+    round_trip: Duration,
 }
 
 impl Keyframes {
@@ -25,14 +27,20 @@ impl Keyframes {
         self.needed = true;
     }
 
+    /// Who asks has seen nothing of the last keyframe before it is a round trip old.
+    pub(crate) fn set_round_trip(&mut self, round_trip: Duration) {
+        self.round_trip = round_trip;
+    }
+
     /// Whether the frame encoded at `now` should be one.
     pub(crate) fn due(&self, now: Instant) -> bool {
-        self.needed || self.wanted && self.last.is_none_or(|last| now.saturating_duration_since(last) >= APART)
+        self.needed
+            || self.wanted && self.last.is_none_or(|last| now.saturating_duration_since(last) >= APART.max(self.round_trip))
     }
 
     /// The frame encoded at `now` has become one.
     pub(crate) fn made(&mut self, now: Instant) {
-        *self = Self { wanted: false, needed: false, last: Some(now) };
+        *self = Self { wanted: false, needed: false, last: Some(now), round_trip: self.round_trip };
     }
 }
 
@@ -60,6 +68,17 @@ mod tests {
         keyframes.ask();
         assert!(!keyframes.due(start + Duration::from_millis(299)));
         assert!(keyframes.due(start + Duration::from_millis(300)));
+    }
+
+    #[test]
+    fn over_a_long_way_requests_are_met_once_per_round_trip() {
+        let start = Instant::now();
+        let mut keyframes = Keyframes::default();
+        keyframes.set_round_trip(Duration::from_millis(600));
+        keyframes.made(start);
+        keyframes.ask();
+        assert!(!keyframes.due(start + Duration::from_millis(599)));
+        assert!(keyframes.due(start + Duration::from_millis(600)));
     }
 
     #[test]

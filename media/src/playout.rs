@@ -18,6 +18,7 @@ use crate::{
     speaker::Speaker,
     stats::Played,
     stop::Stop,
+    voice_processing::Tap,
     watch::State,
 };
 
@@ -62,12 +63,19 @@ impl Shared {
     }
 }
 
+/// Who else gets what is played.
+pub(crate) struct Listeners<'a> {
+    pub(crate) recording: &'a Recording,
+    /// The echo is what of it comes back.
+    pub(crate) tap: Tap,
+}
+
 /// Plays until stopped.
 pub(crate) fn run(
     spec: &SpeakerSpec,
     state: State,
     changes: &Receiver<Change>,
-    recording: &Recording,
+    Listeners { recording, mut tap }: Listeners<'_>,
     shared: &Shared,
     stop: &Stop,
 ) {
@@ -95,6 +103,7 @@ pub(crate) fn run(
             mixer::add(&mut mix, &frame);
         }
         mixer::limit(&mut mix);
+        tap.play(&mix, playback.buffered());
         // What finds no room would be a second late: it's better dropped.
         playback.write(&mix);
         shared.set(Played { missed: playback.missed(), underruns: playback.underruns() });
@@ -133,7 +142,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Incoming, Kind, payload, report::Reporter};
+    use crate::{Incoming, Kind, payload, report::Reporter, voice_processing::tap};
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -167,7 +176,10 @@ mod tests {
         let ((to_player, changes), shared, stop) = (channel(), Shared::default(), Stop::default());
         let player = thread::spawn({
             let (shared, stop) = (shared.clone(), stop.clone());
-            move || run(&SpeakerSpec::Silent, Arc::new(|_| {}), &changes, &recording, &shared, &stop)
+            move || {
+                let listeners = Listeners { recording: &recording, tap: tap().0 };
+                run(&SpeakerSpec::Silent, Arc::new(|_| {}), &changes, listeners, &shared, &stop);
+            }
         });
         let (ana, ben) = (voice(1, 300.0), voice(2, 500.0));
         for (peer, audio) in [(1, &ana), (2, &ben)] {
@@ -200,7 +212,11 @@ mod tests {
         let player = thread::spawn({
             let (stop, spec) = (stop.clone(), SpeakerSpec::Device(Some("no such speaker".into())));
             let state: State = Arc::new(move |state| drop(told.send(state)));
-            move || run(&spec, state, &changes, &Recording::default(), &Shared::default(), &stop)
+            move || {
+                let recording = Recording::default();
+                let listeners = Listeners { recording: &recording, tap: tap().0 };
+                run(&spec, state, &changes, listeners, &Shared::default(), &stop);
+            }
         });
         assert!(news.recv_timeout(PATIENCE).unwrap().is_err());
         to_player.send(Change::Join(1, ana.clone())).unwrap();

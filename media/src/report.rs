@@ -6,7 +6,7 @@ use codecs::Size;
 
 use crate::Trouble;
 
-/// News of a call; a few a second at most.
+/// News of a call; a few a second at most, but for test pictures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Report {
@@ -27,6 +27,19 @@ pub enum Report {
         peer: u16,
         /// How large it is.
         size: Size,
+    },
+    /// A test picture was decoded. Others don't say when they were captured, and nothing is told of them.
+    Decoded {
+        /// Whose picture.
+        peer: u16,
+        /// When it was captured, in microseconds since 1970.
+        captured: u64,
+        /// When it was decoded, by this machine's clock.
+        at: u64,
+        /// How many bytes it took.
+        bytes: usize,
+        /// Whether it stands for itself.
+        keyframe: bool,
     },
     /// What is received can't be recorded any more, and why; the call goes on.
     Recording {

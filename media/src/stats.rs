@@ -43,6 +43,8 @@ pub struct VideoSent {
     pub captured: u64,
     /// Frames never encoded, since a newer one was there by the time the transport could take one.
     pub stale: u64,
+    /// Frames left out because the path takes fewer than the camera gives.
+    pub paced: u64,
     /// Frames given to the encoder.
     pub encoded: u64,
     /// Frames the encoder left out to keep its bitrate.
@@ -61,6 +63,12 @@ pub struct VideoSent {
     pub bytes: u64,
     /// Size of the frames now.
     pub size: Option<Size>,
+    /// What the path takes now, in bits per second; 0 before anything is known.
+    pub bits_per_second: u32,
+    /// Most frames that the path takes now, per second.
+    pub frames_per_second: f32,
+    /// How long packets wait in queues on the whole way now, as far as is known.
+    pub queue: Option<Duration>,
     /// Time to encode one frame.
     pub encode_time: Delays,
 }
@@ -203,6 +211,17 @@ impl Delays {
         debug_assert!(merged.is_ok(), "a histogram that grows has room for another's values");
     }
 
+    /// Those that were added after `before` was what it is.
+    #[must_use]
+    pub fn since(&self, before: Option<&Self>) -> Self {
+        let mut since = self.clone();
+        if let Some(before) = before {
+            // It fails where the other one isn't an earlier state of this one; then there's nothing better to say than all.
+            let _ = since.0.subtract(&before.0);
+        }
+        since
+    }
+
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -250,6 +269,11 @@ mod tests {
         let mut merged = Delays::default();
         merged.add(&delays);
         assert_eq!((merged.count(), merged.quantile(0.5)), (101, delays.quantile(0.5)));
+        let earlier = delays.clone();
+        delays.record(Duration::from_millis(7));
+        let since = delays.since(Some(&earlier));
+        assert_eq!((since.count(), delays.since(None).count()), (1, 102));
+        let delays = earlier;
         let median = delays.quantile(0.5).unwrap();
         assert!(median.abs_diff(Duration::from_millis(51)) < Duration::from_micros(200), "{median:?}");
         assert!(delays.max().unwrap() >= Duration::from_secs(3600));

@@ -12,6 +12,11 @@ pub enum Kind {
     Video,
 }
 
+impl Kind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Audio, Self::Video];
+}
+
 /// A packet to be carried to the other peers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {

@@ -2,6 +2,8 @@
 
 pub(crate) mod audio;
 mod cadence;
+mod pace;
+mod shrink;
 pub(crate) mod video;
 
 use std::sync::Arc;

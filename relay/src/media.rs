@@ -8,6 +8,7 @@ pub(crate) mod keyframe;
 pub(crate) mod lane;
 pub(crate) mod polls;
 pub(crate) mod reader;
+mod receptions;
 pub(crate) mod ring;
 pub(crate) mod room;
 pub(crate) mod waiting;

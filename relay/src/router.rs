@@ -79,6 +79,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/v1/calls/{id}/leave", post(calls::leave))
         .route("/v1/calls/{id}/media", post(calls::set_media))
         .route("/v1/calls/{id}/keyframe", post(calls::want_keyframe))
+        .route("/v1/calls/{id}/report", post(media::report))
         .route("/v1/calls/{id}/link", post(host::link).delete(host::unlink))
         .route("/v1/calls/{id}/mute", post(host::mute))
         .route("/v1/calls/{id}/remove", post(host::remove))

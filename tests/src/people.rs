@@ -29,8 +29,22 @@ impl Relay {
 
     /// Starts a relay with a configuration file, which may name the relay's address.
     pub fn configured(scheme: &'static str, configuration: impl FnOnce(&str) -> String) -> Self {
+        Self::configured_at("127.0.0.1", scheme, configuration)
+    }
+
+    /// Starts a relay where Ana and Ben are buddies, at another of this machine's addresses.
+    pub fn with_ana_and_ben_at(host: &str) -> Self {
+        Self::configured_at(host, "http", |_| String::new()).and_ana_and_ben()
+    }
+
+    /// The same with TLS and a certificate of the relay's own making.
+    pub fn secure_with_ana_and_ben_at(host: &str) -> Self {
+        Self::configured_at(host, "https", |_| String::new()).and_ana_and_ben()
+    }
+
+    fn configured_at(host: &str, scheme: &'static str, configuration: impl FnOnce(&str) -> String) -> Self {
         // A port that was free a moment ago, and known beforehand: a restarted relay must come back on the same one.
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("there is a free port");
+        let free = TcpListener::bind((host, 0)).and_then(|listener| listener.local_addr()).expect("there is a free port");
         let folder = TempDir::new().expect("a folder of its own");
         let mut relay = Self { process: None, scheme, listen: free.to_string(), folder };
         std::fs::create_dir_all(relay.data()).expect("its data folder can be made");

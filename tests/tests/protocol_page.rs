@@ -64,6 +64,7 @@ fn every_json_example_is_what_the_programs_say() {
             "OidcBegun" => same::<api::OidcBegun>(&text),
             "OnePeer" => same::<api::OnePeer>(&text),
             "OwnPresence" => same::<model::OwnPresence>(&text),
+            "Reception" => same::<api::Reception>(&text),
             "RenameGroup" => same::<api::RenameGroup>(&text),
             "Report" => same::<api::Report>(&text),
             "Ring" => same::<api::Ring>(&text),
@@ -87,7 +88,7 @@ fn every_json_example_is_what_the_programs_say() {
         kinds.insert(name);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(kinds.len(), 40, "each type has an example: {kinds:?}");
+    assert_eq!(kinds.len(), 41, "each type has an example: {kinds:?}");
 }
 
 #[test]

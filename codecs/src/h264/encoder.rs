@@ -23,6 +23,12 @@ const FRAME_RATES: RangeInclusive<f32> = 1.0..=60.0;
 /// picture on a thin uplink no choice but to drop frames; 46 keeps it moving, and softer.
 const QUANTISERS: QpRange = QpRange::new(12, 46);
 
+/// How often a keyframe that's too long is encoded again; with each it fits better, and each costs a few milliseconds.
+const KEYFRAME_ATTEMPTS: usize = 3;
+
+/// The part of its room that a keyframe is encoded again for: the library comes near it and not below.
+const KEYFRAME_MARGIN: f64 = 0.8;
+
 /// What an [`Encoder`] is made for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EncoderConfig {
@@ -45,6 +51,8 @@ pub struct Encoder {
     /// The library is initialised by the first frame and can't change a rate before.
     started: bool,
     keyframe_wanted: bool,
+    /// Bytes.
+    keyframe_max: Option<usize>,
 }
 
 impl Encoder {
@@ -58,7 +66,7 @@ impl Encoder {
         Size::new(config.size.width, config.size.height)?;
         check_frame_rate(config.frames_per_second)?;
         check_bitrate(config.bits_per_second)?;
-        Ok(Self { inner: open(&config)?, config, started: false, keyframe_wanted: false })
+        Ok(Self { inner: open(&config)?, config, started: false, keyframe_wanted: false, keyframe_max: None })
     }
 
     /// Encodes a frame, reading its planes where they are; `None` when it was skipped to keep to the bitrate.
@@ -77,6 +85,21 @@ impl Encoder {
             // Repeated until it comes: the frame after a request may be one that is skipped.
             self.inner.force_intra_frame();
         }
+        let mut packet = self.attempt(frame)?;
+        let mut room = 1.0;
+        for _ in 0..KEYFRAME_ATTEMPTS {
+            let Some((length, most)) = self.over(packet.as_ref()) else { break };
+            room *= KEYFRAME_MARGIN * most as f64 / length as f64;
+            let Some(smaller) = self.again(frame, room)? else { break };
+            packet = Some(smaller);
+        }
+        if packet.as_ref().is_some_and(|packet| packet.keyframe) {
+            self.keyframe_wanted = false;
+        }
+        Ok(packet)
+    }
+
+    fn attempt(&mut self, frame: &Frame) -> Result<Option<Packet>, Error> {
         let time = Timestamp::from_millis(frame.time().as_micros() / 1000);
         let encoded = self.inner.encode_at(&Source(frame), time);
         let stream = encoded.map_err(|error| Error::H264Encode { code: error.native_code() })?;
@@ -89,10 +112,32 @@ impl Encoder {
         let keyframe = kind == FrameType::IDR;
         let mut data = Vec::with_capacity(length);
         stream.write_vec(&mut data);
-        if keyframe {
-            self.keyframe_wanted = false;
-        }
         Ok(Some(Packet { data, keyframe, time: frame.time() }))
+    }
+
+    /// The length of a keyframe that is too long, and how long it may be.
+    fn over(&self, packet: Option<&Packet>) -> Option<(usize, usize)> {
+        let (packet, most) = (packet.filter(|packet| packet.keyframe)?, self.keyframe_max?);
+        (packet.data.len() > most).then_some((packet.data.len(), most))
+    }
+
+    /// The frame as a keyframe once more, with so much of the bitrate. The one before is forgotten: a keyframe needs none.
+    fn again(&mut self, frame: &Frame, room: f64) -> Result<Option<Packet>, Error> {
+        let whole = self.config.bits_per_second;
+        let part = ((f64::from(whole) * room) as u32).max(*BITRATES.start());
+        if part >= whole {
+            return Ok(None);
+        }
+        option::set_bitrate(&mut self.inner, whole, part)?;
+        self.inner.force_intra_frame();
+        let packet = self.attempt(frame);
+        option::set_bitrate(&mut self.inner, part, whole)?;
+        Ok(packet?.filter(|packet| packet.keyframe))
+    }
+
+    /// Bounds keyframes to about so many bytes: a longer one is encoded again, more coarsely. The coarsest there is may still be longer.
+    pub const fn set_keyframe_max(&mut self, bytes: usize) {
+        self.keyframe_max = Some(bytes);
     }
 
     /// Makes the next packet a keyframe.

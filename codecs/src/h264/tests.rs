@@ -72,6 +72,25 @@ fn keyframes_come_first_and_on_request_only() {
     assert!((110..115).contains(&keyframes[1]), "{keyframes:?}");
 }
 
+#[test]
+fn a_keyframe_is_no_longer_than_it_may_be_and_the_next_frames_follow_on_it() {
+    for most in [6_000, 9_000, 15_000] {
+        let mut encoder = Encoder::new(config(Size::VGA, 500_000)).unwrap();
+        let mut decoder = Decoder::new().unwrap();
+        encoder.set_keyframe_max(most);
+        for number in 0..60 {
+            if number % 20 == 10 {
+                encoder.request_keyframe();
+            }
+            let Some(packet) = encoder.encode(&photo(Size::VGA, number)).unwrap() else { continue };
+            assert!(!packet.keyframe || packet.data.len() <= most, "{} of {most} at {number}", packet.data.len());
+            let decoded = decoder.decode(&packet.data, Color::default(), packet.time).unwrap().unwrap().to_frame();
+            assert!(psnr(decoded.y(), photo(Size::VGA, number).y()) > 20.0, "frame {number}");
+        }
+        assert_eq!(encoder.config().bits_per_second, 500_000);
+    }
+}
+
 /// A picture that has nothing in common with others.
 fn scene(size: Size, number: u64) -> Frame {
     let mut frame = photo(size, number);

@@ -3,13 +3,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError, mpsc::Sender},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::{
     Incoming, Kind, Slot,
     downlink::{audio::Audio, video},
     playout::Change,
+    reception::{Arrivals, Reception},
     recording::Recording,
     report::Reporter,
     spell::Spell,
@@ -31,6 +32,9 @@ pub(super) struct Peers {
     ignored: BTreeSet<u16>,
     pictures: BTreeMap<u16, Slot>,
     crowded: Spell,
+    start: Instant,
+    /// When receptions were last asked for.
+    told: Instant,
 }
 
 /// One who sends something.
@@ -38,6 +42,10 @@ pub(super) struct Peers {
 struct Peer {
     audio: Option<Audio>,
     video: Option<video::Video>,
+    /// By kind.
+    arrivals: [Arrivals; 2],
+    /// Sound of its own packets that was played until receptions were last asked for.
+    heard: Duration,
 }
 
 impl Peers {
@@ -47,7 +55,10 @@ impl Peers {
         changes: Sender<Change>,
         workers: Arc<Mutex<Option<Workers>>>,
     ) -> Self {
+        let now = Instant::now();
         Self {
+            start: now,
+            told: now,
             reporter,
             recording,
             changes: Some(changes),
@@ -71,6 +82,8 @@ impl Peers {
             return;
         }
         let peer = self.here.entry(number).or_default();
+        let since = now.saturating_duration_since(self.start);
+        peer.arrivals[usize::from(incoming.kind == Kind::Video)].arrived(since, incoming.time, incoming.payload.len(), now);
         match incoming.kind {
             Kind::Audio => {
                 let audio = peer.audio.get_or_insert_with(|| {
@@ -117,6 +130,13 @@ impl Peers {
         }
     }
 
+    /// How the packets of each have come since this was last asked; nothing of those from whom nothing came.
+    pub(super) fn receptions(&mut self, now: Instant) -> Vec<Reception> {
+        let seconds = now.saturating_duration_since(std::mem::replace(&mut self.told, now)).as_secs_f64().max(0.001);
+        let each = self.here.iter_mut().map(|(number, peer)| peer.reception(*number, seconds));
+        each.filter(|reception| reception.delay.is_some() || reception.heard > Duration::ZERO).collect()
+    }
+
     /// A peer says whether pictures are to come.
     pub(super) fn expect(&mut self, number: u16, pictures: bool) {
         if let Some(video) = self.here.get(&number).and_then(|peer| peer.video.as_ref()) {
@@ -141,6 +161,16 @@ impl Peers {
 }
 
 impl Peer {
+    fn reception(&mut self, peer: u16, seconds: f64) -> Reception {
+        let [(sound, _), (pictures, bytes)] = self.arrivals.each_mut().map(Arrivals::take);
+        let played = self.audio.as_ref().map_or(Duration::ZERO, |audio| {
+            let stats = audio.stats();
+            stats.played + stats.recovered
+        });
+        let heard = played.saturating_sub(std::mem::replace(&mut self.heard, played));
+        Reception { peer, delay: sound.max(pictures), received_bps: (bytes as f64 * 8.0 / seconds) as u32, heard }
+    }
+
     fn stats(&self, now: Instant) -> Received {
         self.received(|video| video.stats(now))
     }

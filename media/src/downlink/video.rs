@@ -228,7 +228,8 @@ impl Work {
                     self.asking.met();
                 }
                 let (frame, captured) = decoded.unzip();
-                let delay = captured.flatten().and_then(|micros| unix_micros().checked_sub(micros));
+                let (captured, at) = (captured.flatten(), unix_micros());
+                let delay = captured.and_then(|micros| at.checked_sub(micros));
                 self.shared.count(|stats| {
                     stats.keyframes += u64::from(packet.keyframe);
                     stats.decoded += u64::from(frame.is_some());
@@ -237,6 +238,10 @@ impl Work {
                         stats.delay.record(Duration::from_micros(delay));
                     }
                 });
+                if let Some(captured) = captured {
+                    let (bytes, keyframe) = (packet.video.data.len(), packet.keyframe);
+                    self.outlet.reporter.tell(Report::Decoded { peer: self.outlet.peer, captured, at, bytes, keyframe });
+                }
                 let frame = frame?;
                 self.outlet.recording.video(self.outlet.peer, &frame);
                 Some(frame)
@@ -345,7 +350,11 @@ mod tests {
         /// A screen whose thread starts only once all these have arrived.
         fn after(arrived: &[Incoming]) -> Self {
             let (slot, (to_screen, reports)) = (Slot::new(), channel());
-            let reporter = Reporter::new(Box::new(move |report| to_screen.send(report).unwrap()));
+            let reporter = Reporter::new(Box::new(move |report| {
+                if !matches!(report, Report::Decoded { .. }) {
+                    to_screen.send(report).unwrap();
+                }
+            }));
             let (video, work) = Video::new(Outlet { peer: 5, slot: slot.clone(), reporter, recording: Recording::default() });
             for incoming in arrived {
                 video.receive(incoming.clone());

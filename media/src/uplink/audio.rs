@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -15,7 +15,10 @@ use codecs::{
 };
 
 use super::{Failure, Track};
-use crate::{MicrophoneSpec, microphone::Microphone, payload, spell::Spell, stats::AudioSent, stop::Stop, watch::State};
+use crate::{
+    MicrophoneSpec, microphone::Microphone, payload, spell::Spell, stats::AudioSent, stop::Stop, voice_processing::Processor,
+    watch::State,
+};
 
 /// How soon the thread notices its end while the microphone gives nothing.
 const WAIT: Duration = Duration::from_millis(100);
@@ -24,12 +27,19 @@ const WAIT: Duration = Duration::from_millis(100);
 #[derive(Clone, Default)]
 pub(crate) struct Shared {
     muted: Arc<AtomicBool>,
+    /// What the encoder is to aim at; 0 is its own choice.
+    bits_per_second: Arc<AtomicU32>,
     stats: Arc<Mutex<AudioSent>>,
 }
 
 impl Shared {
     pub(crate) fn set_muted(&self, muted: bool) {
         self.muted.store(muted, Ordering::Relaxed);
+    }
+
+    /// What sound may cost from the next frame on, in bits a second.
+    pub(crate) fn set_bitrate(&self, bits_per_second: u32) {
+        self.bits_per_second.store(bits_per_second, Ordering::Relaxed);
     }
 
     pub(crate) fn stats(&self) -> AudioSent {
@@ -45,10 +55,19 @@ pub(crate) struct Audio {
     /// The receivers know that there's nothing to hear.
     quiet: bool,
     failing: Spell,
+    /// What the encoder was last told; 0 is nothing.
+    bits_per_second: u32,
 }
 
 /// Reads the microphone until stopped.
-pub(crate) fn run(spec: &MicrophoneSpec, state: State, call_start: Instant, mut audio: Audio, stop: &Stop) {
+pub(crate) fn run(
+    spec: &MicrophoneSpec,
+    state: State,
+    call_start: Instant,
+    mut processor: Processor,
+    mut audio: Audio,
+    stop: &Stop,
+) {
     let start = call_start.elapsed();
     let (_microphone, mut samples) = Microphone::start(spec, state);
     let mut frame = [0.0; FRAME];
@@ -56,7 +75,8 @@ pub(crate) fn run(spec: &MicrophoneSpec, state: State, call_start: Instant, mut 
         let read = samples.read(&mut frame, WAIT);
         audio.lost(samples.lost());
         if let Some(time) = read {
-            audio.frame(time + start, &frame);
+            let late = processor.process(&mut frame);
+            audio.frame((time + start) - late, &frame);
         }
     }
 }
@@ -64,7 +84,7 @@ pub(crate) fn run(spec: &MicrophoneSpec, state: State, call_start: Instant, mut 
 impl Audio {
     pub(crate) fn new(shared: Shared, track: Track) -> Self {
         // Nothing has been sent, so nobody expects anything.
-        Self { shared, track, encoder: None, quiet: true, failing: Spell::default() }
+        Self { shared, track, encoder: None, quiet: true, failing: Spell::default(), bits_per_second: 0 }
     }
 
     /// So much sound was lost so far on its way from the microphone.
@@ -109,6 +129,11 @@ impl Audio {
             Some(encoder) => encoder,
             none => none.insert(Encoder::new(Config::default())?),
         };
+        let rate = self.shared.bits_per_second.load(Ordering::Relaxed);
+        if rate != 0 && rate != self.bits_per_second {
+            encoder.set_bitrate(rate)?;
+            self.bits_per_second = rate;
+        }
         let packet = encoder.encode(samples)?;
         let silence = packet.dtx || last;
         let known = std::mem::replace(&mut self.quiet, silence);
@@ -206,6 +231,19 @@ mod tests {
         silent.speak(20, 0.3);
         silent.shared.set_muted(true);
         assert_eq!(silent.speak(100, 0.0)[0].payload, muted[0].payload);
+    }
+
+    #[test]
+    fn sound_costs_what_it_may() {
+        let mut voice = Voice::new();
+        let mut cost = |rate| {
+            voice.shared.set_bitrate(rate);
+            voice.speak(20, 0.3);
+            voice.speak(50, 0.3).iter().map(|outgoing| outgoing.payload.len()).sum::<usize>()
+        };
+        let (dear, cheap) = (cost(32_000), cost(16_000));
+        assert!(cheap * 10 < dear * 9, "{cheap} and {dear}");
+        assert!(cost(32_000) > cheap);
     }
 
     #[test]

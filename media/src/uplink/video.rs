@@ -10,24 +10,79 @@ use codecs::{
     h264::{Encoder, EncoderConfig, Packet},
 };
 
-use super::{Failure, Track, cadence::Cadence};
-use crate::{Gate, Slot, VideoConfig, gate::Credit, keyframes::Keyframes, payload, spell::Spell, stats::VideoSent, stop::Stop};
+use super::{Failure, Track, cadence::Cadence, pace::Pace, shrink::Shrink};
+use crate::{
+    Gate, Slot, VideoConfig,
+    gate::Credit,
+    keyframes::Keyframes,
+    payload,
+    rate::{Decision, Rate, Uploaded},
+    spell::Spell,
+    stats::VideoSent,
+    stop::Stop,
+};
 
 /// How long the transport may take nothing before it's worth a line in the log.
 const STARVED: Duration = Duration::from_secs(1);
 
+/// A bitrate this much off the decided one is set anew: each change costs the library some work.
+const OFF: f64 = 0.03;
+
+/// What a keyframe may cost, in seconds of the rate: longer, and it holds up all that follows.
+const KEYFRAME: f64 = 0.25;
+
+/// What any keyframe may cost, in bytes: no picture of use is smaller.
+const KEYFRAME_LEAST: usize = 2000;
+
 /// What the thread shares with the call that owns it.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Shared {
     /// Where the camera puts its frames.
     pub(crate) slot: Slot,
     /// How many packets may be in flight.
     pub(crate) gate: Gate,
     keyframes: Arc<Mutex<Keyframes>>,
+    rate: Arc<Mutex<Rate>>,
     stats: Arc<Mutex<VideoSent>>,
 }
 
 impl Shared {
+    pub(crate) fn new(config: VideoConfig) -> Self {
+        Self {
+            slot: Slot::default(),
+            gate: Gate::default(),
+            keyframes: Arc::default(),
+            rate: Arc::new(Mutex::new(Rate::new(config, Instant::now()))),
+            stats: Arc::default(),
+        }
+    }
+
+    /// An upload was answered, of either kind. What to send from now on.
+    pub(crate) fn uploaded(&self, uploaded: &Uploaded, now: Instant) -> Decision {
+        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        rate.uploaded(uploaded, now);
+        let (decision, queue) = (rate.decision(), rate.queue(now));
+        drop(rate);
+        self.gate.set_window(decision.in_flight, decision.patience);
+        self.keyframes.lock().unwrap_or_else(PoisonError::into_inner).set_round_trip(decision.keyframes_apart);
+        self.count(|stats| {
+            stats.bits_per_second = decision.video_bps;
+            stats.frames_per_second = decision.frames_per_second;
+            stats.queue = queue;
+        });
+        decision
+    }
+
+    /// A picture was given up.
+    pub(crate) fn gave_up(&self, now: Instant) {
+        self.gate.give_up();
+        self.rate.lock().unwrap_or_else(PoisonError::into_inner).gave_up(now);
+    }
+
+    fn decision(&self) -> Decision {
+        self.rate.lock().unwrap_or_else(PoisonError::into_inner).decision()
+    }
+
     /// A receiver wants a keyframe.
     pub(crate) fn ask_keyframe(&self) {
         self.keyframes.lock().unwrap_or_else(PoisonError::into_inner).ask();
@@ -54,10 +109,11 @@ impl Shared {
 pub(crate) struct Video {
     shared: Shared,
     stop: Stop,
-    config: VideoConfig,
     track: Track,
     encoder: Option<(Kind, Encoder)>,
     cadence: Cadence,
+    pace: Pace,
+    shrink: Shrink,
     starved: Spell,
     failing: Spell,
 }
@@ -67,8 +123,17 @@ type Kind = (Size, Color);
 
 impl Video {
     pub(crate) fn new(shared: Shared, stop: Stop, config: VideoConfig, track: Track) -> Self {
-        let cadence = Cadence::new(config.frames_per_second);
-        Self { shared, stop, config, track, encoder: None, cadence, starved: Spell::default(), failing: Spell::default() }
+        Self {
+            shared,
+            stop,
+            track,
+            encoder: None,
+            cadence: Cadence::new(config.frames_per_second),
+            pace: Pace::default(),
+            shrink: Shrink::default(),
+            starved: Spell::default(),
+            failing: Spell::default(),
+        }
     }
 
     /// Encodes until stopped. To wake it for that, close the gate and clear the slot.
@@ -94,29 +159,57 @@ impl Video {
             match seen.frame {
                 Some(frame) => {
                     if self.cadence.frame(frame.time(), new) {
-                        self.follow();
+                        let frames_per_second = self.cadence.rate();
+                        tracing::info!(frames_per_second, "the camera's frame rate is another one than before");
                     }
-                    self.encode(&frame, credit);
+                    let decision = self.shared.decision();
+                    if self.pace.takes(frame.time(), decision.frames_per_second, self.cadence.rate()) {
+                        self.shrink(&frame, &decision, credit);
+                    } else {
+                        self.shared.count(|stats| stats.paced += 1);
+                    }
                 }
                 None => self.shared.need_keyframe(),
             }
         }
     }
 
-    /// Tells the encoder how often frames come now.
-    fn follow(&mut self) {
-        let frames_per_second = self.cadence.rate();
-        tracing::info!(frames_per_second, "the camera's frame rate is another one than before");
-        if let Some((_, encoder)) = &mut self.encoder
-            && let Err(error) = encoder.set_frame_rate(frames_per_second)
-        {
-            tracing::warn!(%error, frames_per_second, "the encoder keeps its frame rate");
+    /// Tells the encoder what its packets may cost now.
+    fn follow(&mut self, decision: &Decision) -> Result<(), codecs::Error> {
+        let frames_per_second = self.frames_per_second(decision);
+        let Some((_, encoder)) = &mut self.encoder else { return Ok(()) };
+        let is = encoder.config();
+        if (frames_per_second / is.frames_per_second - 1.0).abs() > OFF as f32 {
+            encoder.set_frame_rate(frames_per_second)?;
+        }
+        if (f64::from(decision.video_bps) / f64::from(is.bits_per_second) - 1.0).abs() > OFF {
+            encoder.set_bitrate(decision.video_bps)?;
+        }
+        let keyframe_max = f64::from(decision.video_bps) * KEYFRAME / 8.0;
+        encoder.set_keyframe_max((keyframe_max as usize).max(KEYFRAME_LEAST));
+        Ok(())
+    }
+
+    /// How often frames come to the encoder.
+    fn frames_per_second(&self, decision: &Decision) -> f32 {
+        self.cadence.rate().min(decision.frames_per_second).max(1.0)
+    }
+
+    /// Encodes the frame in the size that the path takes.
+    fn shrink(&mut self, frame: &Frame, decision: &Decision, credit: Credit) {
+        match self.shrink.apply(frame, decision.size) {
+            Ok(None) => self.encode(frame, decision, credit),
+            Ok(Some(smaller)) => self.encode(&smaller, decision, credit),
+            Err(error) => {
+                self.shared.count(|stats| stats.failed += 1);
+                tracing::debug!(%error, "a frame could not be made smaller");
+            }
         }
     }
 
-    fn encode(&mut self, frame: &Frame, credit: Credit) {
+    fn encode(&mut self, frame: &Frame, decision: &Decision, credit: Credit) {
         let started = Instant::now();
-        let outcome = self.attempt(frame, started);
+        let outcome = self.attempt(frame, decision, started);
         let took = started.elapsed();
         match outcome {
             Ok(Some((packet, payload))) => {
@@ -148,11 +241,12 @@ impl Video {
         }
     }
 
-    fn attempt(&mut self, frame: &Frame, now: Instant) -> Result<Option<(Packet, bytes::Bytes)>, Failure> {
+    fn attempt(&mut self, frame: &Frame, decision: &Decision, now: Instant) -> Result<Option<(Packet, bytes::Bytes)>, Failure> {
         let kind = (frame.size(), frame.color());
         if self.encoder.as_ref().is_none_or(|(is, _)| *is != kind) {
-            self.encoder = Some((kind, self.open(kind)?));
+            self.encoder = Some((kind, self.open(kind, decision)?));
         }
+        self.follow(decision)?;
         let Some((_, encoder)) = &mut self.encoder else { return Ok(None) };
         if self.shared.gate.take_hole() {
             self.shared.need_keyframe();
@@ -168,8 +262,8 @@ impl Video {
         Ok(Some((packet, payload)))
     }
 
-    fn open(&self, (size, color): Kind) -> Result<Encoder, codecs::Error> {
-        let (frames_per_second, bits_per_second) = (self.cadence.rate(), self.config.bits_per_second);
+    fn open(&self, (size, color): Kind, decision: &Decision) -> Result<Encoder, codecs::Error> {
+        let (frames_per_second, bits_per_second) = (self.frames_per_second(decision), decision.video_bps);
         Encoder::new(EncoderConfig { size, frames_per_second, bits_per_second, color })
     }
 }
@@ -206,7 +300,7 @@ mod tests {
 
     impl Bench {
         fn new() -> Self {
-            let (shared, stop, (to_bench, sent)) = (Shared::default(), Stop::default(), channel());
+            let (shared, stop, (to_bench, sent)) = (Shared::new(VideoConfig::default()), Stop::default(), channel());
             let track = Track::new(track::Kind::Video, Arc::new(Wire(Mutex::new(to_bench))));
             let video = Video::new(shared.clone(), stop.clone(), VideoConfig::default(), track);
             let thread = Some(thread::spawn(move || video.run()));
@@ -259,23 +353,22 @@ mod tests {
 
     #[test]
     fn the_encoder_goes_by_the_rate_the_camera_really_has() {
-        let (shared, (to_test, _sent)) = (Shared::default(), channel());
+        let (shared, (to_test, _sent)) = (Shared::new(VideoConfig::default()), channel());
         let track = Track::new(track::Kind::Video, Arc::new(Wire(Mutex::new(to_test))));
         let mut video = Video::new(shared.clone(), Stop::default(), VideoConfig::default(), track);
         let mut seen = Vec::new();
         for index in 0..60_u64 {
             let frame = Frame::new(Size::new(64, 64).unwrap(), Color::default(), MediaTime(index * 100_000));
-            if video.cadence.frame(frame.time(), 1) {
-                video.follow();
-            }
-            video.encode(&frame, shared.gate.acquire(PATIENCE).unwrap());
+            video.cadence.frame(frame.time(), 1);
+            let decision = shared.decision();
+            video.encode(&frame, &decision, shared.gate.acquire(PATIENCE).unwrap());
             shared.gate.release();
             seen.push(video.encoder.as_ref().unwrap().1.config().frames_per_second);
         }
         assert_eq!(seen[0], VideoConfig::default().frames_per_second);
         assert!((seen[59] - 10.0).abs() < 1.0, "{seen:?}");
         let size = Size::new(128, 64).unwrap();
-        assert_eq!(video.open((size, Color::default())).unwrap().config().frames_per_second, seen[59]);
+        assert_eq!(video.open((size, Color::default()), &shared.decision()).unwrap().config().frames_per_second, seen[59]);
     }
 
     #[test]
@@ -325,6 +418,28 @@ mod tests {
         bench.shared.slot.clear();
         bench.shared.need_keyframe();
         assert!(bench.deliver().keyframe);
+    }
+
+    #[test]
+    fn a_path_that_gives_up_pictures_gets_smaller_and_fewer_ones() {
+        let (shared, (to_test, sent)) = (Shared::new(VideoConfig::default()), channel());
+        let track = Track::new(track::Kind::Video, Arc::new(Wire(Mutex::new(to_test))));
+        let mut video = Video::new(shared.clone(), Stop::default(), VideoConfig::default(), track);
+        let frame = Frame::new(Size::VGA, Color::default(), MediaTime(1));
+        let mut shoot = || {
+            let decision = shared.decision();
+            video.shrink(&frame, &decision, shared.gate.acquire(PATIENCE).unwrap());
+            (sent.recv_timeout(PATIENCE).unwrap().keyframe, video.encoder.as_ref().unwrap().1.config())
+        };
+        let (_, before) = shoot();
+        for _ in 0..3 {
+            shared.gave_up(Instant::now());
+        }
+        let (keyframe, after) = shoot();
+        assert!(keyframe);
+        assert_eq!((before.size, after.size.to_string()), (Size::VGA, "320x240".to_owned()));
+        assert!(after.bits_per_second * 7 < before.bits_per_second, "{after:?}");
+        assert!(after.frames_per_second < before.frames_per_second, "{after:?}");
     }
 
     #[test]

@@ -7,10 +7,12 @@
 
 mod failure;
 mod health;
+mod hedge;
 pub mod overlap;
 mod polls;
 mod pull;
 mod push;
+mod report;
 mod stats;
 mod uploads;
 
@@ -19,7 +21,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use proto::{CallId, Chunk, Kind, PeerId, api::Feedback};
+use proto::{
+    CallId, Chunk, Kind, PeerId,
+    api::{Feedback, Reception},
+};
 use tokio::{
     sync::{Notify, watch},
     task::{AbortHandle, JoinHandle},
@@ -48,6 +53,11 @@ pub trait Handler: Send + Sync + 'static {
     fn state(&self, state: LaneState);
     /// From now on so many uploads of the kind may usefully be in flight; [`LEAST`] before the first call.
     fn in_flight(&self, kind: Kind, limit: usize);
+    /// How the others' media have come since this was last asked; asked four times a second, and told to the relay. `None` where there
+    /// is nothing to say.
+    fn reception(&self) -> Option<Reception> {
+        None
+    }
 }
 
 /// Why a published chunk never arrived.
@@ -113,7 +123,7 @@ impl Lanes {
             _in_call: session.http().lines.call(),
             back: watch::Sender::new(()),
         });
-        let mut workers = vec![shared.spawn(evaluate(shared.clone()))];
+        let mut workers = vec![shared.spawn(evaluate(shared.clone())), shared.spawn(report::run(shared.clone()))];
         for kind in Kind::ALL {
             workers.push(shared.spawn(pull::run(shared.clone(), kind)));
             workers.push(shared.spawn(push::run(shared.clone(), kind)));
@@ -276,13 +286,19 @@ impl Shared {
 async fn evaluate(shared: Arc<Shared>) {
     let mut tick = tokio::time::interval(EVALUATION);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // What the overlap is worth is measured against doing without.
+    let naive = std::env::var_os("TVPHONE_LANES").is_some_and(|lanes| lanes == "naive");
     loop {
         tick.tick().await;
         let round_trip = lock(&shared.round_trips).shortest(Instant::now());
         for lane in &shared.lanes {
             // Where connections are few, what is measured is how long requests wait for one.
             let few = shared.session.http().lines.limit().is_some();
-            let depth = if few { LEAST } else { overlap::depth(round_trip, overlap::period(lane.kind)) };
+            let depth = match (naive, few) {
+                (true, _) => 1,
+                (_, true) => LEAST,
+                _ => overlap::depth(round_trip, overlap::period(lane.kind)),
+            };
             let changed = lane.depth.send_if_modified(|now| std::mem::replace(now, depth) != depth);
             if changed {
                 tracing::debug!(kind = %lane.kind, depth, round_trip_us = round_trip.map(|r| r.as_micros() as u64), "overlap changes");

@@ -324,8 +324,32 @@ pub struct WantKeyframe {
     pub track: TrackId,
 }
 
+/// Body of `POST /v1/calls/ID/report`: how the others' media come here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reception {
+    /// One entry for each peer that something has come from; at most [`RECEIVED_MAX`](crate::limits::RECEIVED_MAX).
+    pub peers: Vec<Received>,
+}
+
+/// How one peer's media come, since the last report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Received {
+    /// Whose.
+    pub peer: PeerId,
+    /// How much longer its chunks were on their way than the quickest of the last 10 s, in milliseconds: the queues on the whole way.
+    /// Absent when none came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<u32>,
+    /// Payload of its pictures that came, in bits per second.
+    #[serde(default)]
+    pub received_bps: u32,
+    /// Sound of its own packets that was really played here, in milliseconds.
+    #[serde(default)]
+    pub heard_ms: u32,
+}
+
 /// Answer to an upload: what the publisher of the track must know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Feedback {
     /// A reader wants a keyframe: make the next picture one.
     #[serde(default)]
@@ -336,6 +360,16 @@ pub struct Feedback {
     /// How many peers read this track.
     #[serde(default)]
     pub readers: u32,
+    /// How long this peer's chunks wait in queues on the whole way, in milliseconds, as its readers report. Of several the second
+    /// longest: one slow reader alone must not make it worse for all. Absent without a fresh report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<u32>,
+    /// Payload of this peer's pictures that came, in bits per second, at the reader whose delay this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_bps: Option<u32>,
+    /// Who has just played this peer's sound.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heard_by: Vec<PeerId>,
 }
 
 /// Query of a media poll.
@@ -351,4 +385,8 @@ pub struct PollMedia {
     /// How long to wait for a chunk, in milliseconds, at most [`WAIT_MAX`](crate::limits::WAIT_MAX).
     #[serde(default)]
     pub wait_ms: u64,
+    /// Sound that came at most so many milliseconds ago is given once more along with new sound, at most
+    /// [`AGAIN_MAX`](crate::limits::AGAIN_MAX): an answer that is lost on its way is then not missed.
+    #[serde(default)]
+    pub again_ms: u64,
 }

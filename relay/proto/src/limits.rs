@@ -17,14 +17,27 @@ pub const POLL_SOFT_MAX: usize = 64 * 1024;
 /// Largest body of a control request, in bytes: the longest chat text, each character escaped, with room to spare.
 pub const CONTROL_MAX: usize = 64 * 1024;
 
-/// Polls one session may have parked on one media lane. ceil(400 ms / 20 ms) + 1 would be 21; past 8 the gain is measured as nil.
-pub const PARKED_MAX: usize = 12;
+/// Polls one session may have parked on one media lane: for sound at a round trip of 200 ms eleven, and some in place of late ones.
+pub const PARKED_MAX: usize = 16;
+
+/// How long ago sound may have come that a poll asks for once more.
+pub const AGAIN_MAX: Duration = Duration::from_millis(100);
 
 /// Readers the relay remembers for one peer and lane. One is in use; the others are from just before a reconnect.
 pub const READERS_MAX: usize = 4;
 
 /// Answered polls the relay remembers for one reader, so that each can be asked for again after a broken connection.
 pub const REPLAY_MAX: usize = 64;
+
+/// Peers one report of reception speaks of: more than that nobody sees and hears at once.
+pub const RECEIVED_MAX: usize = 16;
+
+/// How long a report of reception counts: six of them are missing by then.
+pub const RECEPTION_FRESH: Duration = Duration::from_millis(1500);
+
+/// How long after a report of its sound a peer is said to be heard. A pause of the talk has a packet every 400 ms, and whoever is told has
+/// to take it back within 2 s of a cut.
+pub const HEARD_FRESH: Duration = Duration::from_millis(900);
 
 /// Longest name, in characters.
 pub const NAME_MAX: usize = 32;

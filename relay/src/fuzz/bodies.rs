@@ -41,6 +41,7 @@ fn read(name: &str, bytes: &[u8]) {
         "OidcBegun" => stable::<api::OidcBegun>(bytes),
         "OnePeer" => stable::<api::OnePeer>(bytes),
         "OwnPresence" => stable::<model::OwnPresence>(bytes),
+        "Reception" => stable::<api::Reception>(bytes),
         "RenameGroup" => stable::<api::RenameGroup>(bytes),
         "Report" => stable::<api::Report>(bytes),
         "Ring" => stable::<api::Ring>(bytes),

@@ -1,6 +1,6 @@
 //! The chunk header, as the relay and a client read it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use proto::{Chunk, Header, Kind, PeerId, TrackId, chunk::HEADER_LEN};
@@ -8,7 +8,7 @@ use proto::{Chunk, Header, Kind, PeerId, TrackId, chunk::HEADER_LEN};
 use super::{BRIEFLY, Damage, damaged};
 use crate::{
     media::{
-        lane::PollId,
+        lane::MediaPoll,
         room::{Room, Turn},
     },
     store::SessionId,
@@ -56,7 +56,9 @@ fn an_upload_is_taken_whole_or_not_at_all_and_only_on_ones_own_track() {
         let (room, now) = (Room::new(), Instant::now());
         room.join(ANA.0, ANA.1);
         room.join(BEN.0, BEN.1);
-        let poll = |number| room.poll(BEN.0, Kind::Video, PollId { reader: 1, number }, now);
+        let poll = |number| {
+            room.poll(BEN.0, Kind::Video, MediaPoll { reader: 1, number, again: Duration::from_millis(number % 200) }, now)
+        };
         let parked = poll(1).expect("Ben is in");
         let taken = room.publish(ANA.0, Kind::Video, body, now).expect("Ana is in").is_ok();
         let mut heard = match parked {

@@ -17,7 +17,7 @@ use crate::{Config, Rate, Relay};
 const METHODS: [Method; 6] = [Method::GET, Method::POST, Method::DELETE, Method::PUT, Method::HEAD, Method::OPTIONS];
 
 /// Paths with queries, of every form there is. Signing up and in are left out: hashing passwords takes the time of a thousand others.
-const TARGETS: [&str; 20] = [
+const TARGETS: [&str; 21] = [
     "/v1/health",
     "/v1/state",
     "/v1/events?after=e.0&wait_ms=0",
@@ -33,6 +33,7 @@ const TARGETS: [&str; 20] = [
     "/v1/calls/Zk3vT8yRqWe5aSd2FgHjKw",
     "/v1/calls/Zk3vT8yRqWe5aSd2FgHjKw/media",
     "/v1/calls/Zk3vT8yRqWe5aSd2FgHjKw/keyframe",
+    "/v1/calls/Zk3vT8yRqWe5aSd2FgHjKw/report",
     "/v1/calls/Zk3vT8yRqWe5aSd2FgHjKw/audio?reader=1&poll=1&wait_ms=0",
     "/v1/calls/Zk3vT8yRqWe5aSd2FgHjKw/leave",
     "/healthz",

@@ -10,17 +10,17 @@ use axum::{
 };
 use proto::{
     CallId, Kind,
-    api::{Feedback, PollMedia},
-    limits::{UPLOAD_MAX, WAIT_MAX},
+    api::{Done, Feedback, PollMedia, Reception},
+    limits::{AGAIN_MAX, RECEIVED_MAX, UPLOAD_MAX, WAIT_MAX},
 };
 
 use super::calls::not_a_peer;
 use crate::{
     app::App,
-    extract::{Id, Poller, Query, Raw, Uploader},
+    extract::{Id, Json, Poller, Query, Raw, Uploader},
     hub::session::Session,
     media::{
-        lane::PollId,
+        lane::MediaPoll,
         room::{NotAPeer, Turn},
         waiting,
     },
@@ -51,6 +51,22 @@ pub(crate) async fn poll_audio(app: State<App>, poller: Poller, id: Id, query: Q
 /// `GET /v1/calls/ID/video`.
 pub(crate) async fn poll_video(app: State<App>, poller: Poller, id: Id, query: Query<PollMedia>) -> Answer<Response<Body>> {
     poll(app, poller, id, query, Kind::Video).await
+}
+
+/// `POST /v1/calls/ID/report`.
+pub(crate) async fn report(
+    State(app): State<App>,
+    Uploader(session): Uploader,
+    Id(id): Id,
+    Json(reception): Json<Reception>,
+) -> Answer<Reply<Done>> {
+    if reception.peers.len() > RECEIVED_MAX {
+        return Err(Refusal::bad_request(format!("A report speaks of {RECEIVED_MAX} peers at most.")));
+    }
+    let id = CallId::new(id);
+    let room = app.hub.room(&id).ok_or_else(|| not_a_peer(&app, &id))?;
+    room.report(session.id, &reception, Instant::now()).map_err(|NotAPeer| not_a_peer(&app, &id))?;
+    Ok(Reply(Done {}))
 }
 
 fn send(
@@ -97,8 +113,9 @@ pub(crate) async fn fetch(app: &App, session: &Session, id: String, poll: PollMe
     let room = app.hub.room(&id).ok_or_else(|| not_a_peer(app, &id))?;
     let now = Instant::now();
     session.polls(now);
+    let again = Duration::from_millis(poll.again_ms).min(AGAIN_MAX);
     let turn = room
-        .poll(session.id, kind, PollId { reader: poll.reader, number: poll.poll }, now)
+        .poll(session.id, kind, MediaPoll { reader: poll.reader, number: poll.poll, again }, now)
         .map_err(|NotAPeer| not_a_peer(app, &id))?;
     let body = match turn {
         Turn::Now(body) => body,

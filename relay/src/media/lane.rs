@@ -26,11 +26,13 @@ const READING: Duration = Duration::from_secs(2);
 /// Waiters and what to answer them with, to be sent once the lock is released.
 pub(crate) type Answers<W> = Vec<(W, Bytes)>;
 
-/// Which poll of a peer: both numbers are the client's.
+/// A poll of a peer: both numbers are the client's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PollId {
+pub(crate) struct MediaPoll {
     pub(crate) reader: u32,
     pub(crate) number: u64,
+    /// How old sound may be that it wants once more.
+    pub(crate) again: Duration,
 }
 
 /// What becomes of a poll.
@@ -47,6 +49,8 @@ pub(crate) enum Polled {
 #[derive(Debug)]
 struct Reader<W> {
     polled: Instant,
+    /// What it wants once more, by its last poll.
+    again: Duration,
     place: Place,
     polls: Polls<W>,
 }
@@ -111,27 +115,28 @@ impl<W> Lane<W> {
     pub(crate) fn poll(
         &mut self,
         peer: PeerId,
-        poll: PollId,
+        poll: MediaPoll,
         now: Instant,
         waiter: impl FnOnce() -> W,
         answers: &mut Answers<W>,
     ) -> Polled {
-        let PollId { reader: id, number } = poll;
+        let MediaPoll { reader: id, number, again } = poll;
         if !self.readers.contains_key(&(peer, id)) {
             self.make_way(peer, answers);
         }
         let reader = self.readers.entry((peer, id)).or_insert_with(|| Reader {
             polled: now,
+            again,
             place: Place::new(self.kind, peer, &self.tracks, self.next_position),
             polls: Polls::new(),
         });
-        reader.polled = now;
+        (reader.polled, reader.again) = (now, again);
         match reader.polls.turn(number) {
             Turn::Repeat(answer) => return Polled::Now(answer),
             Turn::Forgotten => return Polled::Now(Bytes::new()),
             Turn::New => {}
         }
-        if let Some(body) = reader.place.fetch(&mut self.tracks, now) {
+        if let Some(body) = reader.place.fetch(&mut self.tracks, again, now) {
             reader.polls.remember(number, body.clone());
             return Polled::Now(body);
         }
@@ -145,7 +150,7 @@ impl<W> Lane<W> {
     }
 
     /// A waiting poll's handler is gone or its time is over. Whether it still waited: if not, an answer is on its way to it.
-    pub(crate) fn unpark(&mut self, peer: PeerId, poll: PollId, ticket: Ticket) -> bool {
+    pub(crate) fn unpark(&mut self, peer: PeerId, poll: MediaPoll, ticket: Ticket) -> bool {
         let reader = self.readers.get_mut(&(peer, poll.reader));
         reader.is_some_and(|reader| reader.polls.leave(poll.number, ticket))
     }
@@ -179,7 +184,7 @@ impl<W> Lane<W> {
     fn answer_readers(&mut self, now: Instant, answers: &mut Answers<W>) {
         for reader in self.readers.values_mut() {
             while reader.polls.parked() > 0 {
-                let Some(body) = reader.place.fetch(&mut self.tracks, now) else { break };
+                let Some(body) = reader.place.fetch(&mut self.tracks, reader.again, now) else { break };
                 if let Some((number, waiter)) = reader.polls.next() {
                     reader.polls.remember(number, body.clone());
                     answers.push((waiter, body));
@@ -203,7 +208,8 @@ impl<W> Lane<W> {
             readers += u32::from(counted != Some(*of));
             counted = Some(*of);
         }
-        Feedback { keyframe, backlog_ms: u32::try_from(backlog.as_millis()).unwrap_or(u32::MAX), readers }
+        let backlog_ms = u32::try_from(backlog.as_millis()).unwrap_or(u32::MAX);
+        Feedback { keyframe, backlog_ms, readers, ..Feedback::default() }
     }
 
     /// A new reader takes the place of the peer's longest unused when there are enough.

@@ -19,6 +19,12 @@ const BEHIND: Duration = Duration::from_millis(500);
 /// What a reader of audio keeps when it is moved forward: enough to fill a jitter buffer.
 const LIVE_EDGE: Duration = Duration::from_millis(100);
 
+/// How far back in the lane sound is looked for that is given once more: three packets of each of fifteen others.
+const REPEATED_SPAN: u64 = 45;
+
+/// Most bytes of an answer that are given once more.
+const REPEATED_BYTES: usize = 8 * 1024;
+
 /// One track of a lane.
 #[derive(Debug)]
 pub(crate) struct Track {
@@ -72,29 +78,56 @@ impl Place {
         Self { kind, peer, cursor, follows: BTreeMap::new() }
     }
 
-    /// The chunks to answer a poll with; `None` when there are none. Counts them as fetched.
-    pub(crate) fn fetch(&mut self, tracks: &mut Tracks, now: Instant) -> Option<Bytes> {
+    /// The chunks to answer a poll with; `None` when there are no new ones. Counts them as fetched. Before them comes, once more, what sound
+    /// was fetched and is no older than `again`.
+    pub(crate) fn fetch(&mut self, tracks: &mut Tracks, again: Duration, now: Instant) -> Option<Bytes> {
         let me = self.peer;
         for (sender, track) in tracks.iter_mut().filter(|(sender, _)| **sender != me) {
             track.ring.evict(now);
             self.catch_up(*sender, track, now);
         }
         let first = self.next(tracks)?;
+        let repeated = self.repeated(tracks, again, now);
         self.cursor = first.position + 1;
+        if !repeated.is_empty() {
+            let mut body = repeated;
+            body.extend_from_slice(&first.wire);
+            return Some(self.fill(body, tracks));
+        }
         let Some(second) = self.next(tracks).filter(|second| first.wire.len() + second.wire.len() <= POLL_SOFT_MAX) else {
             return Some(first.wire.clone());
         };
         let mut body = BytesMut::with_capacity(2 * (first.wire.len() + second.wire.len()));
         body.extend_from_slice(&first.wire);
-        let mut entry = second;
-        loop {
-            body.extend_from_slice(&entry.wire);
-            self.cursor = entry.position + 1;
-            match self.next(tracks) {
-                Some(next) if body.len() + next.wire.len() <= POLL_SOFT_MAX => entry = next,
-                _ => return Some(body.freeze()),
+        Some(self.fill(body, tracks))
+    }
+
+    /// Adds what else there is, as far as it fits.
+    fn fill(&mut self, mut body: BytesMut, tracks: &Tracks) -> Bytes {
+        while let Some(next) = self.next(tracks).filter(|next| body.len() + next.wire.len() <= POLL_SOFT_MAX) {
+            body.extend_from_slice(&next.wire);
+            self.cursor = next.position + 1;
+        }
+        body.freeze()
+    }
+
+    /// The sound that was fetched lately.
+    fn repeated(&self, tracks: &Tracks, again: Duration, now: Instant) -> BytesMut {
+        let mut body = BytesMut::new();
+        if self.kind != Kind::Audio || again.is_zero() {
+            return body;
+        }
+        for (sender, follow) in &self.follows {
+            let Some(track) = tracks.get(sender) else { continue };
+            let recent =
+                track.ring.from(self.cursor.saturating_sub(REPEATED_SPAN)).take_while(|entry| entry.position < self.cursor);
+            for entry in recent.filter(|entry| follow.takes(entry) && now.saturating_duration_since(entry.at) <= again) {
+                if body.len() + entry.wire.len() <= REPEATED_BYTES {
+                    body.extend_from_slice(&entry.wire);
+                }
             }
         }
+        body
     }
 
     /// Age of the oldest chunk of a track that this reader has yet to fetch.

@@ -6,12 +6,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use proto::{Chunk, Header, Kind, PeerId, TrackId, api::Feedback, chunk::ChunkError};
+use proto::{
+    Chunk, Header, Kind, PeerId, TrackId,
+    api::{Feedback, Reception},
+    chunk::ChunkError,
+};
 use tokio::sync::oneshot;
 
 use super::{
-    lane::{Answers, Lane, PollId, Polled},
+    lane::{Answers, Lane, MediaPoll, Polled},
     polls::Ticket,
+    receptions::Receptions,
 };
 use crate::store::SessionId;
 
@@ -40,6 +45,7 @@ struct Media {
     muted: Vec<PeerId>,
     audio: Lane<Waiter>,
     video: Lane<Waiter>,
+    receptions: Receptions,
 }
 
 impl Media {
@@ -71,7 +77,7 @@ pub(crate) enum Turn {
 pub(crate) struct ParkedPoll {
     kind: Kind,
     peer: PeerId,
-    poll: PollId,
+    poll: MediaPoll,
     ticket: Ticket,
 }
 
@@ -83,6 +89,7 @@ impl Room {
                 muted: Vec::new(),
                 audio: Lane::new(Kind::Audio),
                 video: Lane::new(Kind::Video),
+                receptions: Receptions::default(),
             }),
         }
     }
@@ -112,6 +119,7 @@ impl Room {
         media.muted.retain(|other| *other != peer);
         media.audio.leave(peer, &mut answers);
         media.video.leave(peer, &mut answers);
+        media.receptions.leave(peer);
         drop(media);
         send(answers);
     }
@@ -164,11 +172,26 @@ impl Room {
             // Nobody reads it, and that is what its sender is told.
             return Ok(Ok(Feedback::default()));
         }
-        Ok(Ok(media.lane(kind).publish(peer, chunks, now, answers)))
+        let mut feedback = media.lane(kind).publish(peer, chunks, now, answers);
+        media.receptions.tell(peer, now, &mut feedback);
+        Ok(Ok(feedback))
+    }
+
+    /// A session says how the others' media come to it.
+    pub(crate) fn report(&self, session: SessionId, reception: &Reception, now: Instant) -> Result<(), NotAPeer> {
+        let mut media = self.lock();
+        let reader = peer(&media, session)?;
+        for received in &reception.peers {
+            // Nobody speaks of themselves, and memory is kept for those alone who are here.
+            if received.peer != reader && media.peers.iter().any(|(_, other)| *other == received.peer) {
+                media.receptions.report(reader, received, now);
+            }
+        }
+        Ok(())
     }
 
     /// Answers a poll or lets it wait.
-    pub(crate) fn poll(&self, session: SessionId, kind: Kind, poll: PollId, now: Instant) -> Result<Turn, NotAPeer> {
+    pub(crate) fn poll(&self, session: SessionId, kind: Kind, poll: MediaPoll, now: Instant) -> Result<Turn, NotAPeer> {
         let mut answers = Answers::new();
         let mut receiver = None;
         let mut media = self.lock();

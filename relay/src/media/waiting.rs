@@ -59,7 +59,7 @@ mod tests {
     use super::*;
     use crate::{
         media::{
-            lane::{Answers, PollId},
+            lane::{Answers, MediaPoll},
             room::{self, Turn},
         },
         store::SessionId,
@@ -77,7 +77,7 @@ mod tests {
     }
 
     fn park(room: &Room, number: u64) -> (oneshot::Receiver<Bytes>, ParkedPoll) {
-        match room.poll(BEN.0, Kind::Audio, PollId { reader: 7, number }, Instant::now()).unwrap() {
+        match room.poll(BEN.0, Kind::Audio, MediaPoll { reader: 7, number, again: Duration::ZERO }, Instant::now()).unwrap() {
             Turn::Later(receiver, parked) => (receiver, parked),
             other => panic!("{other:?}"),
         }

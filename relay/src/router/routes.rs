@@ -183,20 +183,22 @@ fn usual_length(text: &[u8]) -> Option<usize> {
 
 /// A query of nothing but the known keys, each once, and plain numbers.
 fn usual_query(query: &str) -> Option<PollMedia> {
-    let (mut reader, mut poll, mut wait_ms) = (None, None, None);
+    let (mut reader, mut poll, mut wait_ms, mut again_ms) = (None, None, None, None);
     for pair in query.split('&') {
         let (key, value) = pair.split_once('=')?;
         let again = match key {
             "reader" => reader.replace(digits(value)?).is_some(),
             "poll" => poll.replace(digits(value)?).is_some(),
             "wait_ms" => wait_ms.replace(digits(value)?).is_some(),
+            "again_ms" => again_ms.replace(digits(value)?).is_some(),
             _ => return None,
         };
         if again {
             return None;
         }
     }
-    Some(PollMedia { reader: reader?, poll: poll?, wait_ms: wait_ms.unwrap_or_default() })
+    let (wait_ms, again_ms) = (wait_ms.unwrap_or_default(), again_ms.unwrap_or_default());
+    Some(PollMedia { reader: reader?, poll: poll?, wait_ms, again_ms })
 }
 
 #[cfg(test)]
@@ -205,9 +207,10 @@ mod tests {
 
     #[test]
     fn only_plain_queries_go_the_shorter_way() {
-        let usual = PollMedia { reader: 7, poll: 1, wait_ms: 0 };
+        let usual = PollMedia { reader: 7, poll: 1, wait_ms: 0, again_ms: 0 };
         assert_eq!(usual_query("reader=7&poll=1"), Some(usual));
         assert_eq!(usual_query("wait_ms=25000&poll=1&reader=7"), Some(PollMedia { wait_ms: 25_000, ..usual }));
+        assert_eq!(usual_query("reader=7&poll=1&again_ms=45"), Some(PollMedia { again_ms: 45, ..usual }));
         for unusual in [
             "",
             "reader=7",

@@ -1,9 +1,9 @@
 //! Media by request.
 
 use proto::{
-    CallId, ErrorCode, Kind,
+    CallId, ErrorCode, Kind, PeerId,
     api::Feedback,
-    limits::{PARKED_MAX, UPLOAD_MAX},
+    limits::{PARKED_MAX, RECEIVED_MAX, UPLOAD_MAX},
 };
 use relay::Rate;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ async fn a_chunk_reaches_the_poll_that_waits_for_it() {
     });
     assert_eq!(fetched.chunks(), [(1, 0)]);
     assert_eq!(fetched.body, chunk(Kind::Audio, 1, 0, true), "as it was sent, byte by byte");
-    assert_eq!(feedback, Feedback { keyframe: false, backlog_ms: 0, readers: 1 });
+    assert_eq!(feedback, Feedback { readers: 1, ..Feedback::default() });
     assert_eq!(ana.fetch(&call, Kind::Audio, 7, 1, 0).await.chunks(), []);
 }
 
@@ -95,6 +95,27 @@ async fn a_wanted_keyframe_is_told_with_the_next_upload() {
     ben.post(&format!("/v1/calls/{call}/keyframe"), json!({"track": 258})).await.read::<Value>();
     assert!(ana.publish(&call, Kind::Video, 1, 1, false).await.keyframe);
     assert!(!ana.publish(&call, Kind::Video, 1, 2, true).await.keyframe);
+}
+
+#[tokio::test]
+async fn what_a_reader_reports_is_told_to_that_publisher_alone() {
+    let bench = Bench::new().await;
+    let (ana, ben, call) = in_call(&bench).await;
+    let route = format!("/v1/calls/{call}/report");
+    let entry = |peer: u16| json!({"peer": peer, "delay_ms": 35, "received_bps": 640_000, "heard_ms": 240});
+    ben.post(&route, json!({"peers": [entry(1), entry(2), entry(9)]})).await.read::<Value>();
+    for kind in Kind::ALL {
+        let feedback = ana.publish(&call, kind, 1, 0, true).await;
+        assert_eq!((feedback.delay_ms, feedback.received_bps), (Some(35), Some(640_000)));
+        assert_eq!(feedback.heard_by, [PeerId(2)]);
+        assert_eq!(ben.publish(&call, kind, 2, 0, true).await, Feedback::default(), "nobody speaks of themselves");
+    }
+    let entries = |count: usize| json!({"peers": vec![entry(1); count]});
+    assert_eq!(ben.post(&route, entries(RECEIVED_MAX + 1)).await.code(), ErrorCode::BadRequest);
+    ben.post(&route, entries(RECEIVED_MAX)).await.read::<Value>();
+    let eva = bench.person("Eva").await;
+    assert_eq!(eva.post(&route, entries(1)).await.code(), ErrorCode::Forbidden);
+    assert_eq!(eva.post("/v1/calls/nowhere/report", entries(1)).await.code(), ErrorCode::NotFound);
 }
 
 #[tokio::test]

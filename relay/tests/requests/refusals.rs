@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::bench::Bench;
 
 /// Every route that wants a session.
-const ROUTES: [(&str, &str); 35] = [
+const ROUTES: [(&str, &str); 36] = [
     ("DELETE", "/v1/session"),
     ("GET", "/v1/sessions"),
     ("DELETE", "/v1/sessions/x"),
@@ -29,6 +29,7 @@ const ROUTES: [(&str, &str); 35] = [
     ("POST", "/v1/calls/x/leave"),
     ("POST", "/v1/calls/x/media"),
     ("POST", "/v1/calls/x/keyframe"),
+    ("POST", "/v1/calls/x/report"),
     ("POST", "/v1/calls/x/audio"),
     ("POST", "/v1/calls/x/video"),
     ("GET", "/v1/calls/x/audio?reader=1&poll=1"),
@@ -49,7 +50,7 @@ const ROUTES: [(&str, &str); 35] = [
 ];
 
 /// Routes that take a JSON body.
-const BODIES: [&str; 16] = [
+const BODIES: [&str; 17] = [
     "/v1/accounts",
     "/v1/session",
     "/v1/account/password",
@@ -58,6 +59,7 @@ const BODIES: [&str; 16] = [
     "/v1/invitations",
     "/v1/calls/x/media",
     "/v1/calls/x/keyframe",
+    "/v1/calls/x/report",
     "/v1/presence",
     "/v1/blocks",
     "/v1/reports",

@@ -9,6 +9,9 @@ const TIMEOUTS: u32 = 2;
 /// New connections are given this long before they are replaced in turn: longer than it takes to connect.
 const BETWEEN: Duration = Duration::from_secs(6);
 
+/// The same where nothing at all is answered.
+const STALLED: Duration = Duration::from_millis(700);
+
 /// Counts timeouts. After a sleep or a change of network the old connections stay silent for ever, and only new ones help.
 #[derive(Debug, Default)]
 pub(crate) struct Patience {
@@ -36,8 +39,17 @@ impl Patience {
         self.timeouts >= TIMEOUTS && self.renew(now)
     }
 
+    /// Nothing came back of anything for longer than the caller's patience, which grows by itself. True when it is time for new connections.
+    pub(crate) fn stalled(&mut self, now: Instant) -> bool {
+        self.renew_after(STALLED, now)
+    }
+
     fn renew(&mut self, now: Instant) -> bool {
-        let rested = self.renewed.is_none_or(|at| now.saturating_duration_since(at) >= BETWEEN);
+        self.renew_after(BETWEEN, now)
+    }
+
+    fn renew_after(&mut self, rest: Duration, now: Instant) -> bool {
+        let rested = self.renewed.is_none_or(|at| now.saturating_duration_since(at) >= rest);
         if rested {
             *self = Self { renewed: Some(now), ..Self::default() };
         }

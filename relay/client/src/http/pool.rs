@@ -108,6 +108,13 @@ impl Pool {
         }
     }
 
+    /// Nothing at all was answered for long.
+    pub(crate) fn stalled(&self, now: Instant) {
+        if self.patience().stalled(now) {
+            self.renew();
+        }
+    }
+
     fn patience(&self) -> MutexGuard<'_, Patience> {
         self.patience.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -13,17 +13,17 @@ use proto::Kind;
 /// Fewest in flight: one is on its way while the other waits.
 pub const LEAST: usize = 2;
 
-/// Most in flight: past this the gain is measured as nil, and the relay parks a few more at most.
-pub const MOST: usize = 8;
+/// Most in flight: enough for sound at a round trip of 200 ms; the relay parks a few more at most.
+pub const MOST: usize = 12;
 
 /// Samples older than this may be of another network.
 const WINDOW: Duration = Duration::from_secs(10);
 
+/// Of how long the shortest is kept as one sample.
+const SECOND: Duration = Duration::from_secs(1);
+
 /// A kind that has sent nothing for this long gives no estimate; then a poll is made to give one.
 const STALE: Duration = Duration::from_secs(5);
-
-/// Most samples kept: a second's worth of uploads.
-const SAMPLES: usize = 64;
 
 /// The first exchange on a connection takes longer, so one alone is no estimate.
 const ENOUGH: usize = 2;
@@ -48,31 +48,44 @@ pub fn depth(round_trip: Option<Duration>, period: Duration) -> usize {
 }
 
 /// The shortest of the last round trips: the longer ones hold waiting, transfer and loss as well.
+///
+/// Of each second only the shortest is kept, so that a queue that stands for a second or two isn't taken for a longer way.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RoundTrips {
-    samples: VecDeque<(Instant, Duration)>,
+    /// When each second began, and its shortest.
+    seconds: VecDeque<(Instant, Duration)>,
+    newest: Option<Instant>,
+    count: usize,
 }
 
 impl RoundTrips {
     /// An exchange that the relay answered at once took this long.
     pub(crate) fn add(&mut self, took: Duration, now: Instant) {
-        if self.samples.len() == SAMPLES {
-            self.samples.pop_front();
+        self.newest = Some(now);
+        self.count = self.count.saturating_add(1);
+        match self.seconds.back_mut() {
+            Some((began, least)) if now.saturating_duration_since(*began) < SECOND => *least = took.min(*least),
+            _ => self.seconds.push_back((now, took)),
         }
-        self.samples.push_back((now, took));
+        while self.seconds.len() > 1 && self.seconds.front().is_some_and(|(began, _)| is_old(*began, now)) {
+            self.seconds.pop_front();
+        }
     }
 
     /// The estimate; of old samples the newest is better than nothing.
     pub(crate) fn shortest(&self, now: Instant) -> Option<Duration> {
-        let fresh = self.samples.iter().filter(|(at, _)| now.saturating_duration_since(*at) <= WINDOW);
-        fresh.map(|(_, took)| *took).min().or_else(|| self.samples.back().map(|(_, took)| *took))
+        let fresh = self.seconds.iter().filter(|(began, _)| !is_old(*began, now));
+        fresh.map(|(_, least)| *least).min().or_else(|| self.seconds.back().map(|(_, least)| *least))
     }
 
     /// Whether an exchange just to measure is due.
     pub(crate) fn are_stale(&self, now: Instant) -> bool {
-        let newest = self.samples.back().map(|(at, _)| now.saturating_duration_since(*at));
-        self.samples.len() < ENOUGH || newest.is_none_or(|age| age > STALE)
+        self.count < ENOUGH || self.newest.is_none_or(|newest| now.saturating_duration_since(newest) > STALE)
     }
+}
+
+fn is_old(began: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(began) > WINDOW
 }
 
 #[cfg(test)]
@@ -152,9 +165,24 @@ mod tests {
         assert_eq!(trips.shortest(start + ms(11_000)), Some(ms(90)), "the first is too old");
         assert_eq!(trips.shortest(start + ms(60_000)), Some(ms(90)), "old ones are better than none");
         assert!(trips.are_stale(start + ms(14_001)));
-        for _ in 0..1000 {
-            trips.add(ms(70), start + ms(60_000));
+        for exchange in 0..10_000 {
+            trips.add(ms(70), start + ms(60_000 + exchange * 3));
         }
-        assert!(trips.samples.len() <= SAMPLES);
+        assert!(trips.seconds.len() <= 12);
+    }
+
+    #[test]
+    fn a_queue_that_stands_for_seconds_is_no_longer_way() {
+        let start = Instant::now();
+        let mut trips = RoundTrips::default();
+        trips.add(ms(50), start);
+        // 70 exchanges a second through a queue of 200 ms.
+        for exchange in 1..600 {
+            let now = start + ms(exchange * 14);
+            trips.add(ms(250), now);
+            assert_eq!(trips.shortest(now), Some(ms(50)));
+        }
+        trips.add(ms(250), start + ms(11_500));
+        assert_eq!(trips.shortest(start + ms(11_500)), Some(ms(250)), "by then it is");
     }
 }

@@ -33,6 +33,12 @@ const ANSWER_MAX: usize = POLL_SOFT_MAX + HEADER_LEN + PAYLOAD_MAX;
 /// How much longer than its hold a poll may take: a slow network's transfer of a keyframe.
 const MARGIN: Duration = Duration::from_secs(5);
 
+/// From this round trip on a lost packet is dearer than to have each sound twice or thrice.
+const FAR: Duration = Duration::from_millis(15);
+
+/// Asks for what was given in the last two packets' time once more: an answer that is lost is not missed.
+const REPEATED: &str = "&again_ms=45";
+
 struct Answer {
     poll: Poll,
     took: Duration,
@@ -43,7 +49,7 @@ struct Answer {
 pub(super) async fn run(shared: Arc<Shared>, kind: Kind) {
     let url = shared.session.http().url(&["calls", shared.call.as_str(), kind.as_str()]);
     let worker = Worker::Pull(kind);
-    let mut polls = Polls::new(random() as u32, random());
+    let mut polls = Polls::new(kind, random() as u32, random());
     let mut depth = shared.lane(kind).depth.subscribe();
     let mut back = shared.back.subscribe();
     let mut renewals = shared.session.http().media.renewals();
@@ -52,7 +58,7 @@ pub(super) async fn run(shared: Arc<Shared>, kind: Kind) {
         let now = Instant::now();
         let measure = lock(&shared.round_trips).are_stale(now);
         while let Some(poll) = polls.poll(now, measure) {
-            flying.push(ask(&shared, &url, poll));
+            flying.push(ask(&shared, &url, kind, poll));
         }
         tokio::select! {
             Some(answer) = flying.next() => {
@@ -68,7 +74,10 @@ pub(super) async fn run(shared: Arc<Shared>, kind: Kind) {
                 }
             }
             () = until(polls.wake_at(now)) => {}
-            Ok(()) = depth.changed() => polls.set_depth(*depth.borrow_and_update()),
+            Ok(()) = depth.changed() => {
+                let round_trip = lock(&shared.round_trips).shortest(Instant::now());
+                polls.set_depth(*depth.borrow_and_update(), round_trip);
+            }
             Ok(()) = back.changed() => polls.hurry(),
             Ok(()) = renewals.changed() => {
                 flying.clear();
@@ -78,11 +87,13 @@ pub(super) async fn run(shared: Arc<Shared>, kind: Kind) {
     }
 }
 
-async fn ask(shared: &Shared, url: &Url, poll: Poll) -> Answer {
+async fn ask(shared: &Shared, url: &Url, kind: Kind, poll: Poll) -> Answer {
     let http = shared.session.http();
     let mut url = url.clone();
     let hold = http.lines.media_hold(poll.hold);
-    url.set_query(Some(&format!("reader={}&poll={}&wait_ms={}", poll.reader, poll.number, hold.as_millis())));
+    let far = lock(&shared.round_trips).shortest(Instant::now()).is_some_and(|round_trip| round_trip >= FAR);
+    let again = if kind == Kind::Audio && far { REPEATED } else { "" };
+    url.set_query(Some(&format!("reader={}&poll={}&wait_ms={}{again}", poll.reader, poll.number, hold.as_millis())));
     let ask = Ask::new(Method::GET, url).bearer(shared.session.bearer()).timeout(poll.hold + MARGIN).limit(ANSWER_MAX).poll();
     let start = Instant::now();
     let body = http.send(&http.media, ask).await;

@@ -49,6 +49,9 @@ pub(super) async fn run(shared: Arc<Shared>, kind: Kind) {
         let now = Instant::now();
         let (posts, given_up, wake) = {
             let mut uploads = lock(&lane.uploads);
+            if uploads.stalls(now) {
+                shared.session.http().media.stalled(now);
+            }
             let posts: Vec<_> = std::iter::from_fn(|| uploads.post(now)).collect();
             let wake = match uploads.quiet_since(now) {
                 Some(since) if uploads.is_down() => Some(since + QUIET),
@@ -121,12 +124,12 @@ fn settle(shared: &Shared, kind: Kind, answer: Answer) -> Result<(), Error> {
             if post.first {
                 lock(&shared.round_trips).add(took, now);
             }
-            let seqs = lock(uploads).done(post.id);
+            let seqs = lock(uploads).done(post.id, took, now);
             shared.counters.posts.add(1);
             shared.counters.bytes_up.add(post.body.len());
             shared.counters.chunks_up.add(seqs.len());
             for seq in seqs {
-                shared.handler.uploaded(kind, seq, Ok(feedback));
+                shared.handler.uploaded(kind, seq, Ok(feedback.clone()));
             }
             Ok(())
         }

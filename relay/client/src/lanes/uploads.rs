@@ -8,7 +8,12 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use proto::{Chunk, Kind, limits::UPLOAD_MAX};
 
-use super::{GaveUp, failure::Failure, overlap::LEAST};
+use super::{
+    GaveUp,
+    failure::Failure,
+    hedge::{Allowance, Usual},
+    overlap::LEAST,
+};
 use crate::{backoff::Backoff, error::Error};
 
 /// Sound older than this would only be thrown away by the others' jitter buffers.
@@ -26,6 +31,25 @@ const VIDEO_QUEUE_MAX: usize = 16;
 /// Most audio chunks of one body after a stall: a third of a second, about 3 kB.
 const TOGETHER_MAX: usize = 16;
 
+/// So many of the last sounds go along once more until the relay has taken them: one lost packet then costs 20 ms and not a
+/// retransmission, and the bytes fit the packet that goes anyway.
+const REPEATED: usize = 2;
+
+/// Sound older than this isn't repeated: its retransmission is as good as here.
+const REPEATED_AGE_MAX: Duration = Duration::from_millis(120);
+
+/// Largest chunk that is repeated, in bytes.
+const REPEATED_MAX: usize = 300;
+
+/// Most uploads beyond the overlap in place of ones that are late.
+const LATE_MAX: usize = 4;
+
+/// Without any answer for this long, and several round trips more, the connections count as dead.
+const STALLED: Duration = Duration::from_millis(800);
+
+/// How often that is doubled while new connections don't help either.
+const STALLS_MAX: u32 = 3;
+
 /// A request body to send.
 #[derive(Clone, Debug)]
 pub(super) struct Post {
@@ -41,7 +65,16 @@ struct Waiting {
 }
 
 struct Batch {
+    /// The chunks the relay has not taken yet.
     seqs: Vec<u32>,
+    /// Chunks of earlier bodies that go along.
+    repeated: Vec<u32>,
+    /// When it was sent last.
+    sent: Instant,
+    /// It was sent once more while that was on its way.
+    twice: bool,
+    /// How many are on their way.
+    copies: u32,
     /// When the newest of its chunks was published.
     since: Instant,
     body: Bytes,
@@ -57,6 +90,13 @@ pub(super) struct Uploads {
     /// Failed, to be sent again byte by byte the same.
     again: BTreeMap<u64, Batch>,
     next: u64,
+    /// The last sounds that were sent, and are not known to have arrived.
+    recent: VecDeque<Waiting>,
+    usual: Usual,
+    allowance: Allowance,
+    /// When something was answered last, or began to fly alone.
+    progress: Option<Instant>,
+    stalls: u32,
     given_up: Vec<(u32, GaveUp)>,
     down: bool,
     not_before: Option<Instant>,
@@ -75,6 +115,11 @@ impl Uploads {
             flying: BTreeMap::new(),
             again: BTreeMap::new(),
             next: 0,
+            recent: VecDeque::new(),
+            usual: Usual::default(),
+            allowance: Allowance::default(),
+            progress: None,
+            stalls: 0,
             given_up: Vec::new(),
             down: false,
             not_before: None,
@@ -111,45 +156,89 @@ impl Uploads {
     /// The next body to send at `now`, if one may be sent: first what failed before, then what waits.
     pub(super) fn post(&mut self, now: Instant) -> Option<Post> {
         self.expire(now);
-        let allowed = if self.down { 1 } else { self.limit };
-        if self.flying.len() >= allowed || self.paused_until(now).is_some() {
+        if self.paused_until(now).is_some() {
             return None;
         }
-        let (id, batch) = match self.again.pop_first() {
+        if let Some(post) = self.hedge(now) {
+            return Some(post);
+        }
+        let late = self.flying.values().filter(|batch| self.is_late(batch, now)).count().min(LATE_MAX);
+        let allowed = if self.down { 1 } else { self.limit + late };
+        if self.flying.len() >= allowed {
+            return None;
+        }
+        let (id, mut batch) = match self.again.pop_first() {
             Some(failed) => failed,
             None => {
-                let batch = self.gather()?;
+                let batch = self.gather(now)?;
                 self.next += 1;
                 (self.next, batch)
             }
         };
         let post = Post { id, body: batch.body.clone(), first: batch.failed == 0 };
+        if self.flying.is_empty() {
+            self.progress = Some(now);
+        }
+        (batch.sent, batch.twice, batch.copies) = (now, false, 1);
         self.flying.insert(id, batch);
         Some(post)
     }
 
-    /// When to look again although nothing came: when a pause ends, or something grows too old.
+    /// When to look again although nothing came: when a pause ends, something grows too old, is late, or all has stalled.
     pub(super) fn wake_at(&self, now: Instant) -> Option<Instant> {
         let oldest = self.queue.iter().map(|w| w.since).chain(self.again.values().map(|b| b.since)).min();
         let expiry = oldest.map(|since| since + self.age_max());
         let pause = self.paused_until(now).filter(|_| oldest.is_some());
-        pause.into_iter().chain(expiry).min()
+        let late_after = self.usual.late_after();
+        let late = self.flying.values().filter_map(|batch| Some(batch.sent + late_after?)).filter(|at| *at > now).min();
+        [pause, expiry, late, self.stalls_at()].into_iter().flatten().min()
     }
 
-    /// The relay took it. Gives the numbers of its chunks.
-    pub(super) fn done(&mut self, id: u64) -> Vec<u32> {
+    /// The relay took it, after this long. Gives the numbers of the chunks that it has now.
+    pub(super) fn done(&mut self, id: u64, took: Duration, now: Instant) -> Vec<u32> {
         self.down = false;
         self.not_before = None;
         self.backoff.reset();
-        self.flying.remove(&id).map(|batch| batch.seqs).unwrap_or_default()
+        self.usual.add(took);
+        self.allowance.earn();
+        (self.progress, self.stalls) = (Some(now), 0);
+        let Some(batch) = self.flying.remove(&id) else { return Vec::new() };
+        let mut taken = batch.seqs;
+        for repeated in batch.repeated {
+            for other in self.flying.values_mut().chain(self.again.values_mut()) {
+                if let Some(at) = other.seqs.iter().position(|seq| *seq == repeated) {
+                    taken.push(other.seqs.swap_remove(at));
+                }
+            }
+        }
+        self.again.retain(|_, batch| !batch.seqs.is_empty());
+        self.recent.retain(|recent| !taken.contains(&recent.chunk.header.seq));
+        taken
+    }
+
+    /// True once whenever nothing at all has been answered for so long that only new connections can help.
+    pub(super) fn stalls(&mut self, now: Instant) -> bool {
+        let stalls = self.stalls_at().is_some_and(|at| at <= now);
+        if stalls {
+            self.progress = Some(now);
+            self.stalls = (self.stalls + 1).min(STALLS_MAX);
+        }
+        stalls
     }
 
     /// No answer came; it will be sent again unless it grows too old.
     pub(super) fn failed(&mut self, id: u64, failure: Failure, now: Instant) {
         let Some(mut batch) = self.flying.remove(&id) else { return };
+        if batch.copies > 1 {
+            batch.copies -= 1;
+            self.flying.insert(id, batch);
+            return;
+        }
         batch.failed += 1;
         let blip = failure == Failure::Blip && batch.failed == 1 && !self.down;
-        self.again.insert(id, batch);
+        if !batch.seqs.is_empty() {
+            self.again.insert(id, batch);
+        }
         if blip {
             return;
         }
@@ -181,6 +270,7 @@ impl Uploads {
     /// The connections are of no use any more: whatever is in flight is to be sent again.
     pub(super) fn resend(&mut self) {
         self.again.append(&mut self.flying);
+        self.again.retain(|_, batch| !batch.seqs.is_empty());
     }
 
     /// Forgets that the relay was out of reach: nobody has tried for a while.
@@ -228,10 +318,38 @@ impl Uploads {
         });
     }
 
+    fn is_late(&self, batch: &Batch, now: Instant) -> bool {
+        self.usual.late_after().is_some_and(|after| now.saturating_duration_since(batch.sent) >= after)
+    }
+
+    /// What is late goes once more, by another connection.
+    fn hedge(&mut self, now: Instant) -> Option<Post> {
+        if self.down {
+            return None;
+        }
+        let late = self.flying.iter().find(|(_, batch)| !batch.twice && !batch.seqs.is_empty() && self.is_late(batch, now));
+        let id = *late?.0;
+        if !self.allowance.spend() {
+            return None;
+        }
+        let batch = self.flying.get_mut(&id)?;
+        (batch.twice, batch.copies) = (true, batch.copies + 1);
+        Some(Post { id, body: batch.body.clone(), first: false })
+    }
+
+    fn stalls_at(&self) -> Option<Instant> {
+        // Pictures may take long on a slow way that is none the worse for it.
+        let watched = self.kind == Kind::Audio && !self.flying.is_empty();
+        let patience = STALLED * (1 << self.stalls) + 4 * self.usual.late_after().unwrap_or_default().min(STALLED);
+        self.progress.filter(|_| watched).map(|progress| progress + patience)
+    }
+
     // Pictures go alone: a late one must not hold up the next.
-    fn gather(&mut self) -> Option<Batch> {
+    fn gather(&mut self, now: Instant) -> Option<Batch> {
         let together = if self.kind == Kind::Audio { TOGETHER_MAX } else { 1 };
-        let mut length = 0;
+        let young = |recent: &&Waiting| now.saturating_duration_since(recent.since) <= REPEATED_AGE_MAX;
+        let recent = self.recent.iter().filter(young).map(|recent| &recent.chunk).collect::<Vec<_>>();
+        let mut length = recent.iter().map(|chunk| chunk.wire_len()).sum::<usize>();
         let mut count = 0_usize;
         for waiting in self.queue.iter().take(together) {
             if count > 0 && length + waiting.chunk.wire_len() > UPLOAD_MAX {
@@ -242,12 +360,22 @@ impl Uploads {
         }
         let since = self.queue.get(count.checked_sub(1)?)?.since;
         let mut body = BytesMut::with_capacity(length);
+        for chunk in &recent {
+            chunk.encode(&mut body);
+        }
+        let repeated = recent.iter().map(|chunk| chunk.header.seq).collect();
         let mut seqs = Vec::with_capacity(count);
         for waiting in self.queue.drain(..count) {
             waiting.chunk.encode(&mut body);
             seqs.push(waiting.chunk.header.seq);
+            if self.kind == Kind::Audio && waiting.chunk.wire_len() <= REPEATED_MAX {
+                self.recent.push_back(waiting);
+            }
         }
-        Some(Batch { seqs, since, body: body.freeze(), failed: 0 })
+        while self.recent.len() > REPEATED {
+            self.recent.pop_front();
+        }
+        Some(Batch { seqs, repeated, since, body: body.freeze(), failed: 0, sent: now, twice: false, copies: 1 })
     }
 }
 

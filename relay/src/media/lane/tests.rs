@@ -19,13 +19,14 @@ struct Bench {
     lane: Lane<u64>,
     kind: Kind,
     now: Instant,
+    again: Duration,
     waiters: u64,
     answered: Vec<(u64, Vec<(u16, u32)>)>,
 }
 
 impl Bench {
     fn new(kind: Kind) -> Self {
-        Self { lane: Lane::new(kind), kind, now: Instant::now(), waiters: 0, answered: Vec::new() }
+        Self { lane: Lane::new(kind), kind, now: Instant::now(), again: Duration::ZERO, waiters: 0, answered: Vec::new() }
     }
 
     fn pass(&mut self, ms: u64) {
@@ -54,7 +55,7 @@ impl Bench {
     fn poll(&mut self, peer: PeerId, reader: u32, number: u64) -> Result<Vec<(u16, u32)>, u64> {
         let waiter = self.waiters;
         let mut answers = Answers::new();
-        let polled = self.lane.poll(peer, PollId { reader, number }, self.now, || waiter, &mut answers);
+        let polled = self.lane.poll(peer, MediaPoll { reader, number, again: self.again }, self.now, || waiter, &mut answers);
         self.note(answers);
         match polled {
             Polled::Now(body) => Ok(read(&body)),
@@ -80,7 +81,7 @@ fn a_waiting_poll_gets_the_next_chunk_and_one_ones_own_never() {
     assert_eq!(bench.poll(ANA, 9, 1), Err(2));
     let feedback = bench.publish(ANA, 0, true);
     assert_eq!(bench.answered, [(1, vec![(1, 0)])]);
-    assert_eq!(feedback, Feedback { keyframe: false, backlog_ms: 0, readers: 1 });
+    assert_eq!(feedback, Feedback { readers: 1, ..Feedback::default() });
     bench.publish(ANA, 1, true);
     assert_eq!(bench.answered[1], (0, vec![(1, 1)]));
     assert_eq!(bench.answered.len(), 2);
@@ -281,7 +282,7 @@ fn the_publisher_hears_how_far_behind_its_readers_are() {
     assert_eq!(bench.publish(ANA, 0, true).readers, 2);
     bench.publish(ANA, 1, true);
     bench.pass(100);
-    assert_eq!(bench.publish(ANA, 2, true), Feedback { keyframe: false, backlog_ms: 100, readers: 2 });
+    assert_eq!(bench.publish(ANA, 2, true), Feedback { backlog_ms: 100, readers: 2, ..Feedback::default() });
     bench.poll(EVA, 1, 2).unwrap();
     bench.pass(2000);
     assert_eq!(bench.publish(ANA, 3, true).readers, 1);
@@ -302,7 +303,8 @@ fn readers_and_polls_of_one_peer_are_limited() {
         bench.poll(BEN, 77, number).unwrap_err();
     }
     assert_eq!(bench.answered.len(), 4, "the relics of a reconnect give up their polls");
-    let polled = bench.lane.poll(BEN, PollId { reader: 77, number: 99 }, bench.now, || 99, &mut Answers::new());
+    let polled =
+        bench.lane.poll(BEN, MediaPoll { reader: 77, number: 99, again: Duration::ZERO }, bench.now, || 99, &mut Answers::new());
     assert!(matches!(polled, Polled::TooMany));
     bench.poll(BEN, 77, 5).unwrap_err();
     assert_eq!(bench.answered.len(), 5, "the same number again replaces the older");
@@ -392,4 +394,29 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn sound_that_came_just_now_is_given_once_more_to_whom_asks_for_it() {
+    let mut bench = Bench::new(Kind::Audio);
+    bench.again = Duration::from_millis(45);
+    assert_eq!(bench.poll(BEN, 7, 1), Err(0));
+    let mut wanted = Vec::new();
+    for seq in 0..4_u32 {
+        bench.publish(ANA, seq, false);
+        wanted.push((u64::from(seq), (seq.saturating_sub(2)..=seq).map(|seq| (1, seq)).collect::<Vec<_>>()));
+        assert_eq!(bench.poll(BEN, 7, u64::from(seq) + 2), Err(u64::from(seq) + 1), "nothing new is no answer");
+        bench.pass(20);
+    }
+    assert_eq!(bench.answered, wanted);
+    bench.pass(100);
+    bench.publish(ANA, 4, false);
+    assert_eq!(bench.answered.last(), Some(&(4, vec![(1, 4)])), "the others are too old");
+    let mut pictures = Bench::new(Kind::Video);
+    pictures.again = bench.again;
+    for seq in 0..2_u32 {
+        assert_eq!(pictures.poll(BEN, 7, u64::from(seq) + 1), Err(u64::from(seq)));
+        pictures.publish(ANA, seq, seq == 0);
+    }
+    assert_eq!(pictures.answered, [(0, vec![(1, 0)]), (1, vec![(1, 1)])], "pictures go once");
 }

@@ -53,6 +53,8 @@ pub struct Call {
     /// Whoever runs the network can watch, and the person hasn't waved it away.
     in_the_clear: bool,
     figures: Option<Figures>,
+    /// Whose machines play this person's sound just now.
+    heard_by: Vec<PeerId>,
     started: Instant,
     now: Instant,
     /// Ends the watch over the slots when the call goes.
@@ -134,6 +136,7 @@ impl Call {
             troubles: BTreeMap::new(),
             in_the_clear: false,
             figures: None,
+            heard_by: Vec::new(),
             started: now,
             now,
             redraws: None,
@@ -368,6 +371,7 @@ impl Call {
             }
             Update::Lanes(health) => self.health = health,
             Update::Figures(figures) => self.figures = Some(figures),
+            Update::HeardBy(peers) => self.heard_by = peers,
             Update::PictureStarted(_) | Update::NotRecorded { .. } => {}
         }
     }

@@ -1,5 +1,7 @@
 //! The polls of a lane in virtual time.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 const TOOK: Duration = Duration::from_secs(1);
@@ -16,23 +18,23 @@ fn numbers(polls: &[Poll]) -> Vec<u64> {
 #[test]
 fn as_many_as_wanted_are_parked_and_each_answer_makes_room_for_one() {
     let now = Instant::now();
-    let mut polls = Polls::new(7, 1);
+    let mut polls = Polls::new(Kind::Video, 7, 1);
     let first = due(&mut polls, now);
     assert_eq!(numbers(&first), [1, 2]);
     assert!(first.iter().all(|poll| poll.reader == 7 && poll.hold == HOLD));
-    polls.set_depth(4);
+    polls.set_depth(4, None);
     assert_eq!(numbers(&due(&mut polls, now)), [3, 4]);
-    polls.answered(first[1], false, TOOK, now);
-    assert_eq!(numbers(&due(&mut polls, now)), [5]);
-    polls.set_depth(2);
     polls.answered(first[0], false, TOOK, now);
+    assert_eq!(numbers(&due(&mut polls, now)), [5]);
+    polls.set_depth(2, None);
+    polls.answered(first[1], false, TOOK, now);
     assert!(due(&mut polls, now).is_empty(), "still three in flight");
 }
 
 #[test]
 fn one_at_a_time_is_answered_at_once_to_measure() {
     let now = Instant::now();
-    let mut polls = Polls::new(7, 1);
+    let mut polls = Polls::new(Kind::Video, 7, 1);
     let quick = polls.poll(now, true).unwrap();
     assert_eq!(quick.hold, Duration::ZERO);
     assert_eq!(polls.poll(now, true).unwrap().hold, HOLD);
@@ -43,7 +45,7 @@ fn one_at_a_time_is_answered_at_once_to_measure() {
 #[test]
 fn a_broken_poll_goes_again_at_once_under_its_number() {
     let now = Instant::now();
-    let mut polls = Polls::new(7, 1);
+    let mut polls = Polls::new(Kind::Video, 7, 1);
     let first = due(&mut polls, now);
     polls.failed(first[0], Failure::Blip, now);
     assert!(!polls.is_down());
@@ -56,8 +58,8 @@ fn a_broken_poll_goes_again_at_once_under_its_number() {
 #[test]
 fn out_of_reach_one_poll_at_a_time_finds_out_and_then_all_go_again() {
     let mut now = Instant::now();
-    let mut polls = Polls::new(7, 1);
-    polls.set_depth(4);
+    let mut polls = Polls::new(Kind::Video, 7, 1);
+    polls.set_depth(4, None);
     let first = due(&mut polls, now);
     // A relay that is killed breaks all connections, and then refuses new ones.
     for poll in &first {
@@ -89,7 +91,7 @@ fn out_of_reach_one_poll_at_a_time_finds_out_and_then_all_go_again() {
 #[test]
 fn a_relay_that_says_when_is_left_alone_until_then() {
     let now = Instant::now();
-    let mut polls = Polls::new(7, 1);
+    let mut polls = Polls::new(Kind::Video, 7, 1);
     let first = due(&mut polls, now);
     polls.failed(first[0], Failure::Later(Duration::from_secs(3)), now);
     assert_eq!(polls.wake_at(now), Some(now + Duration::from_secs(3)));
@@ -100,7 +102,7 @@ fn a_relay_that_says_when_is_left_alone_until_then() {
 #[test]
 fn when_others_get_through_it_is_tried_at_once() {
     let now = Instant::now();
-    let mut polls = Polls::new(7, 1);
+    let mut polls = Polls::new(Kind::Video, 7, 1);
     let first = due(&mut polls, now);
     polls.failed(first[0], Failure::Lasting, now);
     assert!(polls.poll(now, false).is_none());
@@ -115,8 +117,8 @@ fn when_others_get_through_it_is_tried_at_once() {
 #[test]
 fn new_connections_take_all_numbers_along() {
     let now = Instant::now();
-    let mut polls = Polls::new(7, 1);
-    polls.set_depth(3);
+    let mut polls = Polls::new(Kind::Video, 7, 1);
+    polls.set_depth(3, None);
     due(&mut polls, now);
     polls.resend();
     assert_eq!(numbers(&due(&mut polls, now)), [1, 2, 3]);
@@ -125,7 +127,7 @@ fn new_connections_take_all_numbers_along() {
 #[test]
 fn a_relay_that_will_not_hold_is_not_asked_as_fast_as_it_answers() {
     let now = Instant::now();
-    let mut polls = Polls::new(7, 1);
+    let mut polls = Polls::new(Kind::Video, 7, 1);
     let mut asked = 0;
     while let Some(poll) = polls.poll(now, false) {
         asked += 1;
@@ -139,21 +141,22 @@ fn a_relay_that_will_not_hold_is_not_asked_as_fast_as_it_answers() {
 #[test]
 fn whatever_happens_no_number_is_lost_or_given_twice() {
     use proptest::prelude::*;
-    proptest!(|(steps in prop::collection::vec((0_u8..6, any::<prop::sample::Index>()), 1..300))| {
+    proptest!(|(video: bool, steps in prop::collection::vec((0_u8..6, any::<prop::sample::Index>()), 1..300))| {
         let mut now = Instant::now();
-        let mut polls = Polls::new(7, 1);
+        let mut polls = Polls::new(if video { Kind::Video } else { Kind::Audio }, 7, 1);
         let mut flying: Vec<Poll> = Vec::new();
         let mut answered = BTreeSet::new();
         for (what, which) in steps {
             while let Some(poll) = polls.poll(now, what == 1) {
-                prop_assert!(flying.iter().all(|other| other.number != poll.number));
+                let twins = flying.iter().filter(|other| other.number == poll.number).count();
+                prop_assert!(twins <= usize::from(video), "only what is late goes twice");
                 prop_assert!(!answered.contains(&poll.number));
                 flying.push(poll);
             }
-            prop_assert!(flying.len() <= 8);
+            prop_assert!(polls.flying.len() <= 8 + LATE_MAX);
             match what {
                 5 => { polls.resend(); flying.clear(); }
-                4 => polls.set_depth(which.index(7) + 2),
+                4 => polls.set_depth(which.index(7) + 2, None),
                 _ if flying.is_empty() => {}
                 0 | 1 => {
                     let poll = flying.remove(which.index(flying.len()));
@@ -177,4 +180,55 @@ fn whatever_happens_no_number_is_lost_or_given_twice() {
         }
         prop_assert_eq!(answered.len() as u64, *answered.last().unwrap_or(&0));
     });
+}
+
+#[test]
+fn an_answer_that_later_ones_overtake_is_asked_for_once_more() {
+    let now = Instant::now();
+    let mut polls = Polls::new(Kind::Video, 7, 1);
+    polls.set_depth(3, Some(Duration::from_millis(40)));
+    let first = due(&mut polls, now);
+    polls.answered(first[1], false, TOOK, now);
+    assert_eq!(numbers(&due(&mut polls, now)), [4, 5], "one in place of the answered, one of the late");
+    let lost = now + Duration::from_millis(20);
+    assert_eq!(polls.wake_at(now), Some(lost));
+    assert!(due(&mut polls, lost - Duration::from_millis(1)).is_empty());
+    assert_eq!(numbers(&due(&mut polls, lost)), [1]);
+    assert!(due(&mut polls, lost + TOOK).is_empty(), "once");
+    polls.failed(first[0], Failure::Blip, lost);
+    assert!(due(&mut polls, lost).is_empty(), "its copy is on its way");
+    polls.answered(first[0], false, TOOK, lost);
+    polls.answered(first[0], false, TOOK, lost);
+    assert!(due(&mut polls, lost).is_empty(), "there are three in flight");
+}
+
+#[test]
+fn of_a_lost_answer_with_sound_the_later_ones_have_all() {
+    let now = Instant::now();
+    let mut polls = Polls::new(Kind::Audio, 7, 1);
+    let first = due(&mut polls, now);
+    polls.answered(first[1], false, TOOK, now);
+    assert_eq!(numbers(&due(&mut polls, now)), [3, 4]);
+    assert_eq!(polls.wake_at(now), None);
+    assert!(due(&mut polls, now + TOOK).is_empty());
+}
+
+#[test]
+fn where_answers_are_lost_all_the_time_few_are_asked_for_twice() {
+    let mut now = Instant::now();
+    let mut polls = Polls::new(Kind::Video, 7, 1);
+    polls.set_depth(4, None);
+    let (mut twice, mut sent) = (0, 0);
+    for _ in 0..400 {
+        let polled = due(&mut polls, now);
+        sent += polled.len();
+        let flying = polls.flying.iter().map(|(number, flight)| (*number, *flight)).collect::<Vec<_>>();
+        twice += flying.iter().filter(|(_, flight)| flight.copies > 1).count();
+        for (number, _) in flying.into_iter().skip(1) {
+            polls.answered(Poll { reader: 7, number, hold: HOLD }, false, TOOK, now);
+        }
+        polls.flying.pop_first();
+        now += TOOK;
+    }
+    assert!(sent > 1000 && twice <= sent / 7, "{twice} of {sent}");
 }

@@ -35,14 +35,15 @@ fn a_chunk_goes_at_once_while_few_are_in_flight() {
         uploads.publish(chunk(Kind::Audio, seq, 80), now);
         posts.extend(uploads.post(now));
     }
-    assert_eq!(posts.iter().map(seqs).collect::<Vec<_>>(), [[0], [1]]);
-    assert_eq!(uploads.done(posts[1].id), [1]);
+    assert_eq!(posts.iter().map(seqs).collect::<Vec<_>>(), [vec![0], vec![0, 1]], "what isn't known to have arrived goes along");
+    assert_eq!(uploads.done(posts[1].id, ms(5), now), [1, 0]);
     let third = uploads.post(now).unwrap();
     assert_eq!(seqs(&third), [2, 3], "what has to wait goes together");
+    assert!(uploads.done(posts[0].id, ms(5), now).is_empty(), "that was told");
     uploads.set_limit(4);
     uploads.publish(chunk(Kind::Audio, 4, 80), now);
     uploads.publish(chunk(Kind::Audio, 5, 80), now);
-    assert_eq!(all(&mut uploads, now).iter().map(seqs).collect::<Vec<_>>(), [[4, 5]]);
+    assert_eq!(all(&mut uploads, now).iter().map(seqs).collect::<Vec<_>>(), [[2, 3, 4, 5]]);
     assert!(given_up(&mut uploads).is_empty());
 }
 
@@ -86,9 +87,9 @@ fn what_failed_is_sent_again_byte_by_byte_before_anything_else() {
     let wake = uploads.wake_at(now).unwrap();
     assert!(wake - now <= ms(100));
     assert_eq!(all(&mut uploads, wake).iter().map(|post| &post.body).collect::<Vec<_>>(), [&post.body], "one at a time");
-    assert_eq!(uploads.done(post.id), [0]);
+    assert_eq!(uploads.done(post.id, ms(5), now), [0]);
     assert!(!uploads.is_down());
-    assert_eq!(seqs(&uploads.post(wake).unwrap()), [1]);
+    assert_eq!(seqs(&uploads.post(wake).unwrap()), [1], "what has arrived does not go along");
 }
 
 #[test]
@@ -113,7 +114,7 @@ fn during_an_outage_the_old_is_given_up_and_the_new_kept() {
     let mut sent = Vec::new();
     loop {
         for post in all(&mut uploads, now) {
-            sent.extend(uploads.done(post.id));
+            sent.extend(uploads.done(post.id, ms(5), now));
         }
         told.extend(given_up(&mut uploads));
         let Some(wake) = uploads.wake_at(now) else { break };
@@ -197,4 +198,75 @@ fn new_connections_take_everything_in_flight_along() {
     uploads.resend();
     let after = all(&mut uploads, now);
     assert_eq!(before.iter().map(|p| &p.body).collect::<Vec<_>>(), after.iter().map(|p| &p.body).collect::<Vec<_>>());
+}
+
+/// Uploads whose usual time is 40 ms, late after 60.
+fn usual(kind: Kind, now: Instant) -> Uploads {
+    let mut uploads = Uploads::new(kind, 1);
+    for seq in 0..8 {
+        uploads.publish(chunk(kind, seq, 80), now);
+        let post = uploads.post(now).unwrap();
+        assert_eq!(uploads.done(post.id, ms(40), now), [seq]);
+    }
+    uploads
+}
+
+#[test]
+fn a_late_picture_goes_once_more_and_another_has_its_place() {
+    let now = Instant::now();
+    let mut uploads = usual(Kind::Video, now);
+    uploads.publish(chunk(Kind::Video, 8, 5000), now);
+    uploads.publish(chunk(Kind::Video, 9, 5000), now);
+    let first = all(&mut uploads, now);
+    uploads.publish(chunk(Kind::Video, 10, 5000), now);
+    assert!(uploads.post(now + ms(59)).is_none());
+    assert_eq!(uploads.done(first[1].id, ms(40), now + ms(40)), [9]);
+    assert_eq!(seqs(&uploads.post(now + ms(40)).unwrap()), [10]);
+    let late = now + ms(60);
+    assert_eq!(uploads.wake_at(now + ms(40)), Some(late));
+    let twice = uploads.post(late).unwrap();
+    assert_eq!((twice.id, &twice.body, twice.first), (first[0].id, &first[0].body, false));
+    uploads.publish(chunk(Kind::Video, 11, 5000), late);
+    assert_eq!(seqs(&uploads.post(late).unwrap()), [11], "the late one doesn't count");
+    uploads.failed(twice.id, Failure::Blip, late);
+    assert!(!uploads.is_down() && uploads.post(late).is_none(), "its first copy is under way");
+    assert_eq!(uploads.done(first[0].id, ms(90), late), [8]);
+    assert!(uploads.done(first[0].id, ms(90), late).is_empty(), "its second copy tells nothing new");
+}
+
+#[test]
+fn late_sound_that_later_uploads_have_brought_does_not_go_again() {
+    let now = Instant::now();
+    let mut uploads = usual(Kind::Audio, now);
+    uploads.publish(chunk(Kind::Audio, 8, 80), now);
+    let lost = uploads.post(now).unwrap();
+    uploads.publish(chunk(Kind::Audio, 9, 80), now + ms(20));
+    let next = uploads.post(now + ms(20)).unwrap();
+    assert_eq!(seqs(&next), [8, 9]);
+    assert_eq!(uploads.done(next.id, ms(40), now + ms(60)), [9, 8]);
+    assert!(uploads.post(now + ms(60)).is_none());
+    uploads.failed(lost.id, Failure::Blip, now + ms(300));
+    assert!(uploads.post(now + ms(300)).is_none(), "nothing of it is missing");
+    assert!(given_up(&mut uploads).is_empty());
+}
+
+#[test]
+fn where_no_sound_is_answered_new_connections_are_made_ever_more_rarely() {
+    let start = Instant::now();
+    let mut uploads = usual(Kind::Audio, start);
+    let mut stalls = Vec::new();
+    for tick in 0..400_u32 {
+        let now = start + ms(20) * tick;
+        uploads.publish(chunk(Kind::Audio, tick + 8, 80), now);
+        if uploads.stalls(now) {
+            stalls.push((now - start).as_millis());
+            uploads.resend();
+        }
+        all(&mut uploads, now);
+    }
+    assert_eq!(stalls, [1040, 2880, 6320]);
+    let mut pictures = usual(Kind::Video, start);
+    pictures.publish(chunk(Kind::Video, 8, 80), start);
+    all(&mut pictures, start);
+    assert!(!pictures.stalls(start + ms(60_000)));
 }

@@ -66,6 +66,9 @@ impl Call {
             line = line.push(icon(Icon::VideoOff, icon::SMALL).style(text::on_stage));
             line = line.push(text::caption("camera off").style(text::on_stage_muted));
         }
+        if self.heard_by.contains(&peer.peer) {
+            line = line.push(text::caption("hears you").style(text::on_stage_muted));
+        }
         let name = container(line).padding([spacing::XS, spacing::M]).style(theme::container::over_picture);
         row![name, space().width(Fill)].push(self.figures_line()).align_y(Alignment::Start).spacing(spacing::S).into()
     }

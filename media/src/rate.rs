@@ -1,0 +1,225 @@
+//! What the path can take now: how many bits a second, of how large pictures, how often. No clock, no I/O.
+//!
+//! TCP loses nothing, it grows late. So the measure is delay: how long packets wait in queues, as receivers report it, as the relay's
+//! backlog shows it, and as uploads take longer than the quickest one. The law is CUBIC's (RFC 9438) with the queue for the loss:
+//! over the target the rate falls to 0.85 of what gets through; then it grows slowly near the rate where that happened, and
+//! ever faster the further it gets past it without a queue. So a thin path isn't pushed again and again, and one that has become wide
+//! again is found to be within seconds.
+
+mod ladder;
+mod signals;
+
+use std::time::{Duration, Instant};
+
+use codecs::Size;
+
+use self::{ladder::Ladder, signals::Signals};
+use crate::{Kind, VideoConfig};
+
+/// What queues may hold at most in the mean: what an ear doesn't notice in a talk.
+const TARGET: Duration = Duration::from_millis(40);
+/// From here on the rate is halved: at this pace the queue wouldn't be gone within a second.
+const FAR_OVER: Duration = Duration::from_millis(120);
+/// Below it the path has room.
+const EMPTY: Duration = Duration::from_millis(20);
+/// Below it there is none.
+const NONE: Duration = Duration::from_millis(5);
+
+/// What is left of the rate that gets through once the queue is over the target: the rest drains it.
+const BACK_OFF: f64 = 0.85;
+/// What is left of the rate when the queue is far over.
+const HALVED: f64 = 0.5;
+/// Growth in parts of the rate where the last queue was, per cubed second: back there after 1.1 s, at five times as much 3.4 s later; sooner
+/// without any queue.
+const CUBIC: f64 = 0.1;
+/// How much faster the curve is gone along while there is no queue at all: that is no path at its limit.
+const HURRY: f64 = 0.75;
+/// Growth a second before any queue was ever seen: more than doubled.
+const START: f64 = 1.5;
+/// How long the first rate is kept.
+const FIRST_FOR: Duration = Duration::from_millis(700);
+/// A queue this soon after the rate was reduced is the one that it was reduced for.
+const DRAINS: Duration = Duration::from_millis(350);
+/// How often the rate is looked at.
+const STEP: Duration = Duration::from_millis(50);
+
+/// Bits a second to begin with: just enough for a first keyframe of 640x480, and little enough for a thin path's sound to stay whole.
+const FIRST_BPS: f64 = 300_000.0;
+/// The least for pictures: a still one now and then.
+const LEAST_BPS: f64 = 20_000.0;
+/// Sound at its best, in bits a second, and what it gets by with while pictures have less than this.
+const AUDIO: [(f64, u32); 3] = [(120_000.0, 32_000), (50_000.0, 24_000), (0.0, 16_000)];
+
+/// How much longer than the way pictures may be on it before the next one waits.
+const PATIENCE: Duration = Duration::from_millis(30);
+/// Fewest pictures in flight: one on its way while the other one's answer comes back.
+const IN_FLIGHT_MIN: usize = 2;
+
+/// What has become of an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uploaded {
+    /// Of which track.
+    pub kind: Kind,
+    /// Time from handing it over to the relay's answer.
+    pub took: Duration,
+    /// Bytes of payload.
+    pub bytes: usize,
+    /// Age of the oldest packet of this track that some reader hasn't fetched.
+    pub backlog: Duration,
+    /// How many peers read the track.
+    pub readers: u32,
+    /// Time packets wait in queues on the whole way, as readers report.
+    pub delay: Option<Duration>,
+    /// Payload of pictures that gets through, in bits a second, as readers report.
+    pub received_bps: Option<u32>,
+}
+
+/// What to send from now on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decision {
+    /// Pictures, in bits a second.
+    pub video_bps: u32,
+    /// Most pictures a second; below one it is a still picture that is renewed now and then.
+    pub frames_per_second: f32,
+    /// Size of the pictures.
+    pub size: Size,
+    /// Sound, in bits a second.
+    pub audio_bps: u32,
+    /// Most pictures on their way to the relay at a time.
+    pub in_flight: usize,
+    /// While two pictures have been on their way to the relay for longer, none follows.
+    pub patience: Duration,
+    /// The shortest time between two keyframes made on request: the way there and back.
+    pub keyframes_apart: Duration,
+}
+
+/// Decides on the rate of one sender.
+#[derive(Debug)]
+pub struct Rate {
+    config: VideoConfig,
+    ladder: Ladder,
+    signals: Signals,
+    /// Bits a second for pictures.
+    video: f64,
+    /// Where the last queue was, and since when the rate grows from there.
+    knee: Option<(f64, Instant)>,
+    reduced: Option<Instant>,
+    stepped: Instant,
+}
+
+impl Rate {
+    /// Never more than `config` says.
+    #[must_use]
+    pub fn new(config: VideoConfig, now: Instant) -> Self {
+        let video = FIRST_BPS.min(f64::from(config.bits_per_second));
+        let ladder = Ladder::new(config.size, config.frames_per_second, video, now);
+        Self { config, ladder, signals: Signals::default(), video, knee: None, reduced: None, stepped: now }
+    }
+
+    /// An upload was answered.
+    pub fn uploaded(&mut self, uploaded: &Uploaded, now: Instant) {
+        self.signals.uploaded(uploaded, now);
+        self.step(now);
+    }
+
+    /// A picture was given up: the path took nothing for seconds.
+    pub fn gave_up(&mut self, now: Instant) {
+        self.reduce(self.video * HALVED, now);
+        self.ladder.follow(self.video, now);
+    }
+
+    /// What to send now.
+    #[must_use]
+    pub fn decision(&self) -> Decision {
+        let frames_per_second = self.ladder.frames_per_second();
+        let way = self.signals.way();
+        // As of the polls: one in each period of the way, and one more.
+        let periods = (way.as_secs_f64() * f64::from(frames_per_second)).ceil() as usize;
+        Decision {
+            video_bps: self.video as u32,
+            frames_per_second,
+            size: self.ladder.size(),
+            audio_bps: AUDIO.iter().find(|(from, _)| self.video >= *from).map_or(16_000, |(_, rate)| *rate),
+            in_flight: (periods + 1).clamp(IN_FLIGHT_MIN, crate::gate::LIMIT_MAX),
+            patience: way + PATIENCE + self.share(),
+            keyframes_apart: way,
+        }
+    }
+
+    /// How long packets wait in queues now, as far as is known.
+    #[must_use]
+    pub fn queue(&self, now: Instant) -> Option<Duration> {
+        self.signals.queue(now, self.share())
+    }
+
+    fn step(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.stepped);
+        if passed < STEP {
+            return;
+        }
+        self.stepped = now;
+        let Some(queue) = self.queue(now) else { return };
+        let draining = self.reduced.is_some_and(|reduced| now.saturating_duration_since(reduced) < DRAINS + self.signals.way());
+        if queue > FAR_OVER && !draining {
+            let through = self.signals.through(now).unwrap_or(self.video);
+            self.reduce((self.video * HALVED).max(through * BACK_OFF).min(self.video * BACK_OFF), now);
+        } else if queue > TARGET && !draining && !self.signals.falls() {
+            let through = self.signals.through(now).unwrap_or(self.video);
+            self.reduce((through * BACK_OFF).clamp(self.video * HALVED, self.video * BACK_OFF), now);
+        } else if queue < EMPTY && !draining {
+            self.grow(queue, passed, now);
+        } else if let Some((_, since)) = &mut self.knee {
+            // Neither: it stays where it is on the curve.
+            *since += passed;
+        }
+        self.ladder.follow(self.video, now);
+    }
+
+    /// How long a picture takes to pass a link that is well used: the larger part of the time between two. That is no queue.
+    fn share(&self) -> Duration {
+        Duration::from_secs_f64(0.75 / f64::from(self.ladder.frames_per_second().max(10.0)))
+    }
+
+    fn reduce(&mut self, to: f64, now: Instant) {
+        // Where the queue began is between what gets through and what was sent.
+        let knee = (to / BACK_OFF).min(self.video);
+        let back = ((1.0 - to / knee) / CUBIC).max(0.0).cbrt();
+        self.knee = Some((knee.max(LEAST_BPS), now + Duration::from_secs_f64(back)));
+        self.video = to.max(LEAST_BPS);
+        self.reduced = Some(now);
+    }
+
+    fn grow(&mut self, queue: Duration, passed: Duration, now: Instant) {
+        let most = f64::from(self.config.bits_per_second).max(LEAST_BPS);
+        // What isn't used says nothing of whether more would get through; a still picture never uses its rate.
+        let used = self.signals.sent(now).is_none_or(|sent| sent >= self.video * 0.5);
+        if !used && !self.ladder.is_still() {
+            if let Some((_, since)) = &mut self.knee {
+                *since += passed;
+            }
+            return;
+        }
+        if let Some((_, at)) = &mut self.knee
+            && queue < NONE
+            && let Some(earlier) = at.checked_sub(passed.mul_f64(HURRY))
+        {
+            *at = earlier;
+        }
+        let grown = match self.knee {
+            // Before receivers have reported a queue is hardly seen.
+            None if self.signals.known_for(now) < FIRST_FOR => self.video,
+            None => self.video * (1.0 + START * passed.as_secs_f64()),
+            Some((knee, at)) => {
+                let seconds = match now.checked_duration_since(at) {
+                    Some(past) => past.as_secs_f64(),
+                    None => -(at.saturating_duration_since(now).as_secs_f64()),
+                };
+                knee * (1.0 + CUBIC * seconds.powi(3))
+            }
+        };
+        self.video = grown.max(self.video).min(most);
+    }
+}
+
+#[cfg(test)]
+mod tests;
