@@ -256,6 +256,8 @@ impl Uploads {
         // It answers, so it is there.
         self.down = false;
         if let Some(batch) = self.flying.remove(&id) {
+            // What is wrong with it is not to be wrong with the next one, too.
+            self.recent.retain(|recent| !batch.seqs.contains(&recent.chunk.header.seq));
             self.given_up.extend(batch.seqs.into_iter().map(|seq| (seq, GaveUp::Refused(error.clone()))));
         }
     }
