@@ -1,5 +1,7 @@
 //! The thread that plays: it keeps the speaker's buffer short and full, with the mixed voices of all peers.
 
+mod reserve;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError, mpsc::Receiver},
@@ -7,6 +9,8 @@ use std::{
 };
 
 use codecs::opus::FRAME;
+
+use self::reserve::Reserve;
 
 use crate::{
     SpeakerSpec,
@@ -22,16 +26,15 @@ use crate::{
     watch::State,
 };
 
-/// How much sound the speaker still has when the next frame is made: a frame, which is what a busy machine may be late by. So
-/// 20 to 40 ms are always under way.
-const BUFFERED: Duration = Duration::from_millis(20);
+/// Samples made at once: 10 ms, half of what a packet has, so that no more than that waits for the rest.
+const PIECE: usize = FRAME / 2;
 
 /// How soon the thread notices its end while the speaker takes nothing.
 const WAIT: Duration = Duration::from_millis(100);
 
-/// How many frames of a voice are searched for a chirp before it's taken for a person's: 6 s, in which a chirp microphone
+/// How many pieces of a voice are searched for a chirp before it's taken for a person's: 6 s, in which a chirp microphone
 /// chirps six times.
-const LISTENED: u32 = 300;
+const LISTENED: u32 = 600;
 
 /// A change in who is heard.
 pub(crate) enum Change {
@@ -45,7 +48,7 @@ pub(crate) enum Change {
 struct Player {
     audio: Audio,
     voice: Voice,
-    /// Listens for chirps, and for how many more frames if none comes.
+    /// Listens for chirps, and for how many more pieces if none comes.
     detector: Option<(Detector, u32)>,
 }
 
@@ -75,9 +78,10 @@ pub(crate) fn run(
 ) {
     let (_speaker, mut playback) = Speaker::start(spec, state);
     let mut players = BTreeMap::new();
-    let mut mix = [0.0; FRAME];
+    let mut mix = [0.0; PIECE];
+    let mut reserve = Reserve::new(Instant::now());
     while !stop.is_set() {
-        if !playback.wait_until_below(BUFFERED, WAIT) {
+        if !playback.wait_until_below(reserve.keep(Instant::now(), playback.missed()), WAIT) {
             continue;
         }
         for change in changes.try_iter() {
@@ -90,7 +94,7 @@ pub(crate) fn run(
         let heard_at = unix_micros().saturating_add(playback.buffered().as_micros() as u64);
         mix.fill(0.0);
         for (peer, player) in &mut players {
-            let mut frame = [0.0; FRAME];
+            let mut frame = [0.0; PIECE];
             player.voice.pull(now, &mut frame);
             player.detect(&frame, heard_at);
             recording.audio(*peer, &frame);
@@ -109,7 +113,7 @@ impl Player {
         Self { voice: Voice::new(peer, audio.clone()), audio, detector: Some((Detector::new(), LISTENED)) }
     }
 
-    fn detect(&mut self, frame: &[f32; FRAME], heard_at: u64) {
+    fn detect(&mut self, frame: &[f32], heard_at: u64) {
         let Some((detector, left)) = &mut self.detector else { return };
         let delays = detector.push(frame, heard_at);
         if !delays.is_empty() {
