@@ -87,9 +87,9 @@ impl Call {
 
         let (changes, players) = channel();
         let (spec, state, ended) = (config.speaker.clone(), device(&reporter, Report::Speaker), stop.clone());
-        let (kept, played) = (recording.clone(), playout::Shared::default());
-        let shared = played.clone();
-        workers.spawn("play", move || playout::run(&spec, state, &players, &kept, &shared, tap, &ended));
+        let played = playout::Shared::default();
+        let listeners = playout::Listeners { recording: recording.clone(), shared: played.clone(), tap: Some(tap) };
+        workers.spawn("play", move || playout::run(&spec, state, &players, listeners, &ended));
 
         let workers = Arc::new(Mutex::new(Some(workers)));
         let peers = Mutex::new(Peers::new(reporter.clone(), recording, changes, Arc::clone(&workers)));

@@ -66,16 +66,17 @@ impl Shared {
     }
 }
 
+/// Who else learns what is played.
+#[derive(Default)]
+pub(crate) struct Listeners {
+    pub(crate) recording: Recording,
+    pub(crate) shared: Shared,
+    /// The echo canceller, if there's one.
+    pub(crate) tap: Option<Tap>,
+}
+
 /// Plays until stopped.
-pub(crate) fn run(
-    spec: &SpeakerSpec,
-    state: State,
-    changes: &Receiver<Change>,
-    recording: &Recording,
-    shared: &Shared,
-    mut tap: Tap,
-    stop: &Stop,
-) {
+pub(crate) fn run(spec: &SpeakerSpec, state: State, changes: &Receiver<Change>, mut listeners: Listeners, stop: &Stop) {
     let (_speaker, mut playback) = Speaker::start(spec, state);
     let mut players = BTreeMap::new();
     let mut mix = [0.0; PIECE];
@@ -97,14 +98,16 @@ pub(crate) fn run(
             let mut frame = [0.0; PIECE];
             player.voice.pull(now, &mut frame);
             player.detect(&frame, heard_at);
-            recording.audio(*peer, &frame);
+            listeners.recording.audio(*peer, &frame);
             mixer::add(&mut mix, &frame);
         }
         mixer::limit(&mut mix);
-        tap.play(&mix, playback.buffered());
+        if let Some(tap) = &mut listeners.tap {
+            tap.play(&mix, playback.buffered());
+        }
         // What finds no room would be a second late: it's better dropped.
         playback.write(&mix);
-        shared.set(Played { missed: playback.missed(), underruns: playback.underruns() });
+        listeners.shared.set(Played { missed: playback.missed(), underruns: playback.underruns() });
     }
 }
 
@@ -140,7 +143,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Incoming, Kind, payload, report::Reporter, voice_processing::tap};
+    use crate::{Incoming, Kind, payload, report::Reporter};
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -173,8 +176,8 @@ mod tests {
         let (recording, write) = Recording::start(folder.path(), Reporter::new(Box::new(|_| {}))).unwrap();
         let ((to_player, changes), shared, stop) = (channel(), Shared::default(), Stop::default());
         let player = thread::spawn({
-            let (shared, stop) = (shared.clone(), stop.clone());
-            move || run(&SpeakerSpec::Silent, Arc::new(|_| {}), &changes, &recording, &shared, tap().0, &stop)
+            let (listeners, stop) = (Listeners { recording, shared: shared.clone(), ..Listeners::default() }, stop.clone());
+            move || run(&SpeakerSpec::Silent, Arc::new(|_| {}), &changes, listeners, &stop)
         });
         let (ana, ben) = (voice(1, 300.0), voice(2, 500.0));
         for (peer, audio) in [(1, &ana), (2, &ben)] {
@@ -207,7 +210,7 @@ mod tests {
         let player = thread::spawn({
             let (stop, spec) = (stop.clone(), SpeakerSpec::Device(Some("no such speaker".into())));
             let state: State = Arc::new(move |state| drop(told.send(state)));
-            move || run(&spec, state, &changes, &Recording::default(), &Shared::default(), tap().0, &stop)
+            move || run(&spec, state, &changes, Listeners::default(), &stop)
         });
         assert!(news.recv_timeout(PATIENCE).unwrap().is_err());
         to_player.send(Change::Join(1, ana.clone())).unwrap();
