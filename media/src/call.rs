@@ -101,9 +101,9 @@ impl Call {
             told(state);
         });
         let (spec, ended) = (config.speaker.clone(), stop.clone());
-        let (kept, played) = (recording.clone(), playout::Shared::default());
-        let shared = played.clone();
-        workers.spawn("play", move || playout::run(&spec, state, &players, Listeners { recording: &kept, tap }, &shared, &ended));
+        let played = playout::Shared::default();
+        let listeners = playout::Listeners { recording: recording.clone(), shared: played.clone(), tap: Some(tap) };
+        workers.spawn("play", move || playout::run(&spec, state, &players, listeners, &ended));
 
         let workers = Arc::new(Mutex::new(Some(workers)));
         let peers = Mutex::new(Peers::new(reporter.clone(), recording, changes, Arc::clone(&workers)));

@@ -41,6 +41,10 @@ const JUMP_US: i64 = 200_000;
 /// step there is.
 const SPARE_US: i64 = 10_000;
 
+/// Microseconds over the target that sound should wait before it's played: packets are asked for up to 10 ms before that, since so much is
+/// played at once.
+const MARGIN_US: i64 = 12_000;
+
 /// Over how many frames the shortest delay decides that sound may be shortened: a sound card asks for several frames at once
 /// and then for none, and only the last of each such group was near being late. Cards ask at least ten times a second.
 const RECENT: usize = 10;
@@ -64,6 +68,8 @@ pub(crate) struct Jitter {
     started: bool,
     /// Delays at which the last packets were asked for, in microseconds.
     recent: VecDeque<i64>,
+    /// By how much the last packet waits longer than it should, in microseconds.
+    excess: Option<i64>,
     counts: Counts,
 }
 
@@ -171,6 +177,7 @@ impl Jitter {
             floor: 0,
             started: false,
             recent: VecDeque::with_capacity(RECENT),
+            excess: None,
             counts: Counts::default(),
         }
     }
@@ -201,15 +208,24 @@ impl Jitter {
     /// What to play next, to be asked at `now` in the rhythm of playing. `spare` is the sound that has been given out and not
     /// yet been played, beyond what playing needs now.
     pub(crate) fn pull(&mut self, now: Instant, spare: Duration) -> Output {
+        self.excess = None;
         let at = self.micros(now);
         let mut output = match self.state {
             State::Paused(why) => self.pull_paused(at, why),
             State::Playing { made_up, silence } => self.pull_playing(at, made_up, silence),
         };
         if let Output::Packet { pace, .. } = &mut output {
-            *pace = self.pace(i64::try_from(spare.as_micros()).unwrap_or(i64::MAX));
+            let spare = i64::try_from(spare.as_micros()).unwrap_or(i64::MAX);
+            *pace = self.pace(spare);
+            let waits = self.recent.back().copied().unwrap_or(0).saturating_add(spare);
+            self.excess = Some(waits.saturating_sub(self.delay.target() + MARGIN_US));
         }
         output
+    }
+
+    /// By how much the packet that was asked for last plays later than it should, in microseconds; `None` if it wasn't there.
+    pub(crate) fn excess(&self) -> Option<i64> {
+        self.excess
     }
 
     /// Playing has made a frame longer: from now on packets are asked for later.

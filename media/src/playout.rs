@@ -1,5 +1,7 @@
 //! The thread that plays: it keeps the speaker's buffer short and full, with the mixed voices of all peers.
 
+mod reserve;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError, mpsc::Receiver},
@@ -7,6 +9,8 @@ use std::{
 };
 
 use codecs::opus::FRAME;
+
+use self::reserve::Reserve;
 
 use crate::{
     SpeakerSpec,
@@ -22,16 +26,15 @@ use crate::{
     watch::State,
 };
 
-/// How much sound the speaker still has when the next frame is made: a frame, which is what a busy machine may be late by. So
-/// 20 to 40 ms are always under way.
-const BUFFERED: Duration = Duration::from_millis(20);
+/// Samples made at once: 10 ms, half of what a packet has, so that no more than that waits for the rest.
+const PIECE: usize = FRAME / 2;
 
 /// How soon the thread notices its end while the speaker takes nothing.
 const WAIT: Duration = Duration::from_millis(100);
 
-/// How many frames of a voice are searched for a chirp before it's taken for a person's: 6 s, in which a chirp microphone
+/// How many pieces of a voice are searched for a chirp before it's taken for a person's: 6 s, in which a chirp microphone
 /// chirps six times.
-const LISTENED: u32 = 300;
+const LISTENED: u32 = 600;
 
 /// A change in who is heard.
 pub(crate) enum Change {
@@ -45,7 +48,7 @@ pub(crate) enum Change {
 struct Player {
     audio: Audio,
     voice: Voice,
-    /// Listens for chirps, and for how many more frames if none comes.
+    /// Listens for chirps, and for how many more pieces if none comes.
     detector: Option<(Detector, u32)>,
 }
 
@@ -63,27 +66,23 @@ impl Shared {
     }
 }
 
-/// Who else gets what is played.
-pub(crate) struct Listeners<'a> {
-    pub(crate) recording: &'a Recording,
-    /// The echo is what of it comes back.
-    pub(crate) tap: Tap,
+/// Who else learns what is played.
+#[derive(Default)]
+pub(crate) struct Listeners {
+    pub(crate) recording: Recording,
+    pub(crate) shared: Shared,
+    /// The echo canceller, if there's one.
+    pub(crate) tap: Option<Tap>,
 }
 
 /// Plays until stopped.
-pub(crate) fn run(
-    spec: &SpeakerSpec,
-    state: State,
-    changes: &Receiver<Change>,
-    Listeners { recording, mut tap }: Listeners<'_>,
-    shared: &Shared,
-    stop: &Stop,
-) {
+pub(crate) fn run(spec: &SpeakerSpec, state: State, changes: &Receiver<Change>, mut listeners: Listeners, stop: &Stop) {
     let (_speaker, mut playback) = Speaker::start(spec, state);
     let mut players = BTreeMap::new();
-    let mut mix = [0.0; FRAME];
+    let mut mix = [0.0; PIECE];
+    let mut reserve = Reserve::new(Instant::now());
     while !stop.is_set() {
-        if !playback.wait_until_below(BUFFERED, WAIT) {
+        if !playback.wait_until_below(reserve.keep(Instant::now(), playback.missed()), WAIT) {
             continue;
         }
         for change in changes.try_iter() {
@@ -96,17 +95,19 @@ pub(crate) fn run(
         let heard_at = unix_micros().saturating_add(playback.buffered().as_micros() as u64);
         mix.fill(0.0);
         for (peer, player) in &mut players {
-            let mut frame = [0.0; FRAME];
+            let mut frame = [0.0; PIECE];
             player.voice.pull(now, &mut frame);
             player.detect(&frame, heard_at);
-            recording.audio(*peer, &frame);
+            listeners.recording.audio(*peer, &frame);
             mixer::add(&mut mix, &frame);
         }
         mixer::limit(&mut mix);
-        tap.play(&mix, playback.buffered());
+        if let Some(tap) = &mut listeners.tap {
+            tap.play(&mix, playback.buffered());
+        }
         // What finds no room would be a second late: it's better dropped.
         playback.write(&mix);
-        shared.set(Played { missed: playback.missed(), underruns: playback.underruns() });
+        listeners.shared.set(Played { missed: playback.missed(), underruns: playback.underruns() });
     }
 }
 
@@ -115,7 +116,7 @@ impl Player {
         Self { voice: Voice::new(peer, audio.clone()), audio, detector: Some((Detector::new(), LISTENED)) }
     }
 
-    fn detect(&mut self, frame: &[f32; FRAME], heard_at: u64) {
+    fn detect(&mut self, frame: &[f32], heard_at: u64) {
         let Some((detector, left)) = &mut self.detector else { return };
         let delays = detector.push(frame, heard_at);
         if !delays.is_empty() {
@@ -142,7 +143,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Incoming, Kind, payload, report::Reporter, voice_processing::tap};
+    use crate::{Incoming, Kind, payload, report::Reporter};
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -175,11 +176,8 @@ mod tests {
         let (recording, write) = Recording::start(folder.path(), Reporter::new(Box::new(|_| {}))).unwrap();
         let ((to_player, changes), shared, stop) = (channel(), Shared::default(), Stop::default());
         let player = thread::spawn({
-            let (shared, stop) = (shared.clone(), stop.clone());
-            move || {
-                let listeners = Listeners { recording: &recording, tap: tap().0 };
-                run(&SpeakerSpec::Silent, Arc::new(|_| {}), &changes, listeners, &shared, &stop);
-            }
+            let (listeners, stop) = (Listeners { recording, shared: shared.clone(), ..Listeners::default() }, stop.clone());
+            move || run(&SpeakerSpec::Silent, Arc::new(|_| {}), &changes, listeners, &stop)
         });
         let (ana, ben) = (voice(1, 300.0), voice(2, 500.0));
         for (peer, audio) in [(1, &ana), (2, &ben)] {
@@ -212,11 +210,7 @@ mod tests {
         let player = thread::spawn({
             let (stop, spec) = (stop.clone(), SpeakerSpec::Device(Some("no such speaker".into())));
             let state: State = Arc::new(move |state| drop(told.send(state)));
-            move || {
-                let recording = Recording::default();
-                let listeners = Listeners { recording: &recording, tap: tap().0 };
-                run(&spec, state, &changes, listeners, &Shared::default(), &stop);
-            }
+            move || run(&spec, state, &changes, Listeners::default(), &stop)
         });
         assert!(news.recv_timeout(PATIENCE).unwrap().is_err());
         to_player.send(Change::Join(1, ana.clone())).unwrap();

@@ -1,12 +1,16 @@
 //! Sound at one rate to sound at another, in pieces of any length.
 
 use audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Async, FixedAsync, SincInterpolationParameters, WindowFunction};
+use rubato::{Adjustable as _, Async, FixedAsync, Resampler as _, SincInterpolationParameters, WindowFunction};
 
 /// Lowest and highest rate that's converted, in Hz: telephony at half rate, and what studio cards reach.
 pub(crate) const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 /// Length of the filter in samples: passes all that Opus carries of 44.1 kHz, and delays it by 1.5 ms.
 const TAPS: usize = 128;
+/// The same where rates are nearly equal: passes 20 kHz, and delays by 0.7 ms.
+const NEAR_TAPS: usize = 64;
+/// Samples that are converted at once there, since others wait for them: 1 ms.
+const NEAR_CHUNK: usize = 48;
 
 /// Converts one channel from a rate to another. What comes out begins with what went in: the filter's delay is taken off.
 pub(crate) struct Resampler {
@@ -21,7 +25,7 @@ pub(crate) struct Resampler {
 enum Kind {
     /// The rates are the same.
     Same,
-    Convert(Box<dyn rubato::Resampler<f32> + Send>),
+    Convert(Box<Async<f32>>),
 }
 
 impl Resampler {
@@ -36,6 +40,22 @@ impl Resampler {
             Kind::Convert(resampler) => (vec![0.0; resampler.output_frames_max()], delay(from, to)),
         };
         Some(Self { kind, pending: Vec::new(), output, delay })
+    }
+
+    /// At the same rate, but for up to `most` of it, by [`Resampler::set_ratio`]. The filter's delay stays.
+    pub(crate) fn near(most: f64) -> Option<Self> {
+        let filter = SincInterpolationParameters::new(NEAR_TAPS, WindowFunction::BlackmanHarris2);
+        let sinc = Async::<f32>::new_sinc(1.0, 1.0 + 2.0 * most, &filter, NEAR_CHUNK, 1, FixedAsync::Input).ok()?;
+        let output = vec![0.0; sinc.output_frames_max()];
+        Some(Self { kind: Kind::Convert(Box::new(sinc)), pending: Vec::new(), output, delay: 0 })
+    }
+
+    /// From now on a second becomes `ratio` seconds.
+    pub(crate) fn set_ratio(&mut self, ratio: f64) {
+        if let Kind::Convert(resampler) = &mut self.kind {
+            // One out of range leaves it as it is.
+            let _ = resampler.set_resample_ratio_relative(ratio, true);
+        }
     }
 
     /// Converts `input` and appends the result to `out`. What doesn't fill a chunk (10 ms or a little more) waits for the next call.
@@ -81,7 +101,7 @@ fn delay(from: u32, to: u32) -> usize {
     (TAPS as f64 / 2.0 * f64::from(to) / f64::from(from) - 1.0).round() as usize
 }
 
-fn convert(from: u32, to: u32) -> Option<Box<dyn rubato::Resampler<f32> + Send>> {
+fn convert(from: u32, to: u32) -> Option<Box<Async<f32>>> {
     let (ratio, chunk) = (f64::from(to) / f64::from(from), (from / 100) as usize);
     let filter = SincInterpolationParameters::new(TAPS, WindowFunction::BlackmanHarris2);
     let sinc = Async::<f32>::new_sinc(ratio, 1.0, &filter, chunk, 1, FixedAsync::Input).ok()?;
@@ -123,6 +143,20 @@ mod tests {
     fn impossible_rates_are_refused() {
         assert!(Resampler::new(0, 48_000).is_none());
         assert!(Resampler::new(u32::MAX, 48_000).is_none());
+    }
+
+    #[test]
+    fn a_rate_can_be_led_without_a_click() {
+        let mut resampler = Resampler::near(1e-3).unwrap();
+        let (input, mut out) = (tone(48_000, 440.0, 4.0), Vec::new());
+        for (second, ratio) in [1.001, 0.999, 1.0005, 1.0].into_iter().enumerate() {
+            resampler.set_ratio(ratio);
+            resampler.push(&input[second * 48_000..][..48_000], &mut out);
+        }
+        assert!(out.len().abs_diff(192_024) < 4, "{}", out.len());
+        // The tone begins with a bend, which rings in the filter.
+        let steepest = out[480..].windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
+        assert!(steepest < 0.5 * 440.0 * std::f32::consts::TAU / 48_000.0 * 1.01, "{steepest}");
     }
 
     proptest! {

@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, time::Duration};
 use codecs::Size;
 use hdrhistogram::Histogram;
 
+use crate::Level;
+
 /// Everything measured in a call.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
@@ -88,6 +90,8 @@ pub struct AudioSent {
     pub sent: u64,
     /// Bytes of payload.
     pub bytes: u64,
+    /// How loud the microphone's sound is, muted or not.
+    pub level: Level,
     /// Sound the microphone heard and nobody took from it in time: this machine was too busy.
     pub lost: Duration,
 }
@@ -174,6 +178,8 @@ pub struct AudioReceived {
     pub shortened: Duration,
     /// Sound added by playing slower.
     pub stretched: Duration,
+    /// How loud the peer is.
+    pub level: Level,
     /// How long packets wait for their turn now, after the quickest possible arrival.
     pub playout_delay: Duration,
     /// How long the jitter of the last half minute asks them to wait.

@@ -8,9 +8,12 @@ use std::{
 use codecs::opus::{Decoder, FRAME, SAMPLE_RATE};
 
 use crate::{
-    Incoming,
+    Incoming, Level,
+    drift::{self, Drift},
     jitter::{self, Jitter, Output, Pace, Packet},
+    level::Meter,
     payload,
+    resample::Resampler,
     spell::Spell,
     stats::{AudioReceived, Delays},
     stretch,
@@ -35,6 +38,7 @@ struct Extra {
     shortened: u64,
     stretched: u64,
     delay: Delays,
+    level: Level,
 }
 
 impl Audio {
@@ -87,6 +91,7 @@ impl Audio {
             shortened: samples(extra.shortened),
             stretched: samples(extra.stretched),
             playout_delay: state.jitter.playout_delay(),
+            level: extra.level,
             target_delay: state.jitter.target_delay(),
             delay: extra.delay.clone(),
         }
@@ -125,6 +130,10 @@ pub(crate) struct Voice {
     decoder: Option<Decoder>,
     /// Whether the last frame was sound, real or made up. What comes after silence begins softly, and what goes before it ends so.
     sounding: bool,
+    /// Makes up for the difference of the clocks.
+    drift: Drift,
+    resampler: Option<Resampler>,
+    meter: Meter,
     /// Sound ready beyond the last frame given: what stretching leaves over, less than two frames.
     ready: Vec<f32>,
     refusing: Spell,
@@ -132,18 +141,48 @@ pub(crate) struct Voice {
 
 impl Voice {
     pub(crate) fn new(peer: u16, audio: Audio) -> Self {
-        Self { peer, audio, decoder: None, sounding: false, ready: Vec::with_capacity(3 * FRAME), refusing: Spell::default() }
+        Self {
+            peer,
+            audio,
+            decoder: None,
+            sounding: false,
+            drift: Drift::default(),
+            resampler: Resampler::near(drift::MOST),
+            meter: Meter::default(),
+            ready: Vec::with_capacity(3 * FRAME),
+            refusing: Spell::default(),
+        }
     }
 
-    /// The next 20 ms, asked for at `now`.
-    pub(crate) fn pull(&mut self, now: Instant, out: &mut [f32; FRAME]) {
-        while self.ready.len() < FRAME {
-            let spare = samples(self.ready.len() as u64);
-            let output = self.audio.lock().jitter.pull(now, spare);
+    /// The next piece of sound, at most 20 ms, asked for at `now`.
+    pub(crate) fn pull(&mut self, now: Instant, out: &mut [f32]) {
+        while self.ready.len() < out.len() {
+            let waiting = self.resampler.as_ref().map_or(0, Resampler::waiting);
+            let spare = samples((self.ready.len() + waiting) as u64);
+            let mut state = self.audio.lock();
+            let (output, excess) = (state.jitter.pull(now, spare), state.jitter.excess());
+            drop(state);
+            self.lead(excess);
             self.render(output);
         }
-        out.copy_from_slice(&self.ready[..FRAME]);
-        self.ready.drain(..FRAME);
+        out.copy_from_slice(&self.ready[..out.len()]);
+        self.ready.drain(..out.len());
+        self.audio.lock().extra.level = self.meter.measure(out);
+    }
+
+    /// Speeds sound up a little if it waits too long, or slows it down.
+    fn lead(&mut self, excess: Option<i64>) {
+        match (excess, &mut self.resampler) {
+            (Some(excess), Some(resampler)) => resampler.set_ratio(self.drift.follow(jitter::FRAME, excess)),
+            _ => self.drift.leap(),
+        }
+    }
+
+    fn give(&mut self, sound: &[f32]) {
+        match &mut self.resampler {
+            Some(resampler) => resampler.push(sound, &mut self.ready),
+            None => self.ready.extend_from_slice(sound),
+        }
     }
 
     fn render(&mut self, output: Output) {
@@ -153,7 +192,7 @@ impl Voice {
                 Ok(decoder) => none.insert(decoder),
                 Err(error) => {
                     self.refuse(&error);
-                    self.ready.extend_from_slice(&[0.0; FRAME]);
+                    self.give(&[0.0; FRAME]);
                     return;
                 }
             },
@@ -186,7 +225,7 @@ impl Voice {
         }
         self.sounding = sounding;
         match pace {
-            Pace::Normal => self.ready.extend_from_slice(&frame),
+            Pace::Normal => self.give(&frame),
             Pace::Faster => self.stretch(&frame, stretch::shorter(&frame)),
             Pace::Slower => self.stretch(&frame, stretch::longer(&frame)),
         }
@@ -194,7 +233,7 @@ impl Voice {
 
     fn stretch(&mut self, frame: &[f32; FRAME], stretched: Option<Vec<f32>>) {
         let Some(stretched) = stretched else {
-            self.ready.extend_from_slice(frame);
+            self.give(frame);
             return;
         };
         let by = stretched.len() as i64 - FRAME as i64;
@@ -206,7 +245,7 @@ impl Voice {
             state.jitter.stretched();
         }
         drop(state);
-        self.ready.extend_from_slice(&stretched);
+        self.give(&stretched);
     }
 
     fn refuse(&mut self, error: &codecs::Error) {
@@ -302,9 +341,16 @@ mod tests {
         // Nothing comes for 600 ms, then everything: what's made up lasts a sixth of that.
         let (heard, stats) = hear(tone(200), |n| Some(if (60..90).contains(&n) { u64::from(90 - n) * 20 } else { 0 }));
         assert!(stats.stalled > Duration::from_millis(200), "{stats:?}");
-        let silent: Vec<usize> = (10..heard.len() / FRAME).filter(|n| heard[n * FRAME..][..FRAME] == [0.0; FRAME]).collect();
-        let (first, last) = (silent[0] * FRAME, (silent[silent.len() - 1] + 1) * FRAME);
-        assert_eq!(last - first, silent.len() * FRAME, "one silence");
+        let audible = |sample: &f32| sample.abs() > 1e-5;
+        let (mut at, mut silences) = (10 * FRAME, Vec::new());
+        for part in heard[10 * FRAME..].chunk_by(|a, b| audible(a) == audible(b)) {
+            if !audible(&part[0]) && part.len() >= FRAME {
+                silences.push((at, at + part.len()));
+            }
+            at += part.len();
+        }
+        assert_eq!(silences.len(), 1, "{silences:?}");
+        let (first, last) = silences[0];
         let loudest = |part: &[f32]| part.iter().fold(0.0_f32, |most, sample| most.max(sample.abs()));
         assert!(loudest(&heard[first - FRAME..first]) > 0.0);
         assert!(loudest(&heard[first - 20..first]) < 0.01, "{:?}", &heard[first - 20..first]);

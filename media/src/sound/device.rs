@@ -16,8 +16,8 @@ const SPEAKER_PERIOD: Duration = Duration::from_millis(10);
 /// The same for a microphone. ALSA holds two periods, so the second one is all that our thread may be late by before sound is lost: of
 /// 10 ms, a microphone shared by `dsnoop` gave 60 % of its sound on a busy machine.
 const MICROPHONE_PERIOD: Duration = Duration::from_millis(20);
-/// The longest periods a machine that's too busy for those is given. Playing keeps 20 to 40 ms of sound ready, so a speaker may take
-/// 40 ms at once; a microphone's period only adds delay, and 80 ms of it are more than enough.
+/// The longest periods a machine that's too busy for those is given. Playing learns to keep up to 40 ms of sound ready, so a speaker may
+/// take as much at once; a microphone's period only adds delay, and 80 ms of it are more than enough.
 const LONGEST_SPEAKER_PERIOD: Duration = Duration::from_millis(40);
 const LONGEST_MICROPHONE_PERIOD: Duration = Duration::from_millis(80);
 /// Most channels a callback sorts out. Mixing desks have 32 or 64.

@@ -16,8 +16,8 @@ use codecs::{
 
 use super::{Failure, Track};
 use crate::{
-    MicrophoneSpec, microphone::Microphone, payload, spell::Spell, stats::AudioSent, stop::Stop, voice_processing::Processor,
-    watch::State,
+    MicrophoneSpec, level::Meter, microphone::Microphone, payload, spell::Spell, stats::AudioSent, stop::Stop,
+    voice_processing::Processor, watch::State,
 };
 
 /// How soon the thread notices its end while the microphone gives nothing.
@@ -52,6 +52,7 @@ pub(crate) struct Audio {
     shared: Shared,
     track: Track,
     encoder: Option<Encoder>,
+    meter: Meter,
     /// The receivers know that there's nothing to hear.
     quiet: bool,
     failing: Spell,
@@ -84,7 +85,7 @@ pub(crate) fn run(
 impl Audio {
     pub(crate) fn new(shared: Shared, track: Track) -> Self {
         // Nothing has been sent, so nobody expects anything.
-        Self { shared, track, encoder: None, quiet: true, failing: Spell::default(), bits_per_second: 0 }
+        Self { shared, track, encoder: None, meter: Meter::default(), quiet: true, failing: Spell::default(), bits_per_second: 0 }
     }
 
     /// So much sound was lost so far on its way from the microphone.
@@ -101,7 +102,9 @@ impl Audio {
             // A frame of silence, not of the room, ends the sound of one who mutes.
             self.encode(if muted { &[0.0; FRAME] } else { samples }, muted)
         };
+        let level = self.meter.measure(samples);
         let mut stats = self.shared.stats.lock().unwrap_or_else(PoisonError::into_inner);
+        stats.level = level;
         stats.captured += 1;
         stats.muted += u64::from(muted);
         match outcome {
