@@ -22,8 +22,8 @@ const TARGET: Duration = Duration::from_millis(40);
 const FAR_OVER: Duration = Duration::from_millis(120);
 /// Below it the path has room.
 const EMPTY: Duration = Duration::from_millis(20);
-/// Below it there is none.
-const NONE: Duration = Duration::from_millis(5);
+/// Below it there is none, and pictures pass in no time.
+const NONE: Duration = Duration::from_millis(10);
 
 /// What is left of the rate that gets through once the queue is over the target: the rest drains it.
 const BACK_OFF: f64 = 0.85;
@@ -44,7 +44,7 @@ const DRAINS: Duration = Duration::from_millis(350);
 const STEP: Duration = Duration::from_millis(50);
 
 /// Bits a second to begin with: just enough for a first keyframe of 640x480, and little enough for a thin path's sound to stay whole.
-const FIRST_BPS: f64 = 300_000.0;
+const FIRST_BPS: f64 = 200_000.0;
 /// The least for pictures: a still one now and then.
 const LEAST_BPS: f64 = 20_000.0;
 /// Sound at its best, in bits a second, and what it gets by with while pictures have less than this.
@@ -167,7 +167,7 @@ impl Rate {
             let through = self.signals.through(now).unwrap_or(self.video);
             self.reduce((through * BACK_OFF).clamp(self.video * HALVED, self.video * BACK_OFF), now);
         } else if queue < EMPTY && !draining {
-            self.grow(queue, passed, now);
+            self.grow(passed, now);
         } else if let Some((_, since)) = &mut self.knee {
             // Neither: it stays where it is on the curve.
             *since += passed;
@@ -189,7 +189,7 @@ impl Rate {
         self.reduced = Some(now);
     }
 
-    fn grow(&mut self, queue: Duration, passed: Duration, now: Instant) {
+    fn grow(&mut self, passed: Duration, now: Instant) {
         let most = f64::from(self.config.bits_per_second).max(LEAST_BPS);
         // What isn't used says nothing of whether more would get through; a still picture never uses its rate.
         let used = self.signals.sent(now).is_none_or(|sent| sent >= self.video * 0.5);
@@ -200,7 +200,7 @@ impl Rate {
             return;
         }
         if let Some((_, at)) = &mut self.knee
-            && queue < NONE
+            && self.signals.queue(now, Duration::ZERO).is_some_and(|queue| queue < NONE)
             && let Some(earlier) = at.checked_sub(passed.mul_f64(HURRY))
         {
             *at = earlier;

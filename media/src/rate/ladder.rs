@@ -46,7 +46,8 @@ impl Ladder {
             Size::new(width, height).ok()
         });
         let sizes: Vec<Size> = std::iter::once(largest).chain(smaller).collect();
-        let at = sizes.iter().position(|size| bps >= due(*size)).unwrap_or(sizes.len() - 1);
+        // A call begins at a low rate that tells little: it will have grown before the picture would have to shrink.
+        let at = sizes.iter().position(|size| bps >= due(*size) / 2.0).unwrap_or(sizes.len() - 1);
         let frames = FRAME_RATES.iter().position(|(from, _)| bps >= *from).unwrap_or(FRAME_RATES.len());
         Self { sizes, at, changed: now, ample_since: None, short_since: None, most_frames, frames }
     }

@@ -29,7 +29,7 @@ const STARVED: Duration = Duration::from_secs(1);
 const OFF: f64 = 0.03;
 
 /// What a keyframe may cost, in seconds of the rate: longer, and it holds up all that follows.
-const KEYFRAME: f64 = 0.25;
+const KEYFRAME: f64 = 0.15;
 
 /// What any keyframe may cost, in bytes: no picture of use is smaller.
 const KEYFRAME_LEAST: usize = 2000;
