@@ -40,6 +40,8 @@ const START: f64 = 1.5;
 const FIRST_FOR: Duration = Duration::from_millis(700);
 /// A queue this soon after the rate was reduced is the one that it was reduced for.
 const DRAINS: Duration = Duration::from_millis(350);
+/// How long a frame that was left out says that more could be used.
+const SKIPS: Duration = Duration::from_millis(500);
 /// How often the rate is looked at.
 const STEP: Duration = Duration::from_millis(50);
 
@@ -104,6 +106,8 @@ pub struct Rate {
     /// Where the last queue was, and since when the rate grows from there.
     knee: Option<(f64, Instant)>,
     reduced: Option<Instant>,
+    skipped: Option<Instant>,
+    burst: Option<Instant>,
     stepped: Instant,
 }
 
@@ -113,7 +117,17 @@ impl Rate {
     pub fn new(config: VideoConfig, now: Instant) -> Self {
         let video = FIRST_BPS.min(f64::from(config.bits_per_second));
         let ladder = Ladder::new(config.size, config.frames_per_second, video, now);
-        Self { config, ladder, signals: Signals::default(), video, knee: None, reduced: None, stepped: now }
+        Self {
+            config,
+            ladder,
+            signals: Signals::default(),
+            video,
+            knee: None,
+            reduced: None,
+            skipped: None,
+            burst: None,
+            stepped: now,
+        }
     }
 
     /// An upload was answered.
@@ -126,6 +140,16 @@ impl Rate {
     pub fn gave_up(&mut self, now: Instant) {
         self.reduce(self.video * HALVED, now);
         self.ladder.follow(self.video, now);
+    }
+
+    /// The encoder left a frame out to keep to the rate: it could use more.
+    pub const fn skipped(&mut self, now: Instant) {
+        self.skipped = Some(now);
+    }
+
+    /// A keyframe sets out, which is a short queue of its own.
+    pub const fn keyframe(&mut self, now: Instant) {
+        self.burst = Some(now);
     }
 
     /// What to send now.
@@ -159,11 +183,13 @@ impl Rate {
         }
         self.stepped = now;
         let Some(queue) = self.queue(now) else { return };
-        let draining = self.reduced.is_some_and(|reduced| now.saturating_duration_since(reduced) < DRAINS + self.signals.way());
+        let drains = DRAINS + self.signals.way();
+        let just = |at: Option<Instant>| at.is_some_and(|at| now.saturating_duration_since(at) < drains);
+        let (draining, burst) = (just(self.reduced), just(self.burst));
         if queue > FAR_OVER && !draining {
             let through = self.signals.through(now).unwrap_or(self.video);
             self.reduce((self.video * HALVED).max(through * BACK_OFF).min(self.video * BACK_OFF), now);
-        } else if queue > TARGET && !draining && !self.signals.falls() {
+        } else if queue > TARGET && !draining && !burst && !self.signals.falls() {
             let through = self.signals.through(now).unwrap_or(self.video);
             self.reduce((through * BACK_OFF).clamp(self.video * HALVED, self.video * BACK_OFF), now);
         } else if queue < EMPTY && !draining {
@@ -192,7 +218,8 @@ impl Rate {
     fn grow(&mut self, passed: Duration, now: Instant) {
         let most = f64::from(self.config.bits_per_second).max(LEAST_BPS);
         // What isn't used says nothing of whether more would get through; a still picture never uses its rate.
-        let used = self.signals.sent(now).is_none_or(|sent| sent >= self.video * 0.5);
+        let skips = self.skipped.is_some_and(|skipped| now.saturating_duration_since(skipped) < SKIPS);
+        let used = skips || self.signals.sent(now).is_none_or(|sent| sent >= self.video * 0.5);
         if !used && !self.ladder.is_still() {
             if let Some((_, since)) = &mut self.knee {
                 *since += passed;

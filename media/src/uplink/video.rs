@@ -1,7 +1,7 @@
 //! The pictures sent: the newest frame is encoded whenever the transport can take a packet.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -29,7 +29,7 @@ const STARVED: Duration = Duration::from_secs(1);
 const OFF: f64 = 0.03;
 
 /// What a keyframe may cost, in seconds of the rate: longer, and it holds up all that follows.
-const KEYFRAME: f64 = 0.15;
+const KEYFRAME: f64 = 0.2;
 
 /// What any keyframe may cost, in bytes: no picture of use is smaller.
 const KEYFRAME_LEAST: usize = 2000;
@@ -59,7 +59,7 @@ impl Shared {
 
     /// An upload was answered, of either kind. What to send from now on.
     pub(crate) fn uploaded(&self, uploaded: &Uploaded, now: Instant) -> Decision {
-        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rate = self.rate();
         rate.uploaded(uploaded, now);
         let (decision, queue) = (rate.decision(), rate.queue(now));
         drop(rate);
@@ -76,11 +76,15 @@ impl Shared {
     /// A picture was given up.
     pub(crate) fn gave_up(&self, now: Instant) {
         self.gate.give_up();
-        self.rate.lock().unwrap_or_else(PoisonError::into_inner).gave_up(now);
+        self.rate().gave_up(now);
     }
 
     fn decision(&self) -> Decision {
-        self.rate.lock().unwrap_or_else(PoisonError::into_inner).decision()
+        self.rate().decision()
+    }
+
+    fn rate(&self) -> MutexGuard<'_, Rate> {
+        self.rate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A receiver wants a keyframe.
@@ -225,11 +229,14 @@ impl Video {
                 credit.spend();
                 self.track.send(packet.time, packet.keyframe, payload);
             }
-            Ok(None) => self.shared.count(|stats| {
-                stats.encoded += 1;
-                stats.encode_time.record(took);
-                stats.skipped += 1;
-            }),
+            Ok(None) => {
+                self.shared.rate().skipped(started);
+                self.shared.count(|stats| {
+                    stats.encoded += 1;
+                    stats.encode_time.record(took);
+                    stats.skipped += 1;
+                });
+            }
             Err(error) => {
                 self.shared.count(|stats| stats.failed += 1);
                 // What was lost may be what the next frame builds on.
@@ -256,6 +263,7 @@ impl Video {
         }
         let Some(packet) = encoder.encode(frame)? else { return Ok(None) };
         if packet.keyframe {
+            self.shared.rate().keyframe(now);
             self.shared.keyframes.lock().unwrap_or_else(PoisonError::into_inner).made(now);
         }
         let payload = payload::Video::encode(frame.color(), &packet.data)?;
