@@ -34,14 +34,16 @@ const HALVED: f64 = 0.5;
 const CUBIC: f64 = 0.1;
 /// How much faster the curve is gone along while there is no queue at all: that is no path at its limit.
 const HURRY: f64 = 0.75;
-/// Growth a second before any queue was ever seen: more than doubled.
-const START: f64 = 1.5;
+/// Growth a second before any queue was ever seen: tripled.
+const START: f64 = 2.0;
 /// How long the first rate is kept.
-const FIRST_FOR: Duration = Duration::from_millis(700);
+const FIRST_FOR: Duration = Duration::from_millis(600);
 /// A queue this soon after the rate was reduced is the one that it was reduced for.
 const DRAINS: Duration = Duration::from_millis(350);
 /// How long a frame that was left out says that more could be used.
 const SKIPS: Duration = Duration::from_millis(500);
+/// The longest a keyframe may take, in seconds of the rate.
+const KEYFRAME_MAX: f64 = 0.4;
 /// How often the rate is looked at.
 const STEP: Duration = Duration::from_millis(50);
 
@@ -145,6 +147,12 @@ impl Rate {
     /// The encoder left a frame out to keep to the rate: it could use more.
     pub const fn skipped(&mut self, now: Instant) {
         self.skipped = Some(now);
+    }
+
+    /// A keyframe of this size would be so many bytes long. Whether that takes too long and there is a smaller size, which is decided on.
+    pub fn is_too_long(&mut self, bytes: usize, now: Instant) -> bool {
+        let needs = bytes as f64 * 8.0 / KEYFRAME_MAX;
+        needs > self.video && self.ladder.shrink(needs, now)
     }
 
     /// A keyframe sets out, which is a short queue of its own.

@@ -23,12 +23,6 @@ const FRAME_RATES: RangeInclusive<f32> = 1.0..=60.0;
 /// picture on a thin uplink no choice but to drop frames; 46 keeps it moving, and softer.
 const QUANTISERS: QpRange = QpRange::new(12, 46);
 
-/// How many frames' worth of bits the library gives a keyframe.
-const KEYFRAME_FRAMES: f64 = 4.0;
-
-/// The least part of the bitrate that a keyframe is encoded again for.
-const KEYFRAME_ROOM: f64 = 0.6;
-
 /// What an [`Encoder`] is made for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EncoderConfig {
@@ -121,16 +115,9 @@ impl Encoder {
     /// The frame as a keyframe once more; the one before is forgotten, since a keyframe needs none. For a first keyframe the library has a
     /// table; for the next it knows how complex the picture is, and aims at four frames' worth of bits.
     fn again(&mut self, frame: &Frame) -> Result<Option<Packet>, Error> {
-        let whole = self.config.bits_per_second;
-        let aims_at = KEYFRAME_FRAMES * f64::from(whole) / f64::from(self.config.frames_per_second) / 8.0;
-        // The library carries what was too much over, in parts of the rate: at a much lower one it would starve what follows.
-        let room = self.keyframe_max.map_or(1.0, |most| (most as f64 / aims_at).clamp(KEYFRAME_ROOM, 1.0));
-        let part = ((f64::from(whole) * room) as u32).max(*BITRATES.start()).min(whole);
-        option::set_bitrate(&mut self.inner, whole, part)?;
         self.inner.force_intra_frame();
-        let packet = self.attempt(frame);
-        option::set_bitrate(&mut self.inner, part, whole)?;
-        Ok(packet?.filter(|packet| packet.keyframe))
+        // Not at a lower rate: the library carries over what was too much, in parts of the rate, and would starve what follows.
+        Ok(self.attempt(frame)?.filter(|packet| packet.keyframe))
     }
 
     /// Bounds keyframes: one that is longer than so many bytes is encoded again, once and more coarsely. The library has a coarsest
