@@ -22,8 +22,8 @@ const TARGET: Duration = Duration::from_millis(40);
 const FAR_OVER: Duration = Duration::from_millis(120);
 /// Below it the path has room.
 const EMPTY: Duration = Duration::from_millis(20);
-/// Below it there is none.
-const NONE: Duration = Duration::from_millis(5);
+/// Below it there is none, and pictures pass in no time.
+const NONE: Duration = Duration::from_millis(10);
 
 /// What is left of the rate that gets through once the queue is over the target: the rest drains it.
 const BACK_OFF: f64 = 0.85;
@@ -34,17 +34,21 @@ const HALVED: f64 = 0.5;
 const CUBIC: f64 = 0.1;
 /// How much faster the curve is gone along while there is no queue at all: that is no path at its limit.
 const HURRY: f64 = 0.75;
-/// Growth a second before any queue was ever seen: more than doubled.
-const START: f64 = 1.5;
+/// Growth a second before any queue was ever seen: tripled.
+const START: f64 = 2.0;
 /// How long the first rate is kept.
-const FIRST_FOR: Duration = Duration::from_millis(700);
+const FIRST_FOR: Duration = Duration::from_millis(600);
 /// A queue this soon after the rate was reduced is the one that it was reduced for.
 const DRAINS: Duration = Duration::from_millis(350);
+/// How long a frame that was left out says that more could be used.
+const SKIPS: Duration = Duration::from_millis(500);
+/// The longest a keyframe may take, in seconds of the rate.
+const KEYFRAME_MAX: f64 = 0.4;
 /// How often the rate is looked at.
 const STEP: Duration = Duration::from_millis(50);
 
 /// Bits a second to begin with: just enough for a first keyframe of 640x480, and little enough for a thin path's sound to stay whole.
-const FIRST_BPS: f64 = 300_000.0;
+const FIRST_BPS: f64 = 200_000.0;
 /// The least for pictures: a still one now and then.
 const LEAST_BPS: f64 = 20_000.0;
 /// Sound at its best, in bits a second, and what it gets by with while pictures have less than this.
@@ -104,6 +108,8 @@ pub struct Rate {
     /// Where the last queue was, and since when the rate grows from there.
     knee: Option<(f64, Instant)>,
     reduced: Option<Instant>,
+    skipped: Option<Instant>,
+    burst: Option<Instant>,
     stepped: Instant,
 }
 
@@ -113,7 +119,17 @@ impl Rate {
     pub fn new(config: VideoConfig, now: Instant) -> Self {
         let video = FIRST_BPS.min(f64::from(config.bits_per_second));
         let ladder = Ladder::new(config.size, config.frames_per_second, video, now);
-        Self { config, ladder, signals: Signals::default(), video, knee: None, reduced: None, stepped: now }
+        Self {
+            config,
+            ladder,
+            signals: Signals::default(),
+            video,
+            knee: None,
+            reduced: None,
+            skipped: None,
+            burst: None,
+            stepped: now,
+        }
     }
 
     /// An upload was answered.
@@ -126,6 +142,22 @@ impl Rate {
     pub fn gave_up(&mut self, now: Instant) {
         self.reduce(self.video * HALVED, now);
         self.ladder.follow(self.video, now);
+    }
+
+    /// The encoder left a frame out to keep to the rate: it could use more.
+    pub const fn skipped(&mut self, now: Instant) {
+        self.skipped = Some(now);
+    }
+
+    /// A keyframe of this size would be so many bytes long. Whether that takes too long and there is a smaller size, which is decided on.
+    pub fn is_too_long(&mut self, bytes: usize, now: Instant) -> bool {
+        let needs = bytes as f64 * 8.0 / KEYFRAME_MAX;
+        needs > self.video && self.ladder.shrink(needs, now)
+    }
+
+    /// A keyframe sets out, which is a short queue of its own.
+    pub const fn keyframe(&mut self, now: Instant) {
+        self.burst = Some(now);
     }
 
     /// What to send now.
@@ -159,15 +191,17 @@ impl Rate {
         }
         self.stepped = now;
         let Some(queue) = self.queue(now) else { return };
-        let draining = self.reduced.is_some_and(|reduced| now.saturating_duration_since(reduced) < DRAINS + self.signals.way());
+        let drains = DRAINS + self.signals.way();
+        let just = |at: Option<Instant>| at.is_some_and(|at| now.saturating_duration_since(at) < drains);
+        let (draining, burst) = (just(self.reduced), just(self.burst));
         if queue > FAR_OVER && !draining {
             let through = self.signals.through(now).unwrap_or(self.video);
             self.reduce((self.video * HALVED).max(through * BACK_OFF).min(self.video * BACK_OFF), now);
-        } else if queue > TARGET && !draining && !self.signals.falls() {
+        } else if queue > TARGET && !draining && !burst && !self.signals.falls() {
             let through = self.signals.through(now).unwrap_or(self.video);
             self.reduce((through * BACK_OFF).clamp(self.video * HALVED, self.video * BACK_OFF), now);
         } else if queue < EMPTY && !draining {
-            self.grow(queue, passed, now);
+            self.grow(passed, now);
         } else if let Some((_, since)) = &mut self.knee {
             // Neither: it stays where it is on the curve.
             *since += passed;
@@ -189,10 +223,11 @@ impl Rate {
         self.reduced = Some(now);
     }
 
-    fn grow(&mut self, queue: Duration, passed: Duration, now: Instant) {
+    fn grow(&mut self, passed: Duration, now: Instant) {
         let most = f64::from(self.config.bits_per_second).max(LEAST_BPS);
         // What isn't used says nothing of whether more would get through; a still picture never uses its rate.
-        let used = self.signals.sent(now).is_none_or(|sent| sent >= self.video * 0.5);
+        let skips = self.skipped.is_some_and(|skipped| now.saturating_duration_since(skipped) < SKIPS);
+        let used = skips || self.signals.sent(now).is_none_or(|sent| sent >= self.video * 0.5);
         if !used && !self.ladder.is_still() {
             if let Some((_, since)) = &mut self.knee {
                 *since += passed;
@@ -200,7 +235,7 @@ impl Rate {
             return;
         }
         if let Some((_, at)) = &mut self.knee
-            && queue < NONE
+            && self.signals.queue(now, Duration::ZERO).is_some_and(|queue| queue < NONE)
             && let Some(earlier) = at.checked_sub(passed.mul_f64(HURRY))
         {
             *at = earlier;

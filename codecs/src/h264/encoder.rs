@@ -23,12 +23,6 @@ const FRAME_RATES: RangeInclusive<f32> = 1.0..=60.0;
 /// picture on a thin uplink no choice but to drop frames; 46 keeps it moving, and softer.
 const QUANTISERS: QpRange = QpRange::new(12, 46);
 
-/// How often a keyframe that's too long is encoded again; with each it fits better, and each costs a few milliseconds.
-const KEYFRAME_ATTEMPTS: usize = 3;
-
-/// The part of its room that a keyframe is encoded again for: the library comes near it and not below.
-const KEYFRAME_MARGIN: f64 = 0.8;
-
 /// What an [`Encoder`] is made for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EncoderConfig {
@@ -86,11 +80,9 @@ impl Encoder {
             self.inner.force_intra_frame();
         }
         let mut packet = self.attempt(frame)?;
-        let mut room = 1.0;
-        for _ in 0..KEYFRAME_ATTEMPTS {
-            let Some((length, most)) = self.over(packet.as_ref()) else { break };
-            room *= KEYFRAME_MARGIN * most as f64 / length as f64;
-            let Some(smaller) = self.again(frame, room)? else { break };
+        if self.is_over(packet.as_ref())
+            && let Some(smaller) = self.again(frame)?
+        {
             packet = Some(smaller);
         }
         if packet.as_ref().is_some_and(|packet| packet.keyframe) {
@@ -115,27 +107,21 @@ impl Encoder {
         Ok(Some(Packet { data, keyframe, time: frame.time() }))
     }
 
-    /// The length of a keyframe that is too long, and how long it may be.
-    fn over(&self, packet: Option<&Packet>) -> Option<(usize, usize)> {
-        let (packet, most) = (packet.filter(|packet| packet.keyframe)?, self.keyframe_max?);
-        (packet.data.len() > most).then_some((packet.data.len(), most))
+    fn is_over(&self, packet: Option<&Packet>) -> bool {
+        let length = packet.filter(|packet| packet.keyframe).map_or(0, |packet| packet.data.len());
+        self.keyframe_max.is_some_and(|most| length > most)
     }
 
-    /// The frame as a keyframe once more, with so much of the bitrate. The one before is forgotten: a keyframe needs none.
-    fn again(&mut self, frame: &Frame, room: f64) -> Result<Option<Packet>, Error> {
-        let whole = self.config.bits_per_second;
-        let part = ((f64::from(whole) * room) as u32).max(*BITRATES.start());
-        if part >= whole {
-            return Ok(None);
-        }
-        option::set_bitrate(&mut self.inner, whole, part)?;
+    /// The frame as a keyframe once more; the one before is forgotten, since a keyframe needs none. For a first keyframe the library has a
+    /// table; for the next it knows how complex the picture is, and aims at four frames' worth of bits.
+    fn again(&mut self, frame: &Frame) -> Result<Option<Packet>, Error> {
         self.inner.force_intra_frame();
-        let packet = self.attempt(frame);
-        option::set_bitrate(&mut self.inner, part, whole)?;
-        Ok(packet?.filter(|packet| packet.keyframe))
+        // Not at a lower rate: the library carries over what was too much, in parts of the rate, and would starve what follows.
+        Ok(self.attempt(frame)?.filter(|packet| packet.keyframe))
     }
 
-    /// Bounds keyframes to about so many bytes: a longer one is encoded again, more coarsely. The coarsest there is may still be longer.
+    /// Bounds keyframes: one that is longer than so many bytes is encoded again, once and more coarsely. The library has a coarsest
+    /// keyframe, which may still be longer.
     pub const fn set_keyframe_max(&mut self, bytes: usize) {
         self.keyframe_max = Some(bytes);
     }

@@ -14,6 +14,8 @@ const AMPLE: f64 = 1.35;
 const AMPLE_FOR: Duration = Duration::from_millis(1500);
 /// How long it must be too little.
 const SHORT_FOR: Duration = Duration::from_millis(1000);
+/// How long it's remembered that a size has keyframes which take too long: then the picture may be another one.
+const SEEN_FOR: Duration = Duration::from_secs(30);
 /// A size is kept so long before a larger one is taken.
 const KEPT: Duration = Duration::from_secs(4);
 
@@ -30,6 +32,8 @@ pub(super) struct Ladder {
     /// The largest first.
     sizes: Vec<Size>,
     at: usize,
+    /// What each of them needs for its keyframe not to take too long, in bits a second, as was seen then.
+    seen: Vec<Option<(f64, Instant)>>,
     changed: Instant,
     ample_since: Option<Instant>,
     short_since: Option<Instant>,
@@ -46,9 +50,11 @@ impl Ladder {
             Size::new(width, height).ok()
         });
         let sizes: Vec<Size> = std::iter::once(largest).chain(smaller).collect();
-        let at = sizes.iter().position(|size| bps >= due(*size)).unwrap_or(sizes.len() - 1);
-        let frames = FRAME_RATES.iter().position(|(from, _)| bps >= *from).unwrap_or(FRAME_RATES.len());
-        Self { sizes, at, changed: now, ample_since: None, short_since: None, most_frames, frames }
+        // A call begins at a low rate that tells little: it will have grown before the picture would have to shrink.
+        let at = sizes.iter().position(|size| bps >= due(*size) / 2.0).unwrap_or(sizes.len() - 1);
+        // So many frames as there are, until the path is known a little.
+        let seen = vec![None; sizes.len()];
+        Self { sizes, at, seen, changed: now, ample_since: None, short_since: None, most_frames, frames: 0 }
     }
 
     /// The rate is `bps` now.
@@ -75,6 +81,23 @@ impl Ladder {
         self.frames == FRAME_RATES.len()
     }
 
+    /// A keyframe of this size would take too long; it would not at `needs` bits a second. Whether there is a smaller size, which is taken.
+    pub(super) fn shrink(&mut self, needs: f64, now: Instant) -> bool {
+        let smaller = self.at + 1 < self.sizes.len();
+        if smaller {
+            self.seen[self.at] = Some((needs, now));
+            self.at += 1;
+            self.change(now);
+        }
+        smaller
+    }
+
+    /// Bits a second that pictures of a size should have.
+    fn due(&self, at: usize, now: Instant) -> f64 {
+        let seen = self.seen[at].filter(|(_, when)| now.saturating_duration_since(*when) < SEEN_FOR);
+        seen.map_or(0.0, |(needs, _)| needs).max(due(self.sizes[at]))
+    }
+
     fn size_for(&mut self, bps: f64, now: Instant) {
         let lasts = |since: &mut Option<Instant>, holds: bool, long: Duration| {
             if !holds {
@@ -93,10 +116,10 @@ impl Ladder {
             self.change(now);
             return;
         }
-        let ample = self.at > 0 && bps >= due(self.sizes[self.at - 1]) * AMPLE;
+        let ample = self.at > 0 && bps >= self.due(self.at - 1, now) * AMPLE;
         let kept = now.saturating_duration_since(self.changed) >= KEPT;
         if lasts(&mut self.ample_since, ample, AMPLE_FOR) && kept {
-            while self.at > 0 && bps >= due(self.sizes[self.at - 1]) * AMPLE {
+            while self.at > 0 && bps >= self.due(self.at - 1, now) * AMPLE {
                 self.at -= 1;
             }
             self.change(now);
@@ -158,6 +181,22 @@ mod tests {
         assert_eq!(ladder.size().to_string(), "320x240", "kept for a while");
         ladder.follow(900_000.0, at(67_000));
         assert_eq!(ladder.size().to_string(), "640x480");
+    }
+
+    #[test]
+    fn a_size_whose_keyframe_takes_too_long_is_left_and_not_tried_again_soon() {
+        let (mut ladder, start) = ladder("640x480", 500_000.0);
+        let at = |ms| start + Duration::from_millis(ms);
+        assert!(ladder.shrink(900_000.0, at(0)));
+        for ms in (0..29_000).step_by(100) {
+            ladder.follow(800_000.0, at(ms));
+            assert_eq!(ladder.size().to_string(), "480x360");
+        }
+        ladder.follow(800_000.0, at(30_000));
+        ladder.follow(800_000.0, at(32_000));
+        assert_eq!(ladder.size().to_string(), "640x480");
+        assert!(ladder.shrink(1.0, at(32_000)) && ladder.shrink(1.0, at(32_000)));
+        assert!(!ladder.shrink(1.0, at(32_000)), "there is no smaller one");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The pictures sent: the newest frame is encoded whenever the transport can take a packet.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -28,8 +28,8 @@ const STARVED: Duration = Duration::from_secs(1);
 /// A bitrate this much off the decided one is set anew: each change costs the library some work.
 const OFF: f64 = 0.03;
 
-/// What a keyframe may cost, in seconds of the rate: longer, and it holds up all that follows.
-const KEYFRAME: f64 = 0.25;
+/// What a keyframe may cost, in seconds of the rate, before it is encoded again: longer, and it holds up all that follows.
+const KEYFRAME: f64 = 0.2;
 
 /// What any keyframe may cost, in bytes: no picture of use is smaller.
 const KEYFRAME_LEAST: usize = 2000;
@@ -59,7 +59,7 @@ impl Shared {
 
     /// An upload was answered, of either kind. What to send from now on.
     pub(crate) fn uploaded(&self, uploaded: &Uploaded, now: Instant) -> Decision {
-        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rate = self.rate();
         rate.uploaded(uploaded, now);
         let (decision, queue) = (rate.decision(), rate.queue(now));
         drop(rate);
@@ -76,11 +76,15 @@ impl Shared {
     /// A picture was given up.
     pub(crate) fn gave_up(&self, now: Instant) {
         self.gate.give_up();
-        self.rate.lock().unwrap_or_else(PoisonError::into_inner).gave_up(now);
+        self.rate().gave_up(now);
     }
 
     fn decision(&self) -> Decision {
-        self.rate.lock().unwrap_or_else(PoisonError::into_inner).decision()
+        self.rate().decision()
+    }
+
+    fn rate(&self) -> MutexGuard<'_, Rate> {
+        self.rate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A receiver wants a keyframe.
@@ -162,9 +166,9 @@ impl Video {
                         let frames_per_second = self.cadence.rate();
                         tracing::info!(frames_per_second, "the camera's frame rate is another one than before");
                     }
-                    let decision = self.shared.decision();
-                    if self.pace.takes(frame.time(), decision.frames_per_second, self.cadence.rate()) {
-                        self.shrink(&frame, &decision, credit);
+                    let frames_per_second = self.shared.decision().frames_per_second;
+                    if self.pace.takes(frame.time(), frames_per_second, self.cadence.rate()) {
+                        self.encode(&frame, credit);
                     } else {
                         self.shared.count(|stats| stats.paced += 1);
                     }
@@ -196,20 +200,27 @@ impl Video {
     }
 
     /// Encodes the frame in the size that the path takes.
-    fn shrink(&mut self, frame: &Frame, decision: &Decision, credit: Credit) {
-        match self.shrink.apply(frame, decision.size) {
-            Ok(None) => self.encode(frame, decision, credit),
-            Ok(Some(smaller)) => self.encode(&smaller, decision, credit),
-            Err(error) => {
-                self.shared.count(|stats| stats.failed += 1);
-                tracing::debug!(%error, "a frame could not be made smaller");
+    fn encode(&mut self, frame: &Frame, credit: Credit) {
+        let started = Instant::now();
+        loop {
+            let decision = self.shared.decision();
+            let smaller = match self.shrink.apply(frame, decision.size) {
+                Ok(smaller) => smaller,
+                Err(error) => return self.finish(Err(error.into()), frame.size(), started, credit),
+            };
+            let frame = smaller.as_ref().unwrap_or(frame);
+            let outcome = self.attempt(frame, &decision, started);
+            let keyframe = outcome.as_ref().ok().and_then(Option::as_ref).filter(|(packet, _)| packet.keyframe);
+            let too_long = keyframe.is_some_and(|(_, payload)| self.shared.rate().is_too_long(payload.len(), started));
+            if !too_long {
+                return self.finish(outcome, frame.size(), started, credit);
             }
+            // Another size begins with a keyframe of its own, and nobody misses this one.
+            self.encoder = None;
         }
     }
 
-    fn encode(&mut self, frame: &Frame, decision: &Decision, credit: Credit) {
-        let started = Instant::now();
-        let outcome = self.attempt(frame, decision, started);
+    fn finish(&mut self, outcome: Result<Option<(Packet, bytes::Bytes)>, Failure>, size: Size, started: Instant, credit: Credit) {
         let took = started.elapsed();
         match outcome {
             Ok(Some((packet, payload))) => {
@@ -220,22 +231,25 @@ impl Video {
                     stats.sent += 1;
                     stats.keyframes += u64::from(packet.keyframe);
                     stats.bytes += payload.len() as u64;
-                    stats.size = Some(frame.size());
+                    stats.size = Some(size);
                 });
                 credit.spend();
                 self.track.send(packet.time, packet.keyframe, payload);
             }
-            Ok(None) => self.shared.count(|stats| {
-                stats.encoded += 1;
-                stats.encode_time.record(took);
-                stats.skipped += 1;
-            }),
+            Ok(None) => {
+                self.shared.rate().skipped(started);
+                self.shared.count(|stats| {
+                    stats.encoded += 1;
+                    stats.encode_time.record(took);
+                    stats.skipped += 1;
+                });
+            }
             Err(error) => {
                 self.shared.count(|stats| stats.failed += 1);
                 // What was lost may be what the next frame builds on.
                 self.encoder = None;
                 if self.failing.begins() {
-                    tracing::warn!(%error, size = %frame.size(), "a frame could not be encoded");
+                    tracing::warn!(%error, %size, "a frame could not be encoded");
                 }
             }
         }
@@ -256,6 +270,7 @@ impl Video {
         }
         let Some(packet) = encoder.encode(frame)? else { return Ok(None) };
         if packet.keyframe {
+            self.shared.rate().keyframe(now);
             self.shared.keyframes.lock().unwrap_or_else(PoisonError::into_inner).made(now);
         }
         let payload = payload::Video::encode(frame.color(), &packet.data)?;
@@ -360,8 +375,7 @@ mod tests {
         for index in 0..60_u64 {
             let frame = Frame::new(Size::new(64, 64).unwrap(), Color::default(), MediaTime(index * 100_000));
             video.cadence.frame(frame.time(), 1);
-            let decision = shared.decision();
-            video.encode(&frame, &decision, shared.gate.acquire(PATIENCE).unwrap());
+            video.encode(&frame, shared.gate.acquire(PATIENCE).unwrap());
             shared.gate.release();
             seen.push(video.encoder.as_ref().unwrap().1.config().frames_per_second);
         }
@@ -427,8 +441,7 @@ mod tests {
         let mut video = Video::new(shared.clone(), Stop::default(), VideoConfig::default(), track);
         let frame = Frame::new(Size::VGA, Color::default(), MediaTime(1));
         let mut shoot = || {
-            let decision = shared.decision();
-            video.shrink(&frame, &decision, shared.gate.acquire(PATIENCE).unwrap());
+            video.encode(&frame, shared.gate.acquire(PATIENCE).unwrap());
             (sent.recv_timeout(PATIENCE).unwrap().keyframe, video.encoder.as_ref().unwrap().1.config())
         };
         let (_, before) = shoot();
