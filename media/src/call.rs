@@ -102,7 +102,7 @@ impl Call {
         });
         let (spec, ended) = (config.speaker.clone(), stop.clone());
         let played = playout::Shared::default();
-        let listeners = playout::Listeners { recording: recording.clone(), shared: played.clone(), tap: Some(tap) };
+        let listeners = Listeners { recording: recording.clone(), shared: played.clone(), tap: Some(tap) };
         workers.spawn("play", move || playout::run(&spec, state, &players, listeners, &ended));
 
         let workers = Arc::new(Mutex::new(Some(workers)));
