@@ -9,6 +9,7 @@
 mod peers;
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -20,8 +21,9 @@ use std::{
 
 use self::peers::Peers;
 use crate::{
-    CameraSpec, Gate, Incoming, Kind, MicrophoneSpec, Report, Sink, Slot, SpeakerSpec, Stats, VideoConfig,
+    CameraSpec, Gate, Incoming, Kind, Level, MicrophoneSpec, Part, Report, Sink, Slot, SpeakerSpec, Stats, VideoConfig,
     camera::Camera,
+    devices::choice::{Choice, Wish},
     playout::{self, Listeners},
     rate::Uploaded,
     reception::Reception,
@@ -31,7 +33,7 @@ use crate::{
     stop::Stop,
     uplink::{Track, audio, video},
     voice_processing::{self, Processor, Switches, VoiceProcessing},
-    watch::State,
+    watch::{State, Told},
     workers::Workers,
 };
 
@@ -50,6 +52,8 @@ pub struct Config {
     pub video: VideoConfig,
     /// The folder that what is received is recorded into, decoded.
     pub record: Option<PathBuf>,
+    /// Whether the system's default device stands in for one that's named above, or [chosen](Call::choose) later, while that isn't there.
+    pub stand_ins: bool,
 }
 
 /// A running call, with camera and microphone on. Dropping it ends it, as [`Call::stop`] does.
@@ -63,6 +67,10 @@ pub struct Call {
     /// Whether the speaker works.
     hearing: Arc<AtomicBool>,
     voice: Switches,
+    /// What is filmed with, while the camera is on.
+    filmed: Wish<CameraSpec>,
+    /// Camera, microphone and speaker.
+    choices: [Choice; 3],
     camera: Mutex<Option<Camera>>,
     peers: Mutex<Peers>,
     stop: Stop,
@@ -90,25 +98,29 @@ impl Call {
         let (tap, reference) = voice_processing::tap();
         let processor = Processor::new(voice.clone(), reference);
         let sound = audio::Audio::new(audio.clone(), Track::new(Kind::Audio, sink));
-        let (spec, state, ended) = (config.microphone.clone(), device(&reporter, Report::Microphone), stop.clone());
-        workers.spawn("send audio", move || audio::run(&spec, state, start, processor, sound, &ended));
+        let microphone = Wish::new(&config.microphone, config.stand_ins, device(&reporter, Report::Microphone));
+        let (wish, ended) = (microphone.clone(), stop.clone());
+        workers.spawn("send audio", move || audio::run(&wish, start, processor, sound, &ended));
 
         let (changes, players) = channel();
         let hearing = Arc::new(AtomicBool::new(true));
-        let (works, told) = (Arc::clone(&hearing), device(&reporter, Report::Speaker));
+        let (works, Told { state: told, used }) = (Arc::clone(&hearing), device(&reporter, Report::Speaker));
         let state: State = Arc::new(move |state| {
             works.store(state.is_ok(), Ordering::Relaxed);
             told(state);
         });
-        let (spec, ended) = (config.speaker.clone(), stop.clone());
+        let speaker = Wish::new(&config.speaker, config.stand_ins, Told { state, used });
+        let (wish, ended) = (speaker.clone(), stop.clone());
         let played = playout::Shared::default();
         let listeners = Listeners { recording: recording.clone(), shared: played.clone(), tap: Some(tap) };
-        workers.spawn("play", move || playout::run(&spec, state, &players, listeners, &ended));
+        workers.spawn("play", move || playout::run(&wish, &players, listeners, &ended));
 
         let workers = Arc::new(Mutex::new(Some(workers)));
         let peers = Mutex::new(Peers::new(reporter.clone(), recording, changes, Arc::clone(&workers)));
+        let filmed = Wish::new(&config.camera, config.stand_ins, device(&reporter, Report::Camera));
+        let choices = [filmed.choice.clone(), microphone.choice, speaker.choice];
         let camera = Mutex::default();
-        let call = Self { start, config, reporter, video, audio, played, hearing, voice, camera, peers, stop, workers };
+        let call = Self { filmed, choices, start, config, reporter, video, audio, played, hearing, voice, camera, peers, stop, workers };
         call.set_camera_on(true);
         call
     }
@@ -182,15 +194,32 @@ impl Call {
             self.video.slot.clear();
         } else if camera.is_none() {
             self.video.need_keyframe();
-            let (config, slot) = (&self.config, self.video.slot.clone());
-            let state = device(&self.reporter, Report::Camera);
-            let (new, spawned) = Camera::start_since(self.start, &config.camera, config.video, slot, state);
+            let (video, slot) = (self.config.video, self.video.slot.clone());
+            let (new, spawned) = Camera::begin_since(self.start, &self.filmed, video, slot);
             (*camera, started) = (Some(new), spawned);
         }
         drop(camera);
         if started.is_err() {
             self.reporter.tell(Report::Camera(started));
         }
+    }
+
+    /// From now on this device is used, by its id or name, or the system's default one; where sound or pictures are made up nothing changes.
+    /// [`Report::InUse`] says what came of it.
+    pub fn choose(&self, part: Part, id: Option<String>) {
+        let [camera, microphone, speaker] = &self.choices;
+        let choice = match part {
+            Part::Camera => camera,
+            Part::Microphone => microphone,
+            Part::Speaker => speaker,
+        };
+        choice.choose(id);
+    }
+
+    /// How loud the own microphone is, muted or not, and each peer from whom sound has come. Costs far less than [`Call::stats`].
+    #[must_use]
+    pub fn levels(&self) -> (Level, BTreeMap<u16, Level>) {
+        (self.audio.level(), self.peers().levels())
     }
 
     /// What the own camera sees.
@@ -253,10 +282,13 @@ impl std::fmt::Debug for Call {
     }
 }
 
-/// Passes a device's state on as a report.
-fn device(reporter: &Reporter, report: fn(Result<(), crate::Trouble>) -> Report) -> State {
-    let reporter = reporter.clone();
-    Arc::new(move |state| reporter.tell(report(state)))
+/// Passes what a device tells on as reports.
+fn device(reporter: &Reporter, report: fn(Result<(), crate::Trouble>) -> Report) -> Told {
+    let (state, used) = (reporter.clone(), reporter.clone());
+    Told {
+        state: Arc::new(move |news| state.tell(report(news))),
+        used: Some(Arc::new(move |device| used.tell(Report::InUse(device)))),
+    }
 }
 
 /// Begins to record, if that's wanted and can be.

@@ -16,6 +16,7 @@ use codecs::{Frame, MediaTime, Size};
 
 use crate::{
     CameraSpec, Part, Trouble, VideoConfig, barcode,
+    devices::choice::Wish,
     pace::Pace,
     slot::Slot,
     stop::Stop,
@@ -41,41 +42,40 @@ impl Camera {
     #[must_use]
     pub fn start(spec: &CameraSpec, want: VideoConfig, slot: Slot, state: State) -> Self {
         let now = Instant::now();
-        let (camera, spawned) = Self::launch((now, now), spec, want, slot, state.clone());
+        let (camera, spawned) = Self::launch((now, now), &Wish::exactly(spec, state.clone()), want, slot);
         if let Err(trouble) = spawned {
             state(Err(trouble));
         }
         camera
     }
 
-    /// The same with times that count from `started`, so that those of several sources make one clock. Nothing is told before this
-    /// returns: trouble that comes at once comes back.
-    pub(crate) fn start_since(
+    /// The same with a device that may change, and with times that count from `started`, so that those of several sources make one clock.
+    /// Nothing is told before this returns: trouble that comes at once comes back.
+    pub(crate) fn begin_since(
         started: Instant,
-        spec: &CameraSpec,
+        wish: &Wish<CameraSpec>,
         want: VideoConfig,
         slot: Slot,
-        state: State,
     ) -> (Self, Result<(), Trouble>) {
-        Self::launch((started, Instant::now()), spec, want, slot, state)
+        Self::launch((started, Instant::now()), wish, want, slot)
     }
 
     /// Times count from `started`; pictures begin at `begun`.
     fn launch(
         (started, begun): (Instant, Instant),
-        spec: &CameraSpec,
+        wish: &Wish<CameraSpec>,
         want: VideoConfig,
         slot: Slot,
-        state: State,
     ) -> (Self, Result<(), Trouble>) {
         let stop = Stop::default();
-        let watch = Watch::new(Part::Camera, state);
+        let watch = Watch::new(Part::Camera, wish.told.clone());
         let outlet = Outlet { slot, stop: stop.clone(), started, begun, watch };
-        let work: Box<dyn FnOnce() + Send> = match spec.clone() {
+        let choice = wish.choice.clone();
+        let work: Box<dyn FnOnce() + Send> = match wish.spec.clone() {
             CameraSpec::None => return (Self { stop }, Ok(())),
             CameraSpec::Pattern { size, frames_per_second } => Box::new(move || run_pattern(size, frames_per_second, outlet)),
             CameraSpec::File(path) => Box::new(move || clip::run(&path, want, outlet)),
-            CameraSpec::Device(id) => Box::new(move || device::run(id.as_deref(), want, outlet)),
+            CameraSpec::Device(_) => Box::new(move || device::run(&choice, want, outlet)),
         };
         let spawned = thread::Builder::new().name("camera".into()).spawn(work);
         let failed = |error: std::io::Error| Trouble::Failed { part: Part::Camera, detail: error.to_string() };
@@ -196,7 +196,8 @@ mod tests {
         for spec in ["pattern:320x240@50".parse().unwrap(), CameraSpec::File(path)] {
             let (slot, (state, _news)) = (Slot::new(), told());
             let before = MediaTime::from(started.elapsed());
-            let (camera, spawned) = Camera::start_since(started, &spec, VideoConfig::default(), slot.clone(), state);
+            let wish = Wish::exactly(&spec, state);
+            let (camera, spawned) = Camera::begin_since(started, &wish, VideoConfig::default(), slot.clone());
             assert_eq!(spawned, Ok(()));
             let time = slot.wait(0, Duration::from_secs(10)).unwrap().frame.unwrap().time();
             assert!((before..MediaTime::from(started.elapsed())).contains(&time), "{spec:?}: {time} is not after {before}");

@@ -14,9 +14,11 @@ use codecs::{MediaTime, opus};
 
 use crate::{
     MicrophoneSpec, Part, Trouble,
+    devices::choice::{Choice, Wish},
     sound::{
         ring::{Exchange, Wake, ring},
-        stream, watch,
+        stream,
+        watch::{self, Follow},
     },
     stop::Stop,
     watch::{State, Watch},
@@ -49,18 +51,26 @@ impl Microphone {
     /// tries again every few seconds. While there's trouble no silence is made up: no samples come.
     #[must_use]
     pub fn start(spec: &MicrophoneSpec, state: State) -> (Self, Samples) {
+        Self::begin(&Wish::exactly(spec, state))
+    }
+
+    /// The same, with a device that may change.
+    pub(crate) fn begin(wish: &Wish<MicrophoneSpec>) -> (Self, Samples) {
         let (stop, exchange, wake, started) = (Stop::default(), Exchange::default(), Wake::default(), Instant::now());
         let samples =
             Samples { exchange: exchange.clone(), wake: wake.clone(), started, reading: None, skipped: 0, lost: Duration::ZERO };
-        let outlet = Outlet { exchange, wake, started, stop: stop.clone(), watch: Watch::new(Part::Microphone, state.clone()) };
-        let work: Box<dyn FnOnce() + Send> = match spec.clone() {
+        let outlet = Outlet { exchange, wake, started, stop: stop.clone(), watch: Watch::new(Part::Microphone, wish.told.clone()) };
+        let work: Box<dyn FnOnce() + Send> = match wish.spec.clone() {
             MicrophoneSpec::None => return (Self { stop }, samples),
             MicrophoneSpec::Chirp => Box::new(move || paced::chirp(outlet)),
             MicrophoneSpec::File(path) => Box::new(move || paced::file(&path, outlet)),
-            MicrophoneSpec::Device(id) => Box::new(move || device(id, outlet)),
+            MicrophoneSpec::Device(_) => {
+                let choice = wish.choice.clone();
+                Box::new(move || device(choice, outlet))
+            }
         };
         if let Err(error) = thread::Builder::new().name("microphone".into()).spawn(work) {
-            state(Err(Trouble::Failed { part: Part::Microphone, detail: error.to_string() }));
+            (wish.told.state)(Err(Trouble::Failed { part: Part::Microphone, detail: error.to_string() }));
         }
         (Self { stop }, samples)
     }
@@ -129,16 +139,17 @@ struct Outlet {
 /// How often a thread that opens a device sees whether it's still wanted, and whether it's open: sound waits as long to be read.
 const BEAT: Duration = Duration::from_millis(20);
 
-fn device(id: Option<String>, outlet: Outlet) {
+fn device(choice: Choice, outlet: Outlet) {
     let Outlet { exchange, wake, started, stop, watch: news } = outlet;
+    let follow = Follow::new(Part::Microphone, choice.clone());
     let open = move |period| {
-        stream::open_microphone(id.as_deref(), period, started, &wake, |rate, first| {
+        stream::open_microphone(choice.get(), period, started, &wake, |rate, first| {
             let (source, drain) = ring(rate);
             (source, Line { drain, rate, first })
         })
     };
     let open: watch::Open<Line> = Arc::new(open);
-    watch::run(Part::Microphone, &open, &stop, news, BEAT, |now| {
+    watch::run(Part::Microphone, &open, &follow, &stop, news, BEAT, |now| {
         if let watch::Now::Open(line) = now {
             exchange.offer(line);
         }

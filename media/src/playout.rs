@@ -16,6 +16,7 @@ use crate::{
     SpeakerSpec,
     camera::unix_micros,
     chirp::Detector,
+    devices::choice::Wish,
     downlink::audio::{Audio, Voice},
     mixer,
     recording::Recording,
@@ -23,7 +24,6 @@ use crate::{
     stats::Played,
     stop::Stop,
     voice_processing::Tap,
-    watch::State,
 };
 
 /// Samples made at once: 10 ms, half of what a packet has, so that no more than that waits for the rest.
@@ -76,8 +76,8 @@ pub(crate) struct Listeners {
 }
 
 /// Plays until stopped.
-pub(crate) fn run(spec: &SpeakerSpec, state: State, changes: &Receiver<Change>, mut listeners: Listeners, stop: &Stop) {
-    let (_speaker, mut playback) = Speaker::start(spec, state);
+pub(crate) fn run(wish: &Wish<SpeakerSpec>, changes: &Receiver<Change>, mut listeners: Listeners, stop: &Stop) {
+    let (_speaker, mut playback) = Speaker::begin(wish);
     let mut players = BTreeMap::new();
     let mut mix = [0.0; PIECE];
     let mut reserve = Reserve::new(Instant::now());
@@ -143,7 +143,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Incoming, Kind, payload, report::Reporter};
+    use crate::{Incoming, Kind, payload, report::Reporter, watch::State};
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -177,7 +177,7 @@ mod tests {
         let ((to_player, changes), shared, stop) = (channel(), Shared::default(), Stop::default());
         let player = thread::spawn({
             let (listeners, stop) = (Listeners { recording, shared: shared.clone(), ..Listeners::default() }, stop.clone());
-            move || run(&SpeakerSpec::Silent, Arc::new(|_| {}), &changes, listeners, &stop)
+            move || run(&Wish::exactly(&SpeakerSpec::Silent, Arc::new(|_| {})), &changes, listeners, &stop)
         });
         let (ana, ben) = (voice(1, 300.0), voice(2, 500.0));
         for (peer, audio) in [(1, &ana), (2, &ben)] {
@@ -210,7 +210,7 @@ mod tests {
         let player = thread::spawn({
             let (stop, spec) = (stop.clone(), SpeakerSpec::Device(Some("no such speaker".into())));
             let state: State = Arc::new(move |state| drop(told.send(state)));
-            move || run(&spec, state, &changes, Listeners::default(), &stop)
+            move || run(&Wish::exactly(&spec, state), &changes, Listeners::default(), &stop)
         });
         assert!(news.recv_timeout(PATIENCE).unwrap().is_err());
         to_player.send(Change::Join(1, ana.clone())).unwrap();

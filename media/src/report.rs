@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use codecs::Size;
 
-use crate::Trouble;
+use crate::{Trouble, devices::InUse};
 
 /// News of a call; a few a second at most, but for test pictures.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Report {
     Microphone(Result<(), Trouble>),
     /// The speaker works, or why it doesn't.
     Speaker(Result<(), Trouble>),
+    /// A device is in use: the first one of its kind, or another one than before.
+    InUse(InUse),
     /// A peer's pictures can't be decoded until that peer sends a keyframe: ask for one.
     KeyframeWanted {
         /// Who has to send it.

@@ -17,11 +17,12 @@ use ringbuf::traits::Producer;
 
 use crate::{
     Part, SpeakerSpec, Trouble,
+    devices::choice::Wish,
     resample::Resampler,
     sound::{
         ring::{Exchange, Source, Wake, duration, filled, ring},
         stream::{self, Running},
-        watch,
+        watch::{self, Follow},
     },
     stop::Stop,
     watch::{State, Watch},
@@ -80,31 +81,38 @@ impl Speaker {
     /// which tries again every few seconds.
     #[must_use]
     pub fn start(spec: &SpeakerSpec, state: State) -> (Self, Playback) {
+        Self::begin(&Wish::exactly(spec, state))
+    }
+
+    /// The same, with a device that may change.
+    pub(crate) fn begin(wish: &Wish<SpeakerSpec>) -> (Self, Playback) {
         let (stop, exchange, wake) = (Stop::default(), Exchange::default(), Wake::default());
         let (source, drain) = ring(opus::SAMPLE_RATE);
         let idle = Idle::new(drain, wake.clone(), Instant::now());
         let playback = Playback::new(exchange.clone(), wake.clone(), Line::new(source, opus::SAMPLE_RATE));
         let xruns = Arc::clone(&playback.xruns);
-        let news = Watch::new(Part::Speaker, state.clone());
-        let work: Box<dyn FnOnce() + Send> = match spec.clone() {
+        let news = Watch::new(Part::Speaker, wish.told.clone());
+        let work: Box<dyn FnOnce() + Send> = match wish.spec {
             SpeakerSpec::Silent => {
                 let stop = stop.clone();
                 Box::new(move || silent(idle, &stop, news))
             }
-            SpeakerSpec::Device(id) => {
+            SpeakerSpec::Device(_) => {
                 let stop = stop.clone();
                 let awake = wake.clone();
+                let choice = wish.choice.clone();
+                let follow = Follow::new(Part::Speaker, choice.clone());
                 let open = move |period| {
-                    stream::open_speaker(id.as_deref(), period, &awake, &xruns, |rate| {
+                    stream::open_speaker(choice.get(), period, &awake, &xruns, |rate| {
                         let (source, drain) = ring(rate);
                         (drain, Line::new(source, rate))
                     })
                 };
-                Box::new(move || device(open, &exchange, &wake, idle, &stop, news))
+                Box::new(move || device(open, &follow, &exchange, &wake, idle, &stop, news))
             }
         };
         if let Err(error) = thread::Builder::new().name("speaker".into()).spawn(work) {
-            state(Err(Trouble::Failed { part: Part::Speaker, detail: error.to_string() }));
+            (wish.told.state)(Err(Trouble::Failed { part: Part::Speaker, detail: error.to_string() }));
         }
         (Self { stop }, playback)
     }
@@ -206,6 +214,7 @@ fn silent(mut idle: Idle, stop: &Stop, mut news: Watch) {
 
 fn device(
     open: impl Fn(Duration) -> Result<(Running, Line), Trouble> + Send + Sync + 'static,
+    follow: &Follow,
     exchange: &Exchange<Line>,
     wake: &Wake,
     idle: Idle,
@@ -216,7 +225,7 @@ fn device(
     let open: watch::Open<Line> = Arc::new(open);
     // The device's ring dies with it; until the next one there's one of our own, used up by this thread. So it's in use only while
     // the device runs: what plays into a ring that nobody empties waits for ever.
-    watch::run(Part::Speaker, &open, stop, news, BEAT, |opened| match opened {
+    watch::run(Part::Speaker, &open, follow, stop, news, BEAT, |opened| match opened {
         watch::Now::Open(line) => {
             exchange.offer(line);
             idle = None;
@@ -237,7 +246,10 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::sound::{ring::Drain, stream::Pulse};
+    use crate::{
+        devices::choice::Choice,
+        sound::{ring::Drain, callback::Pulse},
+    };
 
     fn told() -> (State, mpsc::Receiver<Result<(), Trouble>>) {
         let (told, news) = mpsc::channel();
@@ -308,7 +320,8 @@ mod tests {
         let playback = Playback::new(exchange.clone(), wake.clone(), Line::new(source, opus::SAMPLE_RATE));
         let speaker = Speaker { stop: Stop::default() };
         let stop = speaker.stop.clone();
-        let work = move || device(open, &exchange, &wake, idle, &stop, Watch::new(Part::Speaker, state));
+        let follow = Follow { choice: Choice::default(), look: Box::new(|| None) };
+        let work = move || device(open, &follow, &exchange, &wake, idle, &stop, Watch::new(Part::Speaker, state));
         (speaker, playback, thread::spawn(work))
     }
 

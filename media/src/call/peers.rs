@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Incoming, Kind, Slot,
+    Incoming, Kind, Level, Slot,
     downlink::{audio::Audio, video},
     playout::Change,
     reception::{Arrivals, Reception},
@@ -142,6 +142,12 @@ impl Peers {
         if let Some(video) = self.here.get(&number).and_then(|peer| peer.video.as_ref()) {
             video.expect(pictures);
         }
+    }
+
+    /// How loud each one is from whom any sound has come.
+    pub(super) fn levels(&self) -> BTreeMap<u16, Level> {
+        let level = |(number, peer): (&u16, &Peer)| Some((*number, peer.audio.as_ref()?.level()));
+        self.here.iter().filter_map(level).collect()
     }
 
     /// All leave, and nobody comes any more.

@@ -16,16 +16,27 @@ use nokhwa::{
 };
 
 use super::{Outlet, fit::Fit, format, unix_micros};
-use crate::{Part, Trouble, VideoConfig, devices, held::Held};
+use crate::{
+    Part, Trouble, VideoConfig,
+    devices::{
+        self, InUse,
+        choice::{Choice, Wanted},
+    },
+    held::Held,
+};
 
 /// A camera that worked and gives nothing for this long has stalled: no camera takes longer between two frames.
 const STALL: Duration = Duration::from_secs(2);
 /// The same before the first frame: some cameras need seconds for their exposure.
 const FIRST_FRAME: Duration = Duration::from_secs(5);
-/// Pause before a camera in trouble is opened again.
+/// Pause before a camera in trouble is opened again, if none is plugged in before.
 const RETRY: Duration = Duration::from_secs(2);
+/// A camera that was just plugged in isn't ours to open until the system has seen to that.
+const SETTLE: Duration = Duration::from_millis(300);
 /// How long the watching thread may take to see that the camera was dropped.
 const TICK: Duration = Duration::from_millis(100);
+/// How often it's looked for a camera that another one stands in for.
+const LOOK: Duration = Duration::from_millis(500);
 /// Damaged frames in a row (half a second of them) that are taken for a bad cable or a camera just starting.
 const MOST_BROKEN: u32 = 15;
 /// Formats that are tried before the camera counts as unusable. Drivers refuse some of what they list.
@@ -35,67 +46,138 @@ const OLDEST: Duration = Duration::from_millis(500);
 
 /// From the thread that captures.
 enum Event {
+    Opened(InUse),
     Frame(Frame),
     Ended(Trouble),
 }
 
+/// Why the capture is no longer watched.
+enum End {
+    Dropped,
+    /// Another camera is to be used.
+    Outdated,
+    Broken(Trouble),
+}
+
 /// Captures until the camera is dropped.
-pub(super) fn run(id: Option<&str>, want: VideoConfig, mut outlet: Outlet) {
+pub(super) fn run(choice: &Choice, want: VideoConfig, mut outlet: Outlet) {
     let mut fit = Fit::new(want.size);
+    // Why the last camera failed, while another one is tried before anybody hears of that.
+    let mut lost = None;
     loop {
         // Two: the one that's being scaled and the next. More would only be older.
         let (sender, receiver) = sync_channel(2);
-        let (id, started) = (id.map(str::to_owned), outlet.started);
-        let capture = move || {
-            let trouble = capture(id.as_deref(), want, started, &sender);
-            // Nobody listens any more: then nobody needs to know.
-            let _ = sender.send(Event::Ended(trouble));
+        let (wanted, started) = (choice.get(), outlet.started);
+        let capture = {
+            let wanted = wanted.clone();
+            move || {
+                let trouble = capture(&wanted, want, started, &sender);
+                // Nobody listens any more: then nobody needs to know.
+                let _ = sender.send(Event::Ended(trouble));
+            }
         };
-        let trouble = match thread::Builder::new().name("camera capture".into()).spawn(capture) {
-            Ok(_) => watch(&receiver, &mut fit, &mut outlet),
-            Err(error) => Some(Trouble::Failed { part: Part::Camera, detail: error.to_string() }),
+        let mut watched = Watched { choice, wanted: &wanted, device: None, shown: false };
+        let end = match thread::Builder::new().name("camera capture".into()).spawn(capture) {
+            Ok(_) => watched.watch(&receiver, &mut fit, &mut outlet),
+            Err(error) => End::Broken(Trouble::Failed { part: Part::Camera, detail: error.to_string() }),
         };
-        let Some(trouble) = trouble else { return };
+        let trouble = match end {
+            End::Dropped => return,
+            End::Outdated => continue,
+            End::Broken(trouble) if wanted.stand_in && watched.shown => {
+                lost = Some(trouble);
+                continue;
+            }
+            End::Broken(Trouble::Missing(_)) if let Some(lost) = lost.take() => lost,
+            End::Broken(trouble) => trouble,
+        };
         outlet.trouble(trouble);
-        if outlet.stop.wait(RETRY) {
+        if !pause(&outlet) {
             return;
         }
     }
 }
 
-/// Passes frames on until the capture ends (then says why) or the camera is dropped (then `None`).
-fn watch(receiver: &Receiver<Event>, fit: &mut Fit, outlet: &mut Outlet) -> Option<Trouble> {
-    let (mut patience, mut since) = (FIRST_FRAME, Instant::now());
-    loop {
-        match receiver.recv_timeout(TICK) {
-            _ if outlet.stop.is_set() => return None,
-            Ok(Event::Frame(frame)) => {
-                (patience, since) = (STALL, Instant::now());
-                match fit.apply(frame) {
-                    Ok(frame) => outlet.put(frame),
-                    Err(error) => return Some(Trouble::Failed { part: Part::Camera, detail: error.to_string() }),
+/// Waits until it's worth trying again; false once the camera was dropped.
+fn pause(outlet: &Outlet) -> bool {
+    let (before, end) = (devices::cameras_now(), Instant::now() + RETRY);
+    while Instant::now() < end {
+        if outlet.stop.wait(TICK) {
+            return false;
+        }
+        if cfg!(target_os = "linux") && devices::cameras_now() != before {
+            return !outlet.stop.wait(SETTLE);
+        }
+    }
+    true
+}
+
+/// What a running capture is held against.
+struct Watched<'a> {
+    choice: &'a Choice,
+    /// What was wanted when it began.
+    wanted: &'a Wanted,
+    device: Option<InUse>,
+    /// Whether any frame has come.
+    shown: bool,
+}
+
+impl Watched<'_> {
+    /// Passes frames on until the capture ends, another one is to begin or the camera is dropped.
+    fn watch(&mut self, receiver: &Receiver<Event>, fit: &mut Fit, outlet: &mut Outlet) -> End {
+        let (mut patience, mut since) = (FIRST_FRAME, Instant::now());
+        let (mut cameras, mut looked) = (devices::cameras_now(), Instant::now());
+        loop {
+            let event = receiver.recv_timeout(TICK);
+            if outlet.stop.is_set() {
+                return End::Dropped;
+            }
+            if self.choice.get().id != self.wanted.id {
+                return End::Outdated;
+            }
+            if self.device.as_ref().is_some_and(|device| device.stand_in) && looked.elapsed() > LOOK {
+                looked = Instant::now();
+                let now = devices::cameras_now();
+                if now != cameras && devices::find_cameras(self.wanted.id.as_deref()).is_ok_and(|found| !found.is_empty()) {
+                    return End::Outdated;
                 }
+                cameras = now;
             }
-            Ok(Event::Ended(trouble)) => return Some(trouble),
-            // The thread waits in the driver, which wakes it if the camera comes back to life or is unplugged. A second
-            // stream on the same camera is impossible meanwhile, so there's nothing better to do than to wait with it.
-            Err(RecvTimeoutError::Timeout) if since.elapsed() > patience => {
-                outlet.trouble(Trouble::Stalled(Part::Camera));
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => {
-                return Some(Trouble::Failed { part: Part::Camera, detail: "its driver crashed".into() });
+            match event {
+                Ok(Event::Opened(device)) => {
+                    outlet.watch.uses(&device);
+                    self.device = Some(device);
+                }
+                Ok(Event::Frame(frame)) => {
+                    (patience, since, self.shown) = (STALL, Instant::now(), true);
+                    match fit.apply(frame) {
+                        Ok(frame) => outlet.put(frame),
+                        Err(error) => return End::Broken(Trouble::Failed { part: Part::Camera, detail: error.to_string() }),
+                    }
+                }
+                Ok(Event::Ended(trouble)) => return End::Broken(trouble),
+                // The thread waits in the driver, which wakes it if the camera comes back to life or is unplugged. A second
+                // stream on the same camera is impossible meanwhile, so there's nothing better to do than to wait with it.
+                Err(RecvTimeoutError::Timeout) if since.elapsed() > patience => {
+                    outlet.trouble(Trouble::Stalled(Part::Camera));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return End::Broken(Trouble::Failed { part: Part::Camera, detail: "its driver crashed".into() });
+                }
             }
         }
     }
 }
 
 /// Opens a camera and sends what it gives, until it fails or nobody listens.
-fn capture(id: Option<&str>, want: VideoConfig, started: Instant, sender: &SyncSender<Event>) -> Trouble {
-    let mut opened = match open(id, want) {
+fn capture(wanted: &Wanted, want: VideoConfig, started: Instant, sender: &SyncSender<Event>) -> Trouble {
+    let mut opened = match open(wanted, want) {
         Ok(opened) => opened,
         Err(trouble) => return trouble,
     };
+    // Nobody listens any more: the first frame finds that out.
+    let _ = sender.send(Event::Opened(opened.device.clone()));
     let camera = &mut opened.camera;
     let mut jpeg = match convert::Mjpeg::new() {
         Ok(jpeg) => jpeg,
@@ -144,16 +226,23 @@ fn age(captured: Duration, now_micros: u64) -> Duration {
 /// An open camera. It's dropped before what says that this program holds it.
 struct Opened {
     camera: Camera,
+    device: InUse,
     _held: Held,
 }
 
-/// Opens the camera with this id, or the first one that works.
-fn open(id: Option<&str>, want: VideoConfig) -> Result<Opened, Trouble> {
+/// Opens the wanted camera, or the first one that works.
+fn open(wanted: &Wanted, want: VideoConfig) -> Result<Opened, Trouble> {
+    let chosen = devices::find_cameras(wanted.id.as_deref())?;
+    let stand_in = chosen.is_empty() && wanted.stand_in && wanted.id.is_some();
+    let found = if stand_in { devices::find_cameras(None)? } else { chosen };
     let mut first = None;
-    for index in devices::find_cameras(id)? {
+    for devices::Found { index, listed } in found {
         let held = Held::new(Part::Camera);
         match held.patiently(|| open_index(index.clone(), want)) {
-            Ok(camera) => return Ok(Opened { camera, _held: held }),
+            Ok(camera) => {
+                let device = InUse { part: Part::Camera, id: listed.id, name: listed.name, stand_in };
+                return Ok(Opened { camera, device, _held: held });
+            }
             Err(trouble) => first = first.or(Some(trouble)),
         }
     }
@@ -191,7 +280,7 @@ fn open_index(index: CameraIndex, want: VideoConfig) -> Result<Camera, Trouble> 
 
 /// Why a camera that worked stopped.
 fn lost(camera: &Camera, error: &NokhwaError) -> Trouble {
-    let there = devices::find_cameras(None).is_ok_and(|all| all.contains(camera.index()));
+    let there = devices::find_cameras(None).is_ok_and(|all| all.iter().any(|found| found.index == *camera.index()));
     if there { trouble(error) } else { Trouble::Unplugged(Part::Camera) }
 }
 

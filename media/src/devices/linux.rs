@@ -41,6 +41,15 @@ pub(super) fn prepare(index: &CameraIndex, want: VideoConfig) {
     }
 }
 
+/// The names of all video devices.
+pub(super) fn nodes() -> Vec<String> {
+    let entries = std::fs::read_dir("/dev").into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<_> = names.filter(|name| name.starts_with("video")).collect();
+    names.sort();
+    names
+}
+
 fn open(index: &CameraIndex) -> Option<Device> {
     Device::new(index.as_index().ok()? as usize).ok()
 }

@@ -72,6 +72,11 @@ impl Audio {
         self.lock().extra.delay.record(delay);
     }
 
+    /// How loud the peer is.
+    pub(crate) fn level(&self) -> Level {
+        self.lock().extra.level
+    }
+
     pub(crate) fn stats(&self) -> AudioReceived {
         let state = self.lock();
         let (counts, extra) = (state.jitter.counts(), &state.extra);

@@ -16,7 +16,7 @@ use crate::{
     resample::Resampler,
     sound::{
         ring::{Drain, duration, filled},
-        stream::UNSET,
+        callback::UNSET,
     },
 };
 

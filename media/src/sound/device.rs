@@ -1,13 +1,24 @@
 //! The system's microphones and speakers, and which of their formats serves a call.
 
-use std::{thread, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
 
 use cpal::{
-    BufferSize, Device, Error, ErrorKind, SampleFormat, StreamConfig, SupportedBufferSize, SupportedStreamConfigRange,
+    BufferSize, Device, Error, ErrorKind, Host, SampleFormat, StreamConfig, SupportedBufferSize, SupportedStreamConfigRange,
     traits::{DeviceTrait, HostTrait},
 };
 
-use crate::{Part, Trouble, resample::RATES};
+use crate::{
+    Part, Trouble,
+    devices::{
+        Listed,
+        choice::{Seen, Wanted},
+    },
+    resample::RATES,
+};
 
 /// The rate a call runs at, in Hz, so that a device that offers it needs no conversion.
 pub(crate) const RATE: u32 = codecs::opus::SAMPLE_RATE;
@@ -42,43 +53,108 @@ pub(crate) fn quiet() {
     }
 }
 
-/// The device with this id or name, or the system's default one.
-pub(crate) fn find(part: Part, id: Option<&str>) -> Result<Device, Trouble> {
-    let host = cpal::default_host();
-    let found = match id {
-        None if part == Part::Microphone => host.default_input_device(),
-        None => host.default_output_device(),
-        Some(id) => by_id(id).or_else(|| all(part, &host).into_iter().find(|device| name(device).as_deref() == Some(id))),
+/// A device that was found.
+pub(crate) struct Found {
+    pub(crate) device: Device,
+    pub(crate) listed: Listed,
+    /// It stands in for the one that's wanted.
+    pub(crate) stand_in: bool,
+}
+
+/// The device that's wanted, or the system's default one.
+pub(crate) fn find(part: Part, wanted: &Wanted) -> Result<Found, Trouble> {
+    let host = host();
+    let named = |id: &str| all(part, &host).into_iter().find(|device| name(device).as_deref() == Some(id));
+    let chosen = wanted.id.as_deref().and_then(|id| by_id(&host, id).or_else(|| named(id)));
+    let stand_in = wanted.id.is_some() && chosen.is_none();
+    let device = match chosen {
+        None if stand_in && !wanted.stand_in => None,
+        None => default(part, &host),
+        chosen => chosen,
     };
-    found.ok_or(Trouble::Missing(part))
+    let device = device.ok_or(Trouble::Missing(part))?;
+    let listed = listed(&device).unwrap_or_else(|| Listed { id: String::new(), name: "unnamed".to_owned() });
+    Ok(Found { device, listed, stand_in })
+}
+
+fn default(part: Part, host: &Host) -> Option<Device> {
+    if part == Part::Microphone { host.default_input_device() } else { host.default_output_device() }
+}
+
+/// The connection to a sound server. cpal's never ends once it's made, so there's one for all, for as long as the server answers.
+static SERVER: Mutex<Option<Arc<Host>>> = Mutex::new(None);
+
+fn host() -> Arc<Host> {
+    let server = || SERVER.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = server().clone();
+    if let Some(kept) = kept {
+        if kept.devices().is_ok() {
+            return kept;
+        }
+        server().take_if(|server| Arc::ptr_eq(server, &kept));
+    }
+    let host = Arc::new(cpal::default_host());
+    if is_server(&host) {
+        *server() = Some(Arc::clone(&host));
+    }
+    host
+}
+
+/// Whether asking it goes through a connection. ALSA must be asked anew instead: it reads its list of cards as it's begun.
+fn is_server(host: &Host) -> bool {
+    cfg!(target_os = "linux") && host.id().to_string() != "alsa"
 }
 
 /// An id says which of the system's sound servers it's for.
-fn by_id(id: &str) -> Option<Device> {
+fn by_id(host: &Host, id: &str) -> Option<Device> {
     let id: cpal::DeviceId = id.parse().ok()?;
-    cpal::host_from_id(id.host()).ok()?.device_by_id(&id)
+    if id.host() == host.id() { host.device_by_id(&id) } else { cpal::host_from_id(id.host()).ok()?.device_by_id(&id) }
 }
 
-/// Id and name of all the devices.
-pub(crate) fn list(part: Part) -> Vec<(String, String)> {
+/// All the devices of one kind.
+pub(crate) fn list(part: Part) -> Vec<Listed> {
     let work = move || {
         quiet();
-        let host = cpal::default_host();
-        let named = |device: &Device| {
-            let id = device.id().ok()?.to_string();
-            let name = name(device).unwrap_or_else(|| id.clone());
-            Some((id, name))
-        };
-        let all = all(part, &host);
-        all.iter().filter_map(named).filter(|(id, _)| id != NOTHING).collect()
+        all(part, &host()).iter().filter_map(listed).filter(|device| device.id != NOTHING).collect()
     };
     thread::Builder::new().name("sound devices".into()).spawn(work).ok().and_then(|work| work.join().ok()).unwrap_or_default()
+}
+
+/// What there is at a moment.
+pub(crate) struct Look {
+    microphones: Seen,
+    speakers: Seen,
+}
+
+impl Look {
+    /// Asks the sound system, which may keep the thread for as long as it likes.
+    pub(crate) fn now() -> Self {
+        let (at, host) = (Instant::now(), host());
+        let all: Vec<_> = host.devices().into_iter().flatten().collect();
+        let those = |does: fn(&Device) -> bool| all.iter().filter(|device| does(device)).filter_map(listed).collect();
+        let default = |part| Some(listed(&default(part, &host)?)?.id);
+        let seen = |part, all| Seen { at, system: host.id().to_string(), all, default: default(part) };
+        Self {
+            microphones: seen(Part::Microphone, those(Device::supports_input)),
+            speakers: seen(Part::Speaker, those(Device::supports_output)),
+        }
+    }
+
+    pub(crate) fn seen(&self, part: Part) -> Seen {
+        if part == Part::Microphone { self.microphones.clone() } else { self.speakers.clone() }
+    }
+}
+
+fn listed(device: &Device) -> Option<Listed> {
+    let id = device.id().ok()?.to_string();
+    let name = name(device).unwrap_or_else(|| id.clone());
+    Some(Listed { id, name })
 }
 
 /// ALSA lists a device that plays to nobody and hears nothing.
 const NOTHING: &str = "alsa:null";
 
-fn all(part: Part, host: &cpal::Host) -> Vec<Device> {
+fn all(part: Part, host: &Host) -> Vec<Device> {
     let devices = if part == Part::Microphone { host.input_devices() } else { host.output_devices() };
     devices.map(Iterator::collect).unwrap_or_default()
 }
@@ -145,7 +221,9 @@ fn cost(part: Part, range: &SupportedStreamConfigRange) -> u32 {
         SampleFormat::F32 => 0,
         SampleFormat::I16 => 1,
         SampleFormat::I32 => 2,
-        SampleFormat::I8 | SampleFormat::I24 | SampleFormat::U8 | SampleFormat::U16 | SampleFormat::U32 | SampleFormat::F64 => 3,
+        SampleFormat::I24 | SampleFormat::U16 | SampleFormat::U24 | SampleFormat::U32 | SampleFormat::F64 => 3,
+        SampleFormat::I64 | SampleFormat::U64 => 4,
+        SampleFormat::I8 | SampleFormat::U8 => 6,
         _ => return UNUSABLE,
     };
     if !RATES.contains(&rate) || range.channels() == 0 || range.channels() > MOST_CHANNELS {

@@ -1,4 +1,4 @@
-//! Keeps a sound device open: opens it, notices when it stalls or goes away, and opens it again.
+//! Keeps a sound device open: opens it, notices when it stalls or goes away or another one is to be used, and opens that.
 
 use std::{
     sync::{
@@ -10,8 +10,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{device, stream::Running};
-use crate::{Part, Trouble, held::Held, spell::Spell, stop::Stop, watch::Watch};
+use super::{device, lookout::Lookout, stream::Running};
+use crate::{
+    Part, Trouble,
+    devices::choice::{Choice, Seen},
+    held::Held,
+    spell::Spell,
+    stop::Stop,
+    watch::Watch,
+};
 
 /// A device without a callback for this long has stalled: none has a period that long.
 const STALL: Duration = Duration::from_secs(2);
@@ -21,6 +28,8 @@ const GIVE_UP: Duration = Duration::from_secs(6);
 const OPEN: Duration = Duration::from_secs(5);
 /// Pauses before a device in trouble is opened again: short at first, for a device that's just being switched.
 const RETRY: [Duration; 4] = [Duration::from_millis(300), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
+/// A device that played for this long and then fails was plugged in rightly and is gone: another one may take its place at once.
+const PLAYED: Duration = Duration::from_secs(1);
 /// How often a running device is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// More overruns or underruns than this in a second are no accident: the machine can't keep up with the period.
@@ -31,6 +40,29 @@ const QUIET: Duration = Duration::from_secs(30);
 /// Opens a device with this period, and gives our end of its ring, which is of use only while the device runs. Runs on a thread of its
 /// own, since sound servers may hang.
 pub(crate) type Open<T> = Arc<dyn Fn(Duration) -> Result<(Running, T), Trouble> + Send + Sync>;
+
+/// What a device is held against while it runs.
+pub(crate) struct Follow {
+    pub(crate) choice: Choice,
+    /// What there is, as far as anyone has looked.
+    pub(crate) look: Box<dyn Fn() -> Option<Seen> + Send>,
+}
+
+impl Follow {
+    /// The choice among this machine's devices.
+    pub(crate) fn new(part: Part, choice: Choice) -> Self {
+        let lookout = Lookout::begin();
+        Self { choice, look: Box::new(move || lookout.seen(part)) }
+    }
+
+    /// Whether devices have come or gone since this was seen.
+    fn news_since(&self, before: Option<&Seen>) -> bool {
+        match (before, (self.look)()) {
+            (Some(before), Some(now)) => !now.same(before),
+            _ => false,
+        }
+    }
+}
 
 /// How things stand.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,6 +76,8 @@ pub(crate) enum Now<T> {
 /// Why a running device isn't looked after any more.
 enum End {
     Stopped,
+    /// Another one is to be used.
+    Outdated,
     /// It would do better with a longer period.
     Choppy,
     Broken(Trouble),
@@ -53,12 +87,15 @@ enum End {
 pub(crate) fn run<T: Send + 'static>(
     part: Part,
     open: &Open<T>,
+    follow: &Follow,
     stop: &Stop,
     mut watch: Watch,
     beat: Duration,
     mut now: impl FnMut(Now<T>),
 ) {
     let (mut failures, mut period) = (0, device::period(part));
+    // Why the last device failed, while another one is tried before anybody hears of that.
+    let mut lost = None;
     while !stop.is_set() {
         let opening = spawn_open(part, open, period);
         let since = Instant::now();
@@ -79,28 +116,41 @@ pub(crate) fn run<T: Send + 'static>(
         let trouble = match opened {
             Ok((running, end)) => {
                 now(Now::Open(end));
+                watch.uses(&running.opened.device);
+                lost = None;
                 let longest = device::longest_period(part);
-                let (end, worked) = attend(part, &running, stop, &mut watch, period < longest);
+                let (end, worked) = attend(&running, follow, stop, &mut watch, period < longest);
                 if worked {
                     failures = 0;
                 }
                 match end {
                     End::Stopped => return,
+                    End::Outdated => {
+                        tracing::info!(device = %part, name = running.opened.device.name, "another sound device is opened instead");
+                        continue;
+                    }
                     End::Choppy => {
                         period = longest.min(period * 2);
                         let period_ms = period.as_millis();
-                        tracing::info!(device = %part, name = running.name, period_ms, "the sound device is opened with a longer period");
+                        let name = &running.opened.device.name;
+                        tracing::info!(device = %part, name, period_ms, "the sound device is opened with a longer period");
+                        continue;
+                    }
+                    End::Broken(trouble) if running.opened.wanted.stand_in && running.opened.at.elapsed() > PLAYED => {
+                        lost = Some(trouble);
                         continue;
                     }
                     End::Broken(trouble) => trouble,
                 }
             }
+            Err(Trouble::Missing(_)) if let Some(lost) = lost.take() => lost,
             Err(trouble) => trouble,
         };
         watch.trouble(trouble);
         let pause = Instant::now() + RETRY[RETRY.len().min(failures + 1) - 1];
         failures += 1;
-        while Instant::now() < pause {
+        let before = (follow.look)();
+        while Instant::now() < pause && !follow.news_since(before.as_ref()) {
             if stop.wait(beat) {
                 return;
             }
@@ -125,9 +175,10 @@ fn spawn_open<T: Send + 'static>(part: Part, open: &Open<T>, period: Duration) -
     receiver
 }
 
-/// Watches a running device until it fails, `stop` is set, or (if `may_grow`) a longer period is called for. Says what it was, and
+/// Watches a running device until it fails, another one is to be used, `stop` is set, or (if `may_grow`) a longer period is called for. Says what it was, and
 /// whether the device ever worked.
-fn attend(part: Part, running: &Running, stop: &Stop, watch: &mut Watch, may_grow: bool) -> (End, bool) {
+fn attend(running: &Running, follow: &Follow, stop: &Stop, watch: &mut Watch, may_grow: bool) -> (End, bool) {
+    let (part, name) = (running.opened.device.part, &running.opened.device.name);
     let (mut beats, mut since, mut worked) = (0, Instant::now(), false);
     let mut hiccups = Hiccups::new(running.pulse.xruns.load(Ordering::Relaxed), since);
     loop {
@@ -136,7 +187,7 @@ fn attend(part: Part, running: &Running, stop: &Stop, watch: &mut Watch, may_gro
         }
         while let Ok(error) = running.errors.try_recv() {
             if device::harmless(&error) {
-                tracing::debug!(device = %part, name = running.name, %error, "sound device hiccup");
+                tracing::debug!(device = %part, name, %error, "sound device hiccup");
                 continue;
             }
             let trouble = match device::trouble(part, &error) {
@@ -145,9 +196,12 @@ fn attend(part: Part, running: &Running, stop: &Stop, watch: &mut Watch, may_gro
             };
             return (End::Broken(trouble), worked);
         }
+        if running.opened.is_outdated(&follow.choice.get(), (follow.look)().as_ref()) {
+            return (End::Outdated, worked);
+        }
         let now = Instant::now();
         if hiccups.begin(now, running.pulse.xruns.load(Ordering::Relaxed)) {
-            tracing::warn!(device = %part, name = running.name, "this machine is too busy for its sound, which has gaps");
+            tracing::warn!(device = %part, name, "this machine is too busy for its sound, which has gaps");
         }
         if hiccups.too_many(now) && may_grow {
             return (End::Choppy, worked);
@@ -203,8 +257,14 @@ impl Hiccups {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, mpsc::SyncSender};
+
     use super::*;
-    use crate::sound::stream::Pulse;
+    use crate::{
+        devices::{InUse, Listed, choice::Opened},
+        sound::callback::Pulse,
+        watch::{State, Told, Used},
+    };
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -239,13 +299,138 @@ mod tests {
             Ok((Running::fake(pulse, Worker(going, Some(worker))), ()))
         });
         let thread = thread::spawn({
-            let (stop, watch) = (stop.clone(), Watch::new(Part::Microphone, Arc::new(|_| {})));
-            move || run(Part::Microphone, &open, &stop, watch, Duration::from_millis(10), |_| {})
+            let state: State = Arc::new(|_| {});
+            let (stop, watch) = (stop.clone(), Watch::new(Part::Microphone, state));
+            move || run(Part::Microphone, &open, &alone(), &stop, watch, Duration::from_millis(10), |_| {})
         });
         let seen: Vec<_> = (0..3).map(|_| periods.recv_timeout(PATIENCE).unwrap().as_millis()).collect();
         assert_eq!(seen, [20, 40, 80]);
         stop.set();
         thread.join().unwrap();
+    }
+
+    /// A machine on which nothing comes or goes.
+    fn alone() -> Follow {
+        Follow { choice: Choice::default(), look: Box::new(|| None) }
+    }
+
+    /// Runs devices that are opened by what's wanted, on a machine that the test changes; tells what was opened and what was told.
+    struct Machine {
+        seen: Arc<Mutex<Seen>>,
+        choice: Choice,
+        opened: Receiver<(String, SyncSender<cpal::Error>)>,
+        told: Receiver<Result<(), Trouble>>,
+        used: Receiver<InUse>,
+        stop: Stop,
+        thread: thread::JoinHandle<()>,
+    }
+
+    impl Machine {
+        fn new(wanted: Option<&str>, all: &[&str]) -> Self {
+            let seen = Arc::new(Mutex::new(Self::seen(all)));
+            let choice = Choice::new(wanted.map(str::to_owned), true);
+            let ((to_opened, opened), (to_told, told), (to_used, used)) = (channel(), channel(), channel());
+            let open: Open<()> = {
+                let (seen, choice) = (Arc::clone(&seen), choice.clone());
+                Arc::new(move |_| {
+                    let (wanted, seen) = (choice.get(), seen.lock().unwrap().clone());
+                    let at = Instant::now();
+                    let there = |id: &String| seen.all.iter().any(|listed| listed.id == *id);
+                    let chosen = wanted.id.clone().filter(there);
+                    let stand_in = wanted.id.is_some() && chosen.is_none();
+                    let id = chosen.or(seen.default.filter(there)).ok_or(Trouble::Missing(Part::Speaker))?;
+                    let pulse = Pulse::default();
+                    let (going, beating) = (Stop::default(), pulse.clone());
+                    let ended = going.clone();
+                    let worker = thread::spawn(move || {
+                        while !ended.wait(Duration::from_millis(5)) {
+                            beating.beats.fetch_add(1, Ordering::Relaxed);
+                        }
+                    });
+                    let (mut running, errors) = Running::fake_with_errors(pulse, Worker(going, Some(worker)));
+                    // As if it had been opened long ago, so that it counts as one that has played.
+                    let at = at.checked_sub(PLAYED * 2).unwrap_or(at);
+                    let device = InUse { part: Part::Speaker, id: id.clone(), name: id.clone(), stand_in };
+                    running.opened = Opened { device, wanted, at };
+                    to_opened.send((id, errors)).map_err(|_| Trouble::Missing(Part::Speaker))?;
+                    Ok((running, ()))
+                })
+            };
+            let follow = {
+                let seen = Arc::clone(&seen);
+                Follow { choice: choice.clone(), look: Box::new(move || Some(seen.lock().unwrap().clone())) }
+            };
+            let stop = Stop::default();
+            let state: State = Arc::new(move |state| drop(to_told.send(state)));
+            let hears: Used = Arc::new(move |device| drop(to_used.send(device)));
+            let watch = Watch::new(Part::Speaker, Told { state, used: Some(hears) });
+            let ended = stop.clone();
+            let work = move || run(Part::Speaker, &open, &follow, &ended, watch, Duration::from_millis(5), |_| {});
+            Self { seen, choice, opened, told, used, stop, thread: thread::spawn(work) }
+        }
+
+        /// The first one is the default.
+        fn seen(all: &[&str]) -> Seen {
+            let listed = |id: &&str| Listed { id: (*id).to_owned(), name: (*id).to_owned() };
+            let default = all.first().map(|id| (*id).to_owned());
+            Seen { at: Instant::now(), system: "fake".into(), all: all.iter().map(listed).collect(), default }
+        }
+
+        fn becomes(&self, all: &[&str]) {
+            *self.seen.lock().unwrap() = Self::seen(all);
+        }
+
+        #[track_caller]
+        fn opens(&self, id: &str) -> SyncSender<cpal::Error> {
+            let (opened, errors) = self.opened.recv_timeout(PATIENCE).unwrap();
+            assert_eq!(opened, id);
+            assert_eq!(self.used.recv_timeout(PATIENCE).unwrap().id, id);
+            errors
+        }
+
+        fn end(self) -> Vec<Result<(), Trouble>> {
+            self.stop.set();
+            self.thread.join().unwrap();
+            self.told.try_iter().collect()
+        }
+    }
+
+    #[test]
+    fn the_default_is_followed_and_a_choice_goes_before_it() {
+        let machine = Machine::new(None, &["fake:desk", "fake:tv"]);
+        machine.opens("fake:desk");
+        machine.becomes(&["fake:tv", "fake:desk"]);
+        machine.opens("fake:tv");
+        machine.choice.choose(Some("fake:desk".into()));
+        machine.opens("fake:desk");
+        assert!(machine.end().iter().all(Result::is_ok), "nobody hears of any trouble");
+    }
+
+    #[test]
+    fn one_that_is_unplugged_is_stood_in_for_without_a_word_of_trouble_until_it_is_back() {
+        let machine = Machine::new(Some("fake:headset"), &["fake:desk", "fake:headset"]);
+        let errors = machine.opens("fake:headset");
+        machine.becomes(&["fake:desk"]);
+        // The system says it before anybody looks, or after.
+        let _ = errors.send(cpal::ErrorKind::DeviceNotAvailable.into());
+        machine.opens("fake:desk");
+        machine.becomes(&["fake:desk", "fake:headset"]);
+        machine.opens("fake:headset");
+        assert!(machine.end().iter().all(Result::is_ok));
+    }
+
+    #[test]
+    fn the_last_one_unplugged_is_told_and_the_next_one_plugged_in_is_taken_at_once() {
+        let machine = Machine::new(None, &["fake:desk"]);
+        let errors = machine.opens("fake:desk");
+        assert_eq!(machine.told.recv_timeout(PATIENCE).unwrap(), Ok(()));
+        machine.becomes(&[]);
+        errors.send(cpal::ErrorKind::DeviceNotAvailable.into()).unwrap();
+        assert!(machine.told.recv_timeout(PATIENCE).unwrap().is_err());
+        machine.becomes(&["fake:tv"]);
+        machine.opens("fake:tv");
+        assert_eq!(machine.told.recv_timeout(PATIENCE).unwrap(), Ok(()));
+        machine.end();
     }
 
     /// Ends a thread that stands in for the system's.

@@ -16,8 +16,8 @@ use codecs::{
 
 use super::{Failure, Track};
 use crate::{
-    MicrophoneSpec, level::Meter, microphone::Microphone, payload, spell::Spell, stats::AudioSent, stop::Stop,
-    voice_processing::Processor, watch::State,
+    MicrophoneSpec, devices::choice::Wish, level::{Level, Meter}, microphone::Microphone, payload, spell::Spell, stats::AudioSent, stop::Stop,
+    voice_processing::Processor,
 };
 
 /// How soon the thread notices its end while the microphone gives nothing.
@@ -42,6 +42,11 @@ impl Shared {
         self.bits_per_second.store(bits_per_second, Ordering::Relaxed);
     }
 
+    /// How loud the microphone is, muted or not.
+    pub(crate) fn level(&self) -> Level {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner).level
+    }
+
     pub(crate) fn stats(&self) -> AudioSent {
         self.stats.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -62,15 +67,14 @@ pub(crate) struct Audio {
 
 /// Reads the microphone until stopped.
 pub(crate) fn run(
-    spec: &MicrophoneSpec,
-    state: State,
+    wish: &Wish<MicrophoneSpec>,
     call_start: Instant,
     mut processor: Processor,
     mut audio: Audio,
     stop: &Stop,
 ) {
     let start = call_start.elapsed();
-    let (_microphone, mut samples) = Microphone::start(spec, state);
+    let (_microphone, mut samples) = Microphone::begin(wish);
     let mut frame = [0.0; FRAME];
     while !stop.is_set() {
         let read = samples.read(&mut frame, WAIT);

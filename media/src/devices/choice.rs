@@ -1,0 +1,222 @@
+//! Which device is wanted, which one is used, and whether that's still the right one.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use super::Listed;
+use crate::{
+    CameraSpec, MicrophoneSpec, Part, SpeakerSpec,
+    watch::{State, Told},
+};
+
+/// The device that a stream runs on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InUse {
+    /// Which kind of device it is.
+    pub part: Part,
+    /// What it goes by in a [`CameraSpec`] and the like.
+    pub id: String,
+    /// What people know it by.
+    pub name: String,
+    /// It stands in for one that was chosen and isn't there.
+    pub stand_in: bool,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// An id or a name; without one it's the system's default device.
+    pub(crate) id: Option<String>,
+    /// Whether the default device stands in while the one with this id isn't there.
+    pub(crate) stand_in: bool,
+}
+
+/// What is wanted of one kind of device. Another one may be chosen while it runs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Choice(Arc<Mutex<Wanted>>);
+
+impl Choice {
+    pub(crate) fn new(id: Option<String>, stand_in: bool) -> Self {
+        Self(Arc::new(Mutex::new(Wanted { id, stand_in })))
+    }
+
+    pub(crate) fn choose(&self, id: Option<String>) {
+        self.lock().id = id;
+    }
+
+    pub(crate) fn get(&self) -> Wanted {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Wanted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A kind of device that names the one that's wanted.
+pub(crate) trait Spec {
+    fn device(&self) -> Option<&str>;
+}
+
+impl Spec for CameraSpec {
+    fn device(&self) -> Option<&str> {
+        if let Self::Device(id) = self { id.as_deref() } else { None }
+    }
+}
+
+impl Spec for MicrophoneSpec {
+    fn device(&self) -> Option<&str> {
+        if let Self::Device(id) = self { id.as_deref() } else { None }
+    }
+}
+
+impl Spec for SpeakerSpec {
+    fn device(&self) -> Option<&str> {
+        if let Self::Device(id) = self { id.as_deref() } else { None }
+    }
+}
+
+/// A source or a sink as a call asks for it.
+#[derive(Clone)]
+pub(crate) struct Wish<S> {
+    pub(crate) spec: S,
+    /// Goes before the device in `spec`, which it begins as.
+    pub(crate) choice: Choice,
+    pub(crate) told: Told,
+}
+
+impl<S: Spec + Clone> Wish<S> {
+    /// `stand_in` says whether the default device may take the place of one that isn't there.
+    pub(crate) fn new(spec: &S, stand_in: bool, told: Told) -> Self {
+        Self { spec: spec.clone(), choice: Choice::new(spec.device().map(str::to_owned), stand_in), told }
+    }
+
+    /// Just what `spec` says, whatever else there is.
+    pub(crate) fn exactly(spec: &S, state: State) -> Self {
+        Self::new(spec, false, state.into())
+    }
+}
+
+/// The devices of one kind at a moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    /// When it was begun to look.
+    pub(crate) at: Instant,
+    /// The sound system that was asked, as ids begin with it.
+    pub(crate) system: String,
+    pub(crate) all: Arc<[Listed]>,
+    /// The default one's id.
+    pub(crate) default: Option<String>,
+}
+
+impl Seen {
+    /// Whether it's there; `None` of another sound system's devices.
+    fn has(&self, device: &str) -> Option<bool> {
+        if self.all.iter().any(|listed| listed.id == device || listed.name == device) {
+            return Some(true);
+        }
+        match device.split_once(':') {
+            Some((system, _)) if system != self.system => None,
+            _ => Some(false),
+        }
+    }
+
+    /// Whether there are the same ones.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        (&self.system, &self.all, &self.default) == (&other.system, &other.all, &other.default)
+    }
+}
+
+/// What was opened, and when that began.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    pub(crate) device: InUse,
+    /// What was wanted then.
+    pub(crate) wanted: Wanted,
+    pub(crate) at: Instant,
+}
+
+impl Opened {
+    /// Whether another device should be used instead: one that was chosen meanwhile or has come back, or the one that's the default now. What was seen before
+    /// it was opened says nothing.
+    pub(crate) fn is_outdated(&self, wanted: &Wanted, seen: Option<&Seen>) -> bool {
+        if wanted.id != self.wanted.id {
+            return true;
+        }
+        let Some(seen) = seen.filter(|seen| seen.at > self.at) else { return false };
+        let default_moved = || seen.default.as_ref().is_some_and(|default| *default != self.device.id);
+        match &wanted.id {
+            None => default_moved(),
+            Some(id) if self.device.stand_in => seen.has(id) == Some(true) || default_moved(),
+            // The sound server may have moved the stream elsewhere without a word.
+            Some(_) => wanted.stand_in && seen.has(&self.device.id) == Some(false),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn seen(at: Instant, all: &[&str], default: &str) -> Seen {
+        let listed = |id: &&str| Listed { id: format!("pulse:{id}"), name: format!("The {id}") };
+        Seen { at, system: "pulse".into(), all: all.iter().map(listed).collect(), default: Some(format!("pulse:{default}")) }
+    }
+
+    fn opened(wanted: Option<&str>, used: &str, at: Instant) -> (Opened, Wanted) {
+        let wanted = Wanted { id: wanted.map(str::to_owned), stand_in: true };
+        let stand_in = wanted.id.as_ref().is_some_and(|id| *id != used);
+        let device = InUse { part: Part::Speaker, id: used.into(), name: "x".into(), stand_in };
+        (Opened { device, wanted: wanted.clone(), at }, wanted)
+    }
+
+    #[test]
+    fn who_takes_the_default_follows_it() {
+        let start = Instant::now();
+        let later = start + Duration::from_millis(1);
+        let (opened, wanted) = opened(None, "pulse:desk", start);
+        assert!(!opened.is_outdated(&wanted, None));
+        assert!(!opened.is_outdated(&wanted, Some(&seen(later, &["desk", "headset"], "desk"))));
+        assert!(opened.is_outdated(&wanted, Some(&seen(later, &["desk", "headset"], "headset"))));
+        assert!(!opened.is_outdated(&wanted, Some(&seen(start, &["desk"], "headset"))), "that was before");
+        let none = Seen { default: None, ..seen(later, &[], "") };
+        assert!(!opened.is_outdated(&wanted, Some(&none)), "there is nowhere to go");
+    }
+
+    #[test]
+    fn one_that_was_chosen_is_kept_while_it_is_there_and_taken_again_when_it_is_back() {
+        let start = Instant::now();
+        let later = start + Duration::from_millis(1);
+        let (on_it, wanted) = opened(Some("pulse:headset"), "pulse:headset", start);
+        assert!(!on_it.is_outdated(&wanted, Some(&seen(later, &["desk", "headset"], "desk"))));
+        assert!(on_it.is_outdated(&wanted, Some(&seen(later, &["desk"], "desk"))));
+        let (instead, wanted) = opened(Some("pulse:headset"), "pulse:desk", start);
+        assert!(!instead.is_outdated(&wanted, Some(&seen(later, &["desk", "tv"], "desk"))));
+        assert!(instead.is_outdated(&wanted, Some(&seen(later, &["desk", "tv"], "tv"))), "the default moves");
+        assert!(instead.is_outdated(&wanted, Some(&seen(later, &["desk", "headset"], "desk"))), "it is back");
+        let (by_name, wanted) = opened(Some("The headset"), "pulse:desk", start);
+        assert!(by_name.is_outdated(&wanted, Some(&seen(later, &["desk", "headset"], "desk"))));
+    }
+
+    #[test]
+    fn one_of_another_sound_system_is_left_alone() {
+        let start = Instant::now();
+        let later = start + Duration::from_millis(1);
+        let (opened, wanted) = opened(Some("alsa:hw:0"), "alsa:hw:0", start);
+        assert!(!opened.is_outdated(&wanted, Some(&seen(later, &["desk"], "desk"))));
+    }
+
+    #[test]
+    fn another_choice_is_followed_at_once() {
+        let start = Instant::now();
+        let (opened, _) = opened(Some("pulse:headset"), "pulse:headset", start);
+        let choice = Choice::new(Some("pulse:headset".into()), true);
+        assert!(!opened.is_outdated(&choice.get(), None));
+        choice.clone().choose(None);
+        assert!(opened.is_outdated(&choice.get(), None));
+    }
+}
