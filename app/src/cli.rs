@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use codecs::Size;
-use media::{CameraSpec, MicrophoneSpec, SpeakerSpec};
+use media::{CameraSpec, MicrophoneSpec, SpeakerSpec, VoiceProcessing};
 use proto::{Fingerprint, Name};
 use relay_client::{ProxyLogin, ProxySettings, ProxySource, Trust};
 
@@ -48,11 +48,31 @@ pub struct Devices {
     /// device[:ID] or silent
     #[arg(long, value_name = "SPEC")]
     pub speaker: Option<SpeakerSpec>,
+    /// Take what the speaker plays out of what the microphone hears [default: on, or as chosen in the window]
+    #[arg(long, value_name = "on|off", value_parser = switch)]
+    pub echo_cancellation: Option<bool>,
+    /// Lower steady noise [default: on, or as chosen in the window]
+    #[arg(long, value_name = "on|off", value_parser = switch)]
+    pub noise_suppression: Option<bool>,
+    /// Bring the voice to a common level [default: on, or as chosen in the window]
+    #[arg(long, value_name = "on|off", value_parser = switch)]
+    pub automatic_gain: Option<bool>,
 }
 
 impl Devices {
+    /// What was said about the voice, and what it was before where nothing was said.
+    pub fn voice(&self, before: VoiceProcessing) -> VoiceProcessing {
+        VoiceProcessing {
+            echo_cancellation: self.echo_cancellation.unwrap_or(before.echo_cancellation),
+            noise_suppression: self.noise_suppression.unwrap_or(before.noise_suppression),
+            automatic_gain: self.automatic_gain.unwrap_or(before.automatic_gain),
+        }
+    }
+
     fn setup(&self, speaker: SpeakerSpec) -> Setup {
+        let voice = self.voice(VoiceProcessing::ALL);
         let mut setup = Setup::new(self.camera.clone(), self.microphone.clone(), self.speaker.clone().unwrap_or(speaker));
+        setup.voice = voice;
         if let CameraSpec::Pattern { size, frames_per_second } = self.camera {
             setup.video.size = size;
             setup.video.frames_per_second = frames_per_second;
@@ -160,7 +180,7 @@ impl Window {
     }
 
     pub fn setup(&self) -> Setup {
-        Setup { report: self.report.clone(), ..self.devices.setup(SpeakerSpec::Device(None)) }
+        Setup { report: self.report.clone(), stand_ins: true, ..self.devices.setup(SpeakerSpec::Device(None)) }
     }
 }
 
@@ -188,6 +208,9 @@ pub struct Robot {
     pub proxy: Proxy,
     #[command(flatten)]
     pub devices: Devices,
+    /// Use the system's default device while one that is named isn't there, as a window does
+    #[arg(long)]
+    pub stand_ins: bool,
     /// Write what is received, decoded, into this folder as Y4M and WAV
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
@@ -222,6 +245,7 @@ impl Robot {
     pub fn setup(&self) -> Setup {
         let mut setup =
             Setup { record: self.record.clone(), trace: self.trace.clone(), ..self.devices.setup(SpeakerSpec::Silent) };
+        setup.stand_ins = self.stand_ins;
         setup.video.size = self.size.unwrap_or(setup.video.size);
         setup.video.bits_per_second = self.bitrate.map_or(setup.video.bits_per_second, |kbit| kbit * 1000);
         setup
@@ -247,6 +271,14 @@ fn read_password(file: &Path) -> anyhow::Result<String> {
     match text.lines().next().map(str::trim_end) {
         Some(password) if !password.is_empty() => Ok(password.to_owned()),
         _ => bail!("the password file {} is empty: its first line should be the password", file.display()),
+    }
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("on or off".to_owned()),
     }
 }
 
@@ -284,6 +316,15 @@ mod tests {
         let Some(Command::Robot(robot)) = cli.command else { panic!("not a robot") };
         let video = robot.setup().video;
         assert_eq!((video.bits_per_second, video.size.to_string().as_str()), (3_000_000, "480x360"));
+    }
+
+    #[test]
+    fn what_is_done_to_a_voice_is_said_or_stays() {
+        let said = parse("tvphone --noise-suppression off --automatic-gain on").unwrap().window.devices;
+        let voice = said.voice(VoiceProcessing { echo_cancellation: false, ..VoiceProcessing::NONE });
+        assert_eq!(voice, VoiceProcessing { automatic_gain: true, ..VoiceProcessing::NONE });
+        assert!(!said.setup(SpeakerSpec::Silent).voice.noise_suppression);
+        assert!(parse("tvphone --noise-suppression maybe").is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One call: the only bridge between the media pipelines and the relay's lanes. Windows and robots use the same one.
 
 mod hearing;
+mod voices;
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +11,10 @@ use std::{
 };
 
 use futures::channel::mpsc::UnboundedSender;
-use media::{CameraSpec, Gate, Incoming, MicrophoneSpec, Outgoing, Slot, SpeakerSpec, Trouble, VideoConfig, rate::Uploaded};
+use media::{
+    CameraSpec, Gate, Incoming, MicrophoneSpec, Outgoing, Part, Slot, SpeakerSpec, Trouble, VideoConfig, VoiceProcessing,
+    devices::InUse, rate::Uploaded,
+};
 use proto::{
     CallId, Chunk, Header, Kind, PeerId, TrackId,
     api::{Feedback, Joined, Received, Reception, SetMedia},
@@ -24,6 +28,7 @@ use relay_client::{
 use tokio::runtime::Handle;
 
 use self::hearing::Hearing;
+pub use self::voices::Voices;
 pub use crate::figures::{Figures, Report};
 use crate::{
     figures::Meter,
@@ -44,6 +49,10 @@ pub struct Setup {
     pub microphone: MicrophoneSpec,
     pub speaker: SpeakerSpec,
     pub video: VideoConfig,
+    /// What is done to the sound of a real microphone.
+    pub voice: VoiceProcessing,
+    /// Whether the system's default device stands in for one that was chosen and isn't there.
+    pub stand_ins: bool,
     /// Folder to write what is received into.
     pub record: Option<PathBuf>,
     /// File to keep a report of the call in.
@@ -54,7 +63,8 @@ pub struct Setup {
 
 impl Setup {
     pub fn new(camera: CameraSpec, microphone: MicrophoneSpec, speaker: SpeakerSpec) -> Self {
-        Self { camera, microphone, speaker, video: VideoConfig::default(), record: None, report: None, trace: None }
+        let (video, voice) = (VideoConfig::default(), VoiceProcessing::ALL);
+        Self { camera, microphone, speaker, video, voice, stand_ins: false, record: None, report: None, trace: None }
     }
 
     /// What there is something to send of.
@@ -93,6 +103,10 @@ pub enum Update {
         device: Device,
         trouble: Option<Trouble>,
     },
+    /// A device is in use: the first one of its kind, or another one than before.
+    InUse(InUse),
+    /// How loud it is, whenever that changes to be seen.
+    Voices(Voices),
     /// What is received can't be kept.
     NotRecorded {
         reason: String,
@@ -130,10 +144,11 @@ impl Engine {
         let config = media::call::Config {
             camera: setup.camera,
             microphone: setup.microphone,
-            voice: media::VoiceProcessing::ALL,
+            voice: setup.voice,
             speaker: setup.speaker,
             video: setup.video,
             record: setup.record,
+            stand_ins: setup.stand_ins,
         };
         let media = media::call::Call::start(config, Arc::clone(&way) as Arc<dyn media::Sink>, report);
         let call = joined.call.id.clone();
@@ -164,6 +179,16 @@ impl Engine {
         self.0.media.set_camera_on(on);
     }
 
+    /// From now on this device is used, or the system's default one.
+    pub fn choose(&self, part: Part, id: Option<String>) {
+        self.0.media.choose(part, id);
+    }
+
+    /// What is done to the own sound from now on.
+    pub fn set_voice_processing(&self, wanted: VoiceProcessing) {
+        self.0.media.set_voice_processing(wanted);
+    }
+
     /// What the own camera sees.
     pub fn preview(&self) -> Slot {
         self.0.media.preview()
@@ -191,6 +216,7 @@ impl Engine {
         tokio::spawn(async move {
             let mut every = tokio::time::interval(LOOKED_AT_EVERY);
             let mut looks = 0_u32;
+            let mut voices = Voices::default();
             every.tick().await;
             loop {
                 every.tick().await;
@@ -201,7 +227,10 @@ impl Engine {
                 if figures.is_some() {
                     inner.write_report();
                 }
-                let news = heard_by.map(Update::HeardBy).into_iter().chain(figures.map(Update::Figures));
+                let now = Voices::of(&inner.media);
+                let changed = (now != voices).then(|| Update::Voices(now.clone()));
+                voices = now;
+                let news = heard_by.map(Update::HeardBy).into_iter().chain(figures.map(Update::Figures)).chain(changed);
                 if news.into_iter().any(|update| updates.unbounded_send(update).is_err()) {
                     break;
                 }
@@ -393,6 +422,7 @@ fn media_reports(
             media::Report::Camera(state) => trouble(Device::Camera, state),
             media::Report::Microphone(state) => trouble(Device::Microphone, state),
             media::Report::Speaker(state) => trouble(Device::Speaker, state),
+            media::Report::InUse(device) => Some(Update::InUse(device)),
             media::Report::PictureStarted { peer, .. } => Some(Update::PictureStarted(PeerId(peer))),
             media::Report::KeyframeWanted { peer } => {
                 if let Some(inner) = inner.get().and_then(Weak::upgrade) {

@@ -30,6 +30,8 @@ pub struct Report {
     pub chat_received: Vec<Said>,
     /// What devices had to complain of, as the person would read it.
     pub troubles: Vec<String>,
+    /// The devices that were used, one after the other.
+    pub devices: Vec<String>,
     /// What was measured; absent when there was no call.
     #[serde(flatten)]
     pub call: Option<engine::Report>,
@@ -46,6 +48,7 @@ impl Report {
             chat_sent: 0,
             chat_received: Vec::new(),
             troubles: Vec::new(),
+            devices: Vec::new(),
             call: None,
         }
     }
@@ -116,6 +119,7 @@ struct Conversation<'a> {
     chat_sent: usize,
     chat_received: Vec<Said>,
     troubles: Vec<String>,
+    devices: Vec<String>,
     duration: Duration,
 }
 
@@ -129,6 +133,7 @@ impl<'a> Conversation<'a> {
             chat_sent: 0,
             chat_received: Vec::new(),
             troubles: Vec::new(),
+            devices: Vec::new(),
             duration: Duration::ZERO,
         }
     }
@@ -314,9 +319,13 @@ impl<'a> Conversation<'a> {
             engine::Update::NotRecorded { reason } => {
                 self.troubles.push(format!("What is received can't be recorded: {reason}."));
             }
+            engine::Update::InUse(device) => {
+                let stand_in = if device.stand_in { ", in place of the one that isn't there" } else { "" };
+                self.devices.push(format!("{}: {}{stand_in}", device.part, device.name));
+            }
             engine::Update::Lanes(health) => tracing::info!(?health, "lanes"),
             engine::Update::HeardBy(peers) => tracing::debug!(?peers, "heard by"),
-            engine::Update::PictureStarted(_) | engine::Update::Figures(_) => {}
+            engine::Update::PictureStarted(_) | engine::Update::Figures(_) | engine::Update::Voices(_) => {}
         }
     }
 
@@ -418,6 +427,7 @@ impl<'a> Conversation<'a> {
             chat_sent: self.chat_sent,
             chat_received: std::mem::take(&mut self.chat_received),
             troubles: std::mem::take(&mut self.troubles),
+            devices: std::mem::take(&mut self.devices),
             call: call.map(|(report, _)| report),
         }
     }

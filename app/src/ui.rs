@@ -69,6 +69,9 @@ impl TryFrom<cli::Window> for Options {
             let names = || Sample::ALL.map(Sample::name).join(", ");
             Sample::find(name).with_context(|| format!("there is no preset {name:?}; there are {}", names()))
         });
+        // A password in a file is automation, which must not change what the person's own window remembers.
+        let mut settings = if window.password_file.is_some() { Settings::default() } else { Settings::load() };
+        settings.equipment.set_voice(window.devices.voice(settings.equipment.voice()));
         Ok(Self {
             password: window.password()?,
             proxy: window.proxy.settings()?,
@@ -82,8 +85,7 @@ impl TryFrom<cli::Window> for Options {
             answer: window.answer,
             position: window.window,
             size: None,
-            // A password in a file is automation, which must not change what the person's own window remembers.
-            settings: if window.password_file.is_some() { Settings::default() } else { Settings::load() },
+            settings,
             system_is_dark: cfg!(target_os = "linux") && theme::system::is_dark(),
         })
     }

@@ -17,21 +17,30 @@ pub enum Shortcut {
     Mute,
     Camera,
     HangUp,
+    /// The key for talking is held, where no field took it.
+    Talk,
+    /// It was let go.
+    Hush,
 }
 
 pub const MUTE: &str = "Ctrl+M";
 pub const CAMERA: &str = "Ctrl+E";
 pub const HANG_UP: &str = "Ctrl+H";
+pub const TALK: &str = "Space";
 
 pub fn subscription() -> Subscription<Shortcut> {
     event::listen_with(shortcut)
 }
 
 fn shortcut(event: Event, status: event::Status, _: window::Id) -> Option<Shortcut> {
-    let Event::Keyboard(keyboard::Event::KeyPressed { key, modifiers, repeat: false, .. }) = event else {
-        return None;
+    let (key, modifiers) = match event {
+        Event::Keyboard(keyboard::Event::KeyPressed { key, modifiers, repeat: false, .. }) => (key, modifiers),
+        // Wherever the focus is by then: who lets go is not to go on being heard.
+        Event::Keyboard(keyboard::Event::KeyReleased { key: Key::Named(Named::Space), .. }) => return Some(Shortcut::Hush),
+        _ => return None,
     };
     match key.as_ref() {
+        Key::Named(Named::Space) if status == event::Status::Ignored => Some(Shortcut::Talk),
         Key::Named(Named::Enter) if status == event::Status::Ignored => Some(Shortcut::Confirm),
         Key::Named(Named::Escape) => Some(Shortcut::Dismiss),
         Key::Named(Named::Tab) if modifiers.shift() => Some(Shortcut::PreviousField),
@@ -74,6 +83,13 @@ mod tests {
         assert_eq!(tab(Modifiers::empty()), Some(Shortcut::NextField));
         assert_eq!(tab(Modifiers::SHIFT), Some(Shortcut::PreviousField));
         assert_eq!(press(Key::Named(Named::Escape), Modifiers::empty(), event::Status::Captured), Some(Shortcut::Dismiss));
+    }
+
+    #[test]
+    fn a_space_in_a_field_is_no_word_to_the_others() {
+        let space = |status| press(Key::Named(Named::Space), Modifiers::empty(), status);
+        assert_eq!(space(event::Status::Ignored), Some(Shortcut::Talk));
+        assert_eq!(space(event::Status::Captured), None);
     }
 
     #[test]

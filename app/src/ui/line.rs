@@ -25,7 +25,10 @@ use super::{
     notice::Notice,
     pretend::Pretend,
     screen::{
-        desk::conversation::files::{Preview, Source, Step},
+        desk::{
+            conversation::files::{Preview, Source, Step},
+            equipment::Lists,
+        },
         sign_in::question::Question,
     },
 };
@@ -65,6 +68,17 @@ impl Line {
         match self {
             Self::Relay { session, .. } => Some(session),
             Self::Pretend(_) => None,
+        }
+    }
+
+    /// What devices this machine has.
+    pub fn devices(&self) -> Task<Lists> {
+        match self {
+            Self::Relay { .. } => {
+                let look = async { tokio::task::spawn_blocking(Lists::now).await.unwrap_or_default() };
+                Task::perform(look, std::convert::identity)
+            }
+            Self::Pretend(pretend) => Task::done(pretend.devices()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use codecs::{Color, Frame, MediaTime, Size};
 use iced::{Preset, Task};
-use media::{CameraSpec, MicrophoneSpec, SpeakerSpec, Trouble};
+use media::{CameraSpec, MicrophoneSpec, Part, SpeakerSpec, Trouble};
 use proto::{
     Cursor, Name,
     api::State,
@@ -14,12 +14,12 @@ use super::{
     line::Line,
     pretend::{DAY_MS, Pretend},
     screen::{
-        desk::{self, Desk, Wishes, call, phone},
+        desk::{self, Desk, Wishes, call, equipment, own, phone},
         sign_in::SignIn,
     },
-    settings::Settings,
+    settings::{Chosen, Equipment, Settings},
 };
-use crate::engine::{Device, Figures, LaneHealth, Setup, Update};
+use crate::engine::{Device, Figures, LaneHealth, Setup, Update, Voices};
 
 /// One of the sample screens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,10 +35,12 @@ pub enum Sample {
     /// Three peers, a muted one and one without a camera.
     Group,
     Reconnecting,
+    /// Choosing a headset.
+    Equipment,
 }
 
 impl Sample {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::SignedOut,
         Self::Home,
         Self::Empty,
@@ -48,6 +50,7 @@ impl Sample {
         Self::InCall,
         Self::Group,
         Self::Reconnecting,
+        Self::Equipment,
     ];
 
     /// Without hyphens: in a script one ends the head.
@@ -62,6 +65,7 @@ impl Sample {
             Self::InCall => "in_call",
             Self::Group => "group",
             Self::Reconnecting => "reconnecting",
+            Self::Equipment => "equipment",
         }
     }
 
@@ -109,6 +113,7 @@ impl Sample {
                 settle(&mut desk, desk::Message::Phone(phone::Message::Placed(ben, Ok(rung))));
             }
             Self::InCall | Self::Group | Self::Reconnecting => self.talk(&mut desk, &pretend),
+            Self::Equipment => choose(&mut desk, &pretend),
             _ => {}
         }
         desk
@@ -132,6 +137,8 @@ impl Sample {
         let figures =
             Figures { delay_ms: Some(6.4), rtt_ms: Some(2.0), up_kbps: 812.0, down_kbps: 790.0, frames_per_second: 30.0 };
         settle(desk, engine(Update::Figures(figures)));
+        let speaking = if self == Self::Group { vec![proto::PeerId(2), proto::PeerId(4)] } else { Vec::new() };
+        settle(desk, engine(Update::Voices(Voices { level: 5, speaks: self == Self::InCall, speaking })));
         if self == Self::Group {
             settle(desk, desk::Message::Call(call::Message::FiguresPressed));
         }
@@ -143,6 +150,16 @@ impl Sample {
             settle(desk, engine(Update::Trouble { device: Device::Camera, trouble }));
         }
     }
+}
+
+/// A headset was chosen that isn't there now.
+fn choose(desk: &mut Desk, pretend: &Pretend) {
+    let mut equipment = Equipment { push_to_talk: true, ..Equipment::default() };
+    equipment.choose(Part::Microphone, pretend.devices().microphones.last().map(Into::into));
+    equipment.choose(Part::Speaker, Some(Chosen { id: "sample:gone".into(), name: "Living room speakers".into() }));
+    desk.equip(equipment);
+    settle(desk, desk::Message::Own(own::Message::EquipmentPressed));
+    settle(desk, desk::Message::Equipment(equipment::Message::Listed(pretend.devices())));
 }
 
 /// All of them, for iced's tester.

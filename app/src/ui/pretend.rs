@@ -1,5 +1,6 @@
 //! A relay of canned answers: the screens work without a network, for tests and to be looked at.
 
+use media::devices::Listed;
 use proto::{
     AttachmentId, CallId, Chat, ErrorCode, GroupId, InvitationId, MessageId, Name, PeerId, SessionId,
     api::{EditChat, History, Joined, OwnSession, PageHistory, Rung, SendChat},
@@ -7,7 +8,10 @@ use proto::{
     model::{Call, Invitation, InvitationState, Message, Peer},
 };
 
-use super::{notice::Notice, screen::desk::conversation::files::Source};
+use super::{
+    notice::Notice,
+    screen::desk::{conversation::files::Source, equipment::Lists},
+};
 
 /// A message that contains this can't be sent.
 pub const LOST: &str = "(lost)";
@@ -48,6 +52,16 @@ impl Pretend {
     /// Into the sample call.
     pub fn link(&self) -> String {
         "https://relay.example.org/#call=c3Tn0vYx7Kq2LmR8sWb5Ud1Ef4Gh6Jk9Pz-AaBbCcDd".to_owned()
+    }
+
+    /// What a laptop with a headset has.
+    pub fn devices(&self) -> Lists {
+        let listed = |name: &str| Listed { id: format!("sample:{name}"), name: name.to_owned() };
+        Lists {
+            cameras: vec![listed("Built-in camera")],
+            microphones: vec![listed("Built-in microphone"), listed("USB headset")],
+            speakers: vec![listed("Built-in speakers"), listed("USB headset")],
+        }
     }
 
     /// This device and another one.

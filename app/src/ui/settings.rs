@@ -1,11 +1,14 @@
 //! What the app remembers from one start to the next. Never a password, never a token.
 
+mod equipment;
+
 use std::{collections::BTreeMap, fs, io, path::PathBuf};
 
 use proto::Fingerprint;
 use relay_client::{ProxyLogin, ProxySettings, ProxySource, proxy::ManualProxy};
 use serde::{Deserialize, Serialize};
 
+pub use self::equipment::{Chosen, Equipment};
 use super::theme::Appearance;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +20,7 @@ pub struct Settings {
     pub name: String,
     pub appearance: Appearance,
     pub connection: Connection,
+    pub equipment: Equipment,
     /// Certificates of relays that nobody else vouches for, by the relays' addresses without a path.
     pub trusted: BTreeMap<String, Fingerprint>,
     /// Where they are kept; nowhere in tests.
@@ -125,12 +129,15 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
+    use media::Part;
+
     use super::*;
 
     #[test]
     fn settings_from_before_there_were_proxies_are_read() {
         let old: Settings = serde_json::from_str(r#"{"relay": "http://h", "name": "Ana", "appearance": "dark"}"#).unwrap();
-        assert_eq!(old.connection, Connection::default());
+        assert_eq!((old.connection, old.equipment), (Connection::default(), Equipment::default()));
+        assert!(Equipment::default().echo_cancellation);
     }
 
     #[test]
@@ -156,6 +163,8 @@ mod tests {
         settings.name = "Ana".into();
         settings.appearance = Appearance::Dark;
         settings.connection = Connection { way: Way::Proxy, proxy: "proxy:3128".into(), ..Connection::default() };
+        settings.equipment.choose(Part::Speaker, Some(Chosen { id: "pulseaudio:headset".into(), name: "Headset".into() }));
+        settings.equipment.automatic_gain = false;
         settings.trusted.insert("https://relay.example.org".into(), Fingerprint::new([7; 32]));
         settings.save();
         assert_eq!(Settings::load_from(file.clone()), settings);

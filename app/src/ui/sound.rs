@@ -37,6 +37,11 @@ impl Ringer {
         Self { speaker: speaker.clone(), playing: None, chime: None }
     }
 
+    /// Where it sounds from the next time on.
+    pub fn ring_at(&mut self, speaker: &SpeakerSpec) {
+        self.speaker = speaker.clone();
+    }
+
     /// From now on this one sounds; the one that does already goes on undisturbed.
     pub fn play(&mut self, sound: Option<Sound>) {
         if self.playing.as_ref().map(|(sound, _)| *sound) != sound {

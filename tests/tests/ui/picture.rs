@@ -111,17 +111,44 @@ fn a_picture_gives_way_when_it_stands_still_and_comes_back() {
     feed.slot.put(fields(codecs::Size::VGA, Color::default()));
     redraw(&mut screen, start + Duration::from_millis(10));
     assert!(screen.find("Waiting").is_err());
-    redraw(&mut screen, start + Duration::from_millis(1900));
+    redraw(&mut screen, start + Duration::from_millis(900));
     assert!(screen.find("Waiting").is_err());
-    redraw(&mut screen, start + Duration::from_millis(2100));
+    redraw(&mut screen, start + Duration::from_millis(1100));
     assert!(screen.find("Waiting").is_ok());
 
     feed.slot.put(fields(codecs::Size::VGA, Color::default()));
-    redraw(&mut screen, start + Duration::from_millis(2200));
+    redraw(&mut screen, start + Duration::from_millis(1200));
     assert!(screen.find("Waiting").is_err());
     feed.slot.clear();
-    redraw(&mut screen, start + Duration::from_millis(2300));
+    redraw(&mut screen, start + Duration::from_millis(1300));
     assert!(screen.find("Waiting").is_ok());
+}
+
+#[test]
+fn a_picture_that_stands_still_is_marked_within_a_second_and_never_shown_as_it_was() {
+    let feed = Feed::new(Slot::new());
+    let mark = iced::widget::center(text("Frozen")).style(app::ui::theme::container::frozen(0.0));
+    let mut screen = screen(Video::new(&feed, 2.0, text("Waiting")).frozen(mark));
+    let start = Instant::now();
+    feed.slot.put(fields(codecs::Size::VGA, Color::default()));
+    redraw(&mut screen, start);
+    let live = pixels(&mut screen);
+    redraw(&mut screen, start + Duration::from_millis(990));
+    assert!(screen.find("Frozen").is_err() && screen.find("Waiting").is_err());
+    redraw(&mut screen, start + Duration::from_millis(1000));
+    assert!(screen.find("Frozen").is_ok() && screen.find("Waiting").is_err());
+    let frozen = pixels(&mut screen);
+    for (x, y) in [(200, 150), (600, 150), (200, 450), (600, 450)] {
+        let (before, now) = (at(&live, x, y), at(&frozen, x, y));
+        assert!(!near(before, now, 40), "it looks as if it lived: {before:?} and {now:?}");
+    }
+    feed.slot.put(fields(codecs::Size::VGA, Color::default()));
+    redraw(&mut screen, start + Duration::from_millis(1500));
+    assert!(screen.find("Frozen").is_err());
+    assert_eq!(at(&pixels(&mut screen), 200, 150), at(&live, 200, 150));
+    feed.slot.clear();
+    redraw(&mut screen, start + Duration::from_millis(1600));
+    assert!(screen.find("Waiting").is_ok() && screen.find("Frozen").is_err());
 }
 
 #[test]

@@ -6,6 +6,8 @@ pub mod call;
 mod calls;
 pub mod conversation;
 pub mod dialog;
+mod equip;
+pub mod equipment;
 pub mod groups;
 pub mod missed;
 pub mod own;
@@ -33,8 +35,8 @@ use proto::{
 use relay_client::Update;
 
 use self::{
-    account::Account, buddy_list::BuddyList, call::Call, conversation::Conversation, groups::Groups, missed::Missed, own::Own,
-    phone::Phone, tape::Tape,
+    account::Account, buddy_list::BuddyList, call::Call, conversation::Conversation, equipment::Panel, groups::Groups,
+    missed::Missed, own::Own, phone::Phone, tape::Tape,
 };
 use crate::{
     engine::Setup,
@@ -42,20 +44,28 @@ use crate::{
         keys::Shortcut,
         line::Line,
         notice::Notice,
+        settings::Equipment,
         sound::{Ringer, Sound},
         when::{self, Zone},
         widget::toast::Kind,
     },
 };
 
+/// How often it is looked for devices that come and go, while the person looks.
+const DEVICES_EVERY: Duration = Duration::from_secs(2);
+
 /// Everything of someone who has signed in.
 pub struct Desk {
     line: Line,
     link: Link,
+    /// As the command line says.
     setup: Setup,
+    /// As the person says, of what the command line leaves open.
+    equipment: Equipment,
     own: Own,
-    /// Open over everything else.
+    /// Open over everything else, each of them.
     account: Option<Account>,
+    panel: Option<Panel>,
     missed: Missed,
     buddies: BuddyList,
     groups: Groups,
@@ -104,6 +114,9 @@ pub enum Message {
     Relay(Update),
     Own(own::Message),
     Account(account::Message),
+    Equipment(equipment::Message),
+    /// It is to be looked again what devices there are.
+    LookForDevices,
     Missed(missed::Message),
     /// The person does something here after a long while.
     PersonIsBack,
@@ -137,6 +150,8 @@ pub enum Action {
     /// Tell the person.
     Tell(Kind, String, Task<Message>),
     ChangeAppearance,
+    /// This is to be used in later runs, too.
+    Remember(Box<Equipment>),
     SignOut,
     /// The relay has ended the session.
     SignedOut(String),
@@ -148,6 +163,8 @@ impl Desk {
         Self {
             own: Own::default(),
             account: None,
+            panel: None,
+            equipment: Equipment::default(),
             missed: Missed::default(),
             buddies: BuddyList::default(),
             groups: Groups::default(),
@@ -225,6 +242,8 @@ impl Desk {
             Message::Relay(update) => self.hear(update),
             Message::Own(message) => self.own(message),
             Message::Account(message) => self.in_account(message),
+            Message::Equipment(message) => self.in_panel(message),
+            Message::LookForDevices => Action::Run(self.list_devices()),
             Message::Missed(message) => self.in_missed(message),
             Message::PersonIsBack => {
                 if let Some(session) = self.line.session() {
@@ -243,7 +262,8 @@ impl Desk {
             Message::GroupChanged(Err(notice)) => Action::Tell(Kind::Trouble, notice.text, Task::none()),
             Message::Focused(focused) => {
                 self.focused = focused;
-                Action::None
+                // The key is let go where nobody sees it.
+                if focused { Action::None } else { self.talk(false) }
             }
             Message::FileDropped(path) => self.drop_file(path),
             Message::Phone(message) => {
@@ -310,7 +330,10 @@ impl Desk {
             // Only the names of days hang on it.
             _ => Duration::from_secs(60),
         };
+        let look = self.panel.is_some() && self.line.session().is_some();
+        let look = if look { iced::time::every(DEVICES_EVERY).map(|_| Message::LookForDevices) } else { Subscription::none() };
         Subscription::batch([
+            look,
             self.line.events().map(Message::Relay),
             self.tape.subscription().map(Message::Tape),
             iced::time::every(tick).map(|now| Message::Tick(now, when::now_ms())),
@@ -486,8 +509,10 @@ impl Desk {
             (Phone::Over { .. }, Shortcut::Dismiss | Shortcut::Confirm) => {
                 self.update(Message::Phone(phone::Message::ClosePressed))
             }
-            (_, Shortcut::Dismiss) if self.account.is_some() => {
-                self.account = None;
+            (_, Shortcut::Talk) => self.talk(true),
+            (_, Shortcut::Hush) => self.talk(false),
+            (_, Shortcut::Dismiss) if self.panel.is_some() || self.account.is_some() => {
+                (self.panel, self.account) = (None, None);
                 Action::None
             }
             (_, Shortcut::Dismiss) => {

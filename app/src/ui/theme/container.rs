@@ -64,6 +64,33 @@ pub fn over_picture(theme: &Theme) -> Style {
     Style { text_color: Some(palette.on_stage), ..filled(palette.stage.scale_alpha(0.72), spacing::RADIUS_S) }
 }
 
+/// Around who speaks.
+pub fn speaking(theme: &Theme) -> Style {
+    let border = border::rounded(spacing::RADIUS_M).width(spacing::EDGE).color(palette::of(theme).good);
+    Style { border, ..Style::default() }
+}
+
+/// Over a picture that stands still.
+pub fn frozen(radius: f32) -> impl Fn(&Theme) -> Style {
+    move |theme| {
+        let palette = palette::of(theme);
+        Style { text_color: Some(palette.on_stage), ..filled(palette.stage.scale_alpha(0.55), radius) }
+    }
+}
+
+/// A step of a meter: lit or not, and if it is, whether it counts.
+pub fn step(lit: Option<bool>) -> impl Fn(&Theme) -> Style {
+    move |theme| {
+        let palette = palette::of(theme);
+        let color = match lit {
+            Some(true) => palette.good,
+            Some(false) => palette.faint,
+            None => palette.sunken,
+        };
+        filled(color, spacing::HAIR)
+    }
+}
+
 pub fn veil(theme: &Theme) -> Style {
     filled(palette::of(theme).veil, 0.0)
 }

@@ -1,6 +1,8 @@
 //! The one scale of distances, in logical pixels, and what is measured in it.
 
 pub const HAIR: f32 = 1.0;
+/// A frame that is to be seen.
+pub const EDGE: f32 = 2.0;
 pub const XS: f32 = 4.0;
 pub const S: f32 = 8.0;
 pub const M: f32 = 12.0;
@@ -36,6 +38,8 @@ pub const TAPE: f32 = 38.0;
 /// A round button of the call's controls, and of what shows something beside them.
 pub const CONTROL: f32 = 52.0;
 pub const TOGGLE: f32 = 40.0;
+/// Height of a meter.
+pub const METER: f32 = 4.0;
 /// A tile of the filmstrip and the own preview, which is a tile among several.
 pub const TILE: (f32, f32) = (144.0, 108.0);
 pub const PREVIEW: (f32, f32) = (184.0, 138.0);

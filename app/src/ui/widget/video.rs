@@ -30,7 +30,7 @@ use media::Slot;
 use self::paint::{Painter, Picture};
 
 /// A picture that hasn't changed for this long is no live picture any more, and showing it as one would be a lie.
-const STALE: Duration = Duration::from_secs(2);
+const STALE: Duration = Duration::from_secs(1);
 
 /// A slot with a number of its own, by which the GPU path knows its textures again.
 #[derive(Debug, Clone)]
@@ -46,10 +46,11 @@ impl Feed {
     }
 }
 
-/// Shows a feed, or `instead` where there is nothing live to show.
+/// Shows a feed, or something else where there is nothing live to show.
 pub struct Video<'a, Message> {
     feed: &'a Feed,
-    instead: Element<'a, Message>,
+    /// What is shown instead, and if there's a second one, what lies over a picture that stands still.
+    others: Vec<Element<'a, Message>>,
     shown: bool,
     /// Whether a picture that stands still counts as gone.
     live: bool,
@@ -72,7 +73,14 @@ pub struct Look {
 impl<'a, Message> Video<'a, Message> {
     pub fn new(feed: &'a Feed, scale: f32, instead: impl Into<Element<'a, Message>>) -> Self {
         let look = Look { mirrored: false, radius: 0.0, scale, covers: false };
-        Self { feed, instead: instead.into(), shown: true, live: true, look }
+        Self { feed, others: vec![instead.into()], shown: true, live: true, look }
+    }
+
+    /// A picture that stands still stays, with this over it.
+    pub fn frozen(mut self, mark: impl Into<Element<'a, Message>>) -> Self {
+        self.others.truncate(1);
+        self.others.push(mark.into());
+        self
     }
 
     pub fn mirrored(mut self) -> Self {
@@ -132,11 +140,17 @@ impl State {
 }
 
 impl<Message> Video<'_, Message> {
-    /// The frame to show now, if there is a live one.
-    fn current<'s>(&self, state: &'s State) -> Option<&'s Arc<Frame>> {
-        let (frame, since) = state.frame.as_ref().filter(|_| self.shown && state.feed == self.feed.id)?;
-        let age = state.now?.saturating_duration_since(*since);
-        (!self.live || age < STALE).then_some(frame)
+    /// The frame to show now, and which of the others.
+    fn current<'s>(&self, state: &'s State) -> (Option<&'s Arc<Frame>>, Option<usize>) {
+        let Some((frame, since)) = state.frame.as_ref().filter(|_| self.shown && state.feed == self.feed.id) else {
+            return (None, Some(0));
+        };
+        let age = state.now.map_or(Duration::ZERO, |now| now.saturating_duration_since(*since));
+        match (!self.live || age < STALE, self.others.len() > 1) {
+            (true, _) => (Some(frame), None),
+            (false, true) => (Some(frame), Some(1)),
+            (false, false) => (None, Some(0)),
+        }
     }
 
     fn draw_frame(&self, renderer: &mut iced::Renderer, state: &State, frame: &Arc<Frame>, bounds: Rectangle, clip: Rectangle) {
@@ -168,11 +182,11 @@ impl<Message> Widget<Message, Theme, iced::Renderer> for Video<'_, Message> {
     }
 
     fn children(&self) -> Vec<Tree> {
-        vec![Tree::new(&self.instead)]
+        self.others.iter().map(Tree::new).collect()
     }
 
     fn diff(&self, tree: &mut Tree) {
-        tree.diff_children(std::slice::from_ref(&self.instead));
+        tree.diff_children(&self.others);
     }
 
     fn size(&self) -> Size<Length> {
@@ -182,16 +196,17 @@ impl<Message> Widget<Message, Theme, iced::Renderer> for Video<'_, Message> {
     fn layout(&mut self, tree: &mut Tree, renderer: &iced::Renderer, limits: &layout::Limits) -> layout::Node {
         let size = limits.resolve(Length::Fill, Length::Fill, Size::ZERO);
         let inner = layout::Limits::new(size, size);
-        let instead = self.instead.as_widget_mut().layout(&mut tree.children[0], renderer, &inner);
-        layout::Node::with_children(size, vec![instead])
+        let others = self.others.iter_mut().zip(&mut tree.children);
+        let others = others.map(|(other, tree)| other.as_widget_mut().layout(tree, renderer, &inner)).collect();
+        layout::Node::with_children(size, others)
     }
 
     fn operate(&mut self, tree: &mut Tree, layout: Layout<'_>, renderer: &iced::Renderer, operation: &mut dyn Operation) {
-        let state = tree.state.downcast_ref::<State>();
-        if self.current(state).is_none()
-            && let Some(layout) = layout.children().next()
-        {
-            self.instead.as_widget_mut().operate(&mut tree.children[0], layout, renderer, operation);
+        let (_, other) = self.current(tree.state.downcast_ref::<State>());
+        let Some(which) = other else { return };
+        let others = self.others.iter_mut().zip(&mut tree.children).zip(layout.children());
+        for ((other, tree), layout) in others.skip(which).take(1) {
+            other.as_widget_mut().operate(tree, layout, renderer, operation);
         }
     }
 
@@ -209,11 +224,12 @@ impl<Message> Widget<Message, Theme, iced::Renderer> for Video<'_, Message> {
         let Event::Window(window::Event::RedrawRequested(now)) = event else { return };
         let state = tree.state.downcast_mut::<State>();
         let fresh_until = state.look_into(self.feed, *now);
-        let Some(frame) = self.current(state).cloned() else {
+        let (frame, other) = self.current(state);
+        let (Some(frame), stands) = (frame.cloned(), other.is_some()) else {
             state.painter.forget();
             return;
         };
-        if let Some(fresh_until) = fresh_until.filter(|_| self.live) {
+        if let Some(fresh_until) = fresh_until.filter(|_| self.live && !stands) {
             // The moment at which the picture, if no other comes, has to give way.
             shell.request_redraw_at(fresh_until);
         }
@@ -236,14 +252,15 @@ impl<Message> Widget<Message, Theme, iced::Renderer> for Video<'_, Message> {
         let bounds = layout.bounds();
         let Some(clip) = bounds.intersection(viewport) else { return };
         let state = tree.state.downcast_ref::<State>();
-        match self.current(state) {
-            Some(frame) => self.draw_frame(renderer, state, frame, bounds, clip),
-            None => {
-                if let Some(layout) = layout.children().next() {
-                    let instead = self.instead.as_widget();
-                    instead.draw(&tree.children[0], renderer, theme, style, layout, cursor, viewport);
-                }
-            }
+        let (frame, other) = self.current(state);
+        if let Some(frame) = frame {
+            self.draw_frame(renderer, state, frame, bounds, clip);
+        }
+        let Some(which) = other else { return };
+        let others = self.others.iter().zip(&tree.children).zip(layout.children());
+        for ((other, tree), layout) in others.skip(which).take(1) {
+            // Over the picture, whatever way that was drawn.
+            renderer.with_layer(clip, |renderer| other.as_widget().draw(tree, renderer, theme, style, layout, cursor, viewport));
         }
     }
 }

@@ -4,6 +4,7 @@ mod controls;
 mod figures;
 mod invite;
 mod people;
+mod sound;
 mod stage;
 
 use std::{
@@ -13,7 +14,7 @@ use std::{
 
 use futures::channel::mpsc::UnboundedReceiver;
 use iced::{Task, task};
-use media::{Slot, Trouble};
+use media::{Slot, Trouble, devices::InUse};
 use proto::{
     CallId, Name, PeerId,
     api::{Joined, SetMedia},
@@ -21,9 +22,9 @@ use proto::{
 };
 
 use crate::{
-    engine::{Device, Engine, Figures, LaneHealth, Setup, Update},
+    engine::{Device, Engine, Figures, LaneHealth, Setup, Update, Voices},
     sending::Sending,
-    ui::{notice::Notice, pacer, when, widget::video::Feed},
+    ui::{notice::Notice, pacer, settings::Equipment, when, widget::video::Feed},
 };
 
 pub struct Call {
@@ -39,6 +40,12 @@ pub struct Call {
     /// What there are devices for.
     has: SetMedia,
     sending: Sending,
+    equipment: Equipment,
+    /// The key for talking is held.
+    held: bool,
+    /// One device of each kind at most.
+    in_use: Vec<InUse>,
+    voices: Voices,
     chat_open: bool,
     figures_open: bool,
     invite_open: bool,
@@ -81,6 +88,7 @@ pub enum Message {
     PeerPressed(PeerId),
     TroubleDismissed(Device),
     InTheClearDismissed,
+    EquipmentPressed,
     Engine(Update),
 }
 
@@ -89,6 +97,10 @@ pub enum Action {
     /// Someone else is large now, and the chat with them.
     Turn(Task<Message>),
     SetMedia(SetMedia),
+    /// Another camera, microphone or speaker may be wanted.
+    OpenPanel,
+    /// Something that's good to know.
+    News(String),
     /// The chat was opened, or is with another person now.
     OpenChat,
     /// Someone else is asked to join.
@@ -126,6 +138,10 @@ impl Call {
             main: None,
             has: setup.sends(),
             sending: Sending::new(setup.sends()),
+            equipment: Equipment::default(),
+            held: false,
+            in_use: Vec::new(),
+            voices: Voices::default(),
             chat_open: true,
             figures_open: false,
             invite_open: false,
@@ -230,9 +246,7 @@ impl Call {
             return;
         }
         self.sending.want(SetMedia { audio: false, ..wanted });
-        if let Some(engine) = &self.engine {
-            engine.set_muted(true);
-        }
+        self.mute_or_not();
         let owner = self.owner().map_or_else(|| "The owner".to_owned(), |owner| owner.name.to_string());
         self.notice = Some(format!("{owner} has muted you. Unmute when you want to be heard."));
     }
@@ -289,9 +303,7 @@ impl Call {
             Message::MutePressed if self.has.audio => {
                 let wanted = self.sending.wanted();
                 self.sending.want(SetMedia { audio: !wanted.audio, ..wanted });
-                if let Some(engine) = &self.engine {
-                    engine.set_muted(self.muted());
-                }
+                self.mute_or_not();
                 Action::SetMedia(self.media())
             }
             Message::CameraPressed if self.has.video => {
@@ -352,6 +364,8 @@ impl Call {
                 self.in_the_clear = false;
                 Action::None
             }
+            Message::EquipmentPressed => Action::OpenPanel,
+            Message::Engine(Update::InUse(device)) => self.uses(device).map_or(Action::None, Action::News),
             Message::Engine(update) => {
                 self.now = now.max(self.now);
                 let promise = self.sending.hear(&update);
@@ -372,7 +386,8 @@ impl Call {
             Update::Lanes(health) => self.health = health,
             Update::Figures(figures) => self.figures = Some(figures),
             Update::HeardBy(peers) => self.heard_by = peers,
-            Update::PictureStarted(_) | Update::NotRecorded { .. } => {}
+            Update::Voices(voices) => self.voices = voices,
+            Update::PictureStarted(_) | Update::NotRecorded { .. } | Update::InUse(_) => {}
         }
     }
 

@@ -68,6 +68,8 @@ impl Desk {
                 let id = call.id().clone();
                 Action::Run(self.line.set_media(id, media).map(Message::Done))
             }
+            call::Action::OpenPanel => self.open_panel(),
+            call::Action::News(text) => Action::Tell(Kind::News, text, Task::none()),
             call::Action::OpenChat => Action::Run(self.fetch_seen()),
             call::Action::Invite(name) => {
                 let call = call.id().clone();
@@ -142,11 +144,13 @@ impl Desk {
     pub(super) fn join(&mut self, joined: Joined) -> Task<Message> {
         // The last tick may be a minute old, and the call begins now.
         self.now = Instant::now();
+        let setup = self.equipment.applied(&self.setup);
         let engine = self.line.session().map(|session| {
             let (sender, updates) = futures::channel::mpsc::unbounded();
-            (engine::Engine::start(session, &joined, self.setup.clone(), sender), updates)
+            (engine::Engine::start(session, &joined, setup.clone(), sender), updates)
         });
-        let (mut call, task) = Call::new(joined, self.line.me(), &self.setup, engine, self.now);
+        let (mut call, task) = Call::new(joined, self.line.me(), &setup, engine, self.now);
+        call.begin_with(&self.equipment);
         if self.line.is_in_the_clear() {
             call.warn_in_the_clear();
         }

@@ -40,6 +40,7 @@ pub enum Message {
     BlockedPressed,
     UnblockPressed(Name),
     AccountPressed,
+    EquipmentPressed,
     Saved(Result<(), Notice>),
 }
 
@@ -48,6 +49,7 @@ pub enum Action {
     Set(OwnPresence),
     Unblock(Name),
     OpenAccount,
+    OpenPanel,
 }
 
 impl Own {
@@ -112,6 +114,10 @@ impl Own {
                 Action::None
             }
             Message::UnblockPressed(name) => Action::Unblock(name),
+            Message::EquipmentPressed => {
+                self.open = false;
+                Action::OpenPanel
+            }
             Message::AccountPressed => {
                 self.open = false;
                 Action::OpenAccount
@@ -184,6 +190,7 @@ impl Own {
         let save = save.on_press_maybe(changed.then_some(Message::TextSubmitted));
         let error = self.error.as_deref().map(|error| text::caption(error).style(text::danger));
         let field = column![row![field, save].spacing(spacing::XS).align_y(Center)].push(error).spacing(spacing::XS);
+        let equipment = entry(Icon::Headphones, "Camera and sound".to_owned(), Message::EquipmentPressed);
         let account = entry(Icon::KeyRound, "Devices and password".to_owned(), Message::AccountPressed);
         let blocked = (!self.blocked.is_empty()).then(|| {
             let count = self.blocked.len();
@@ -191,7 +198,7 @@ impl Own {
             entry(Icon::Ban, people, Message::BlockedPressed)
         });
         let names = self.blocked_open.then(|| column(self.blocked.iter().map(blocked_one)));
-        let menu = column![choices, field, account].push(blocked).push(names).spacing(spacing::S);
+        let menu = column![choices, field, equipment, account].push(blocked).push(names).spacing(spacing::S);
         let menu = container(menu).padding(spacing::S).width(Fill).style(theme::container::sunken);
         Some(container(menu).padding([0.0, spacing::M]).into())
     }

@@ -20,6 +20,7 @@ impl Desk {
                 Action::Run(self.line.set_presence(presence).map(|result| Message::Own(own::Message::Saved(result))))
             }
             own::Action::Unblock(name) => Action::Run(self.line.unblock(name).map(Message::Done)),
+            own::Action::OpenPanel => self.open_panel(),
             own::Action::OpenAccount => {
                 self.account = Some(Account::default());
                 Action::Run(self.list_sessions())

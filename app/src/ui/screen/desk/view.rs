@@ -23,8 +23,9 @@ impl Desk {
         let page = column![page].push(self.tape.view().map(|tape| column![hairline(), tape.map(Message::Tape)]));
         let page = container(page).width(Fill).height(Fill).style(theme::container::background);
         let account = self.account.as_ref().map(|account| account.view(self.zone, self.now_ms).map(Message::Account));
+        let panel = self.panel.as_ref().map(|panel| panel.view(&self.equipment).map(Message::Equipment));
         let dialog = self.phone.dialog().map(|dialog| dialog.map(Message::Phone));
-        stack![page].push(account).push(dialog).into()
+        stack![page].push(account).push(panel).push(dialog).into()
     }
 
     fn home(&self, appearance: Appearance) -> Element<'_, Message> {

@@ -15,7 +15,8 @@ impl Desk {
             // What is played would be recorded, too.
             _ => {
                 self.playing = None;
-                Recording::start(&self.setup.microphone).map_err(|error| Notice::new(format!("Not recorded: {error}.")))
+                let setup = self.equipment.applied(&self.setup);
+                Recording::start(&setup.microphone).map_err(|error| Notice::new(format!("Not recorded: {error}.")))
             }
         };
         self.conversation(chat).record(begun);
@@ -41,7 +42,7 @@ impl Desk {
         if matches!(self.phone, Phone::Talking(_)) {
             return Action::Tell(Kind::News, "Listen to it once the call is over.".to_owned(), Task::none());
         }
-        match Player::start(clip, &self.setup.speaker) {
+        match Player::start(clip, &self.equipment.applied(&self.setup).speaker) {
             Ok(player) => {
                 self.playing = Some((id, player));
                 Action::None

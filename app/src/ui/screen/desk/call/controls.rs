@@ -30,8 +30,12 @@ impl Call {
         let mute = match (self.has.audio, self.muted()) {
             (false, _) => control("mute", Icon::MicOff, "No microphone", false, None),
             (true, true) => control("mute", Icon::MicOff, format!("Unmute ({})", keys::MUTE), false, Some(Message::MutePressed)),
+            (true, false) if self.waits_for_key() => {
+                control("mute", Icon::MicOff, format!("Hold {} to talk", keys::TALK), true, Some(Message::MutePressed))
+            }
             (true, false) => control("mute", Icon::Mic, format!("Mute ({})", keys::MUTE), true, Some(Message::MutePressed)),
         };
+        let mute = column![mute, self.level()].spacing(spacing::XS);
         let camera = match (self.has.video, self.camera_on()) {
             (false, _) => control("camera", Icon::VideoOff, "No camera", false, None),
             (true, true) => {
@@ -47,14 +51,15 @@ impl Call {
             .style(theme::button::danger)
             .on_press(Message::HangUpPressed);
         let hang_up = hint(container(hang_up).id("hang-up"), format!("Hang up ({})", keys::HANG_UP), Position::Top);
-        let middle = row![mute, camera, hang_up].spacing(spacing::M).align_y(Center);
+        let middle = row![mute, camera, hang_up].spacing(spacing::S);
         let chat = toggle("chat", Icon::MessageCircle, "Chat", self.chat_open, Message::ChatPressed);
         let figures = toggle("figures", Icon::Activity, "How the call fares", self.figures_open, Message::FiguresPressed);
         let invite =
             toggle("invite", Icon::Users, "Who is in the call, and who else should be", self.invite_open, Message::InvitePressed);
-        let right = row![invite, figures, stack![chat].push(badge(unread))].spacing(spacing::XS);
+        let equipment = toggle("equipment", Icon::Headphones, "Camera and sound", false, Message::EquipmentPressed);
+        let right = row![equipment, invite, figures, stack![chat].push(badge(unread))];
         let bar = row![container(self.state()).width(Fill), middle, container(right).width(Fill).align_x(iced::Alignment::End),];
-        container(bar.spacing(spacing::M).align_y(Center)).padding([spacing::S, spacing::M]).into()
+        container(bar.spacing(spacing::S).align_y(Center)).padding([spacing::S, spacing::M]).into()
     }
 
     /// How long, and how the connection is.

@@ -45,7 +45,10 @@ impl Call {
         radius: f32,
     ) -> Element<'a, Message> {
         match self.feeds.get(&peer.peer) {
-            Some(feed) => Video::new(feed, scale, instead).shown(peer.video).still(self.engine.is_none()).radius(radius).into(),
+            Some(feed) => {
+                let video = Video::new(feed, scale, instead).frozen(frozen(radius));
+                video.shown(peer.video).still(self.engine.is_none()).radius(radius).into()
+            }
             None => instead.into(),
         }
     }
@@ -57,6 +60,9 @@ impl Call {
         let mut line = name.spacing(spacing::S).align_y(Center);
         if self.call.locked {
             line = line.push(icon(Icon::Lock, icon::SMALL).style(text::on_stage));
+        }
+        if self.voices.speaking.contains(&peer.peer) {
+            line = line.push(icon(Icon::AudioLines, icon::SMALL).style(text::good));
         }
         if !peer.audio {
             line = line.push(icon(Icon::MicOff, icon::SMALL).style(text::on_stage));
@@ -89,7 +95,8 @@ impl Call {
         let name = container(name).padding([0.0, spacing::S]).style(theme::container::over_picture);
         let picture = container(self.picture(peer, scale, instead, spacing::RADIUS_M)).style(theme::container::stage_raised);
         let foot = container(name).padding(spacing::XS).width(Fill).height(Fill).align_y(Alignment::End);
-        button(stack![picture, foot])
+        let speaking = self.voices.speaking.contains(&peer.peer).then(speaks);
+        button(stack![picture, foot].push(speaking))
             .width(width)
             .height(height)
             .padding(0)
@@ -119,8 +126,22 @@ impl Call {
             .shown(self.camera_on())
             .still(self.engine.is_none())
             .radius(spacing::RADIUS_M);
-        container(video).width(width).height(height).style(theme::container::stage_raised).into()
+        let speaking = self.is_speaking().then(speaks);
+        let video = container(video).width(width).height(height).style(theme::container::stage_raised);
+        stack![video].push(speaking).width(width).height(height).into()
     }
+}
+
+/// A frame around who speaks.
+fn speaks<'a>() -> Element<'a, Message> {
+    container(space()).width(Fill).height(Fill).style(theme::container::speaking).into()
+}
+
+/// Over a picture that stands still, so that nobody takes it for how things are.
+fn frozen<'a>(radius: f32) -> Element<'a, Message> {
+    let says = row![icon(Icon::Snowflake, icon::SMALL), text::caption("Frozen").style(text::on_stage)];
+    let says = container(says.spacing(spacing::XS).align_y(Center)).padding([spacing::XS, spacing::M]);
+    center(says.style(theme::container::over_picture)).style(theme::container::frozen(radius)).into()
 }
 
 fn nobody<'a>() -> Element<'a, Message> {
