@@ -6,6 +6,7 @@ pub mod process;
 pub mod proxies;
 pub mod robot;
 pub mod sight;
+pub mod sound;
 pub mod video;
 
 use std::{

@@ -40,6 +40,12 @@ impl Process {
         self.child.wait().expect("a killed child can be waited for");
     }
 
+    /// Asks it to end in its own good order.
+    pub fn ask_to_end(&self) {
+        let asked = Command::new("kill").args(["-TERM", &self.id().to_string()]).status();
+        assert!(asked.is_ok_and(|status| status.success()), "{} can't be asked to end", self.name);
+    }
+
     /// Waits for its end.
     pub fn wait(&mut self, limit: Duration) -> ExitStatus {
         let name = self.name.clone();

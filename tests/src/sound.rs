@@ -1,0 +1,120 @@
+//! A PulseAudio server of a test's own, with sinks that play to nobody: what is played there can be listened to.
+
+use std::{
+    io::Read,
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{eventually, process::Process, program};
+
+/// It has this long to take connections.
+const START: Duration = Duration::from_secs(15);
+/// Louder than this is a sound, of 32,767.
+const LOUD: u16 = 1_000;
+
+/// The server, its programs and its socket.
+pub struct Server {
+    _process: Process,
+    root: PathBuf,
+    folder: TempDir,
+}
+
+impl Server {
+    /// Starts one without any sinks; `None` where there is none to start.
+    pub fn start() -> Option<Self> {
+        let unpacked = program("").parent().expect("the programs lie in the target folder").join("sound");
+        let root = [unpacked, PathBuf::from("/")].into_iter().find(|root| root.join("usr/bin/pulseaudio").exists())?;
+        let folder = TempDir::new().expect("a folder of its own");
+        let mut command = at(&root, &folder, "pulseaudio");
+        let modules = std::fs::read_dir(root.join("usr/lib")).into_iter().flatten().flatten().map(|entry| entry.path().join("modules"));
+        for modules in modules.filter(|modules| modules.to_string_lossy().contains("/pulse-")) {
+            command.arg(format!("--dl-search-path={}", modules.display()));
+        }
+        command.args(["-n", "--daemonize=no", "--use-pid-file=no", "--disable-shm", "--exit-idle-time=-1", "--log-level=error"]);
+        command.args(["-L", "module-native-protocol-unix auth-anonymous=1"]);
+        let server = Self { _process: Process::start(&mut command), root, folder };
+        eventually("PulseAudio takes connections", START, || server.pactl(&["info"]));
+        Some(server)
+    }
+
+    /// Has a program use this server.
+    pub fn serve<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        in_folder(command, &self.folder)
+    }
+
+    /// Asks `pactl`; `None` if it fails.
+    pub fn pactl(&self, words: &[&str]) -> Option<String> {
+        let output = at(&self.root, &self.folder, "pactl").args(words).output().ok().filter(|output| output.status.success())?;
+        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// Plugs a speaker in; what unplugs it again.
+    pub fn plug_in(&self, name: &str) -> String {
+        let (name, description) = (format!("sink_name={name}"), format!("sink_properties=device.description={name}"));
+        self.pactl(&["load-module", "module-null-sink", &name, &description, "rate=48000"]).expect("a sink can be made")
+    }
+
+    pub fn unplug(&self, module: &str) {
+        self.pactl(&["unload-module", module]).expect("a module can be unloaded");
+    }
+
+    /// From which source sound is recorded now, if it is.
+    pub fn recorded(&self) -> Option<String> {
+        let outputs: Value = serde_json::from_str(&self.pactl(&["-f", "json", "list", "source-outputs"])?).ok()?;
+        let source = outputs.as_array()?.iter().find(|output| output["corked"] == false)?["source"].as_u64()?;
+        let sources: Value = serde_json::from_str(&self.pactl(&["-f", "json", "list", "sources"])?).ok()?;
+        let source = sources.as_array()?.iter().find(|each| each["index"].as_u64() == Some(source))?;
+        Some(source["name"].as_str()?.to_owned())
+    }
+
+    /// Waits until something is heard from this sink; how long that took.
+    pub fn heard_from(&self, sink: &str, limit: Duration) -> Duration {
+        let begun = Instant::now();
+        let device = format!("--device={sink}.monitor");
+        let listen = ["--raw", "--format=s16le", "--channels=1", "--rate=48000", "--latency-msec=10", &device];
+        let mut child = at(&self.root, &self.folder, "parec").args(listen).stdout(Stdio::piped()).spawn().expect("parec starts");
+        let mut heard = child.stdout.take().expect("its output is piped");
+        let mut samples = [0; 960];
+        let found = loop {
+            if heard.read_exact(&mut samples).is_err() || begun.elapsed() > limit {
+                break None;
+            }
+            if samples.chunks_exact(2).any(|two| i16::from_le_bytes([two[0], two[1]]).unsigned_abs() > LOUD) {
+                break Some(begun.elapsed());
+            }
+        };
+        let _ = child.kill();
+        let _ = child.wait();
+        found.unwrap_or_else(|| panic!("nothing is heard from {sink} within {limit:?}"))
+    }
+
+    /// Plays a file to this sink until it is dropped.
+    pub fn play(&self, file: &std::path::Path, sink: &str) -> Process {
+        let device = format!("--device={sink}");
+        Process::start(at(&self.root, &self.folder, "paplay").arg(device).arg(file))
+    }
+}
+
+fn at(root: &std::path::Path, folder: &TempDir, name: &str) -> Command {
+    // A test that is killed takes it along.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM"]).arg(root.join("usr/bin").join(name));
+    let libraries = std::fs::read_dir(root.join("usr/lib")).into_iter().flatten().flatten().map(|entry| entry.path());
+    let libraries = libraries.filter(|folder| folder.to_string_lossy().ends_with("-linux-gnu"));
+    let libraries = libraries.flat_map(|folder| [folder.join("pulseaudio"), folder]).collect::<Vec<_>>();
+    command.env("LD_LIBRARY_PATH", std::env::join_paths(libraries).expect("paths without colons"));
+    in_folder(&mut command, folder);
+    command
+}
+
+fn in_folder<'a>(command: &'a mut Command, folder: &TempDir) -> &'a mut Command {
+    for variable in ["PULSE_SERVER", "PULSE_RUNTIME_PATH", "PULSE_COOKIE", "DISPLAY"] {
+        command.env_remove(variable);
+    }
+    command.env("XDG_RUNTIME_DIR", folder.path()).env("HOME", folder.path())
+}
