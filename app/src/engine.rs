@@ -301,6 +301,12 @@ impl Way {
         drop(self.lanes.write().unwrap_or_else(PoisonError::into_inner).take());
     }
 
+    fn set_thin(&self, thin: bool) {
+        if let Some(lanes) = self.lanes.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            lanes.set_thin(thin);
+        }
+    }
+
     fn stats(&self) -> relay_client::lanes::Stats {
         self.lanes.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(Lanes::stats).unwrap_or_default()
     }
@@ -347,7 +353,7 @@ impl Handler for Downlink {
         let (took, bytes) = inner.way.answered(kind, seq).unwrap_or_default();
         match outcome {
             Ok(feedback) => {
-                inner.media.uploaded(&Uploaded {
+                let decision = inner.media.uploaded(&Uploaded {
                     kind: media_kind(kind),
                     took,
                     bytes,
@@ -356,6 +362,7 @@ impl Handler for Downlink {
                     delay: feedback.delay_ms.map(|delay_ms| Duration::from_millis(delay_ms.into())),
                     received_bps: feedback.received_bps,
                 });
+                inner.way.set_thin(decision.thin);
                 if feedback.keyframe {
                     inner.media.request_keyframe();
                 }

@@ -9,6 +9,7 @@
 
 mod kernel;
 mod link;
+mod router;
 mod wire;
 
 use std::{
@@ -99,6 +100,11 @@ impl Network {
     /// From now on this is wrong with both lines.
     pub fn change(&self, wrong: Impairment) {
         self.wire.change(wrong);
+    }
+
+    /// The homes' routers forget all connections: no packet of theirs passes any more, and nobody is told. New ones can be made.
+    pub fn forget(&self) {
+        self.wire.forget();
     }
 
     /// What became of the packets so far: from Ana, to Ana, from Ben, to Ben.

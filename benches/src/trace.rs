@@ -115,6 +115,14 @@ impl Trace {
         pairs.map(|(one, next)| next.at.saturating_sub(one.at)).max().unwrap_or_default() as f64 / 1000.0
     }
 
+    /// The longest time without a new packet of sound, in milliseconds.
+    #[must_use]
+    pub fn longest_silence(&self) -> f64 {
+        let mut arrivals: Vec<u64> = self.sound.values().map(|packet| packet.at).collect();
+        arrivals.sort_unstable();
+        arrivals.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default() as f64 / 1000.0
+    }
+
     /// Size of the middle picture in bytes.
     #[must_use]
     pub fn middle_size(&self) -> f64 {

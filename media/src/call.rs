@@ -25,7 +25,7 @@ use crate::{
     camera::Camera,
     devices::choice::{Choice, Wish},
     playout::{self, Listeners},
-    rate::Uploaded,
+    rate::{Decision, Uploaded},
     reception::Reception,
     recording::Recording,
     report::Reporter,
@@ -131,13 +131,15 @@ impl Call {
         self.video.gate.clone()
     }
 
-    /// A packet has arrived at the relay: what that tells of the path decides on what is sent next. Of video its credit is free again.
-    pub fn uploaded(&self, uploaded: &Uploaded) {
+    /// A packet has arrived at the relay: what that tells of the path decides on what is sent next, and how. Of video its credit is free
+    /// again.
+    pub fn uploaded(&self, uploaded: &Uploaded) -> Decision {
         let decision = self.video.uploaded(uploaded, Instant::now());
         self.audio.set_bitrate(decision.audio_bps);
         if uploaded.kind == Kind::Video {
             self.video.gate.release();
         }
+        decision
     }
 
     /// A video packet was given up by whoever carries it.

@@ -44,6 +44,10 @@ const DRAINS: Duration = Duration::from_millis(350);
 const SKIPS: Duration = Duration::from_millis(500);
 /// The longest a keyframe may take, in seconds of the rate.
 const KEYFRAME_MAX: f64 = 0.4;
+/// Below this many bits a second for pictures the requests themselves, one for each packet of sound, take as much as the pictures do.
+const THIN: f64 = 300_000.0;
+/// From here on they may take it again.
+const NOT_THIN: f64 = 650_000.0;
 /// How often the rate is looked at.
 const STEP: Duration = Duration::from_millis(50);
 
@@ -95,6 +99,8 @@ pub struct Decision {
     pub patience: Duration,
     /// The shortest time between two keyframes made on request: the way there and back.
     pub keyframes_apart: Duration,
+    /// Each request is dear: several packets of sound should share one, and nothing be sent twice.
+    pub thin: bool,
 }
 
 /// Decides on the rate of one sender.
@@ -111,6 +117,7 @@ pub struct Rate {
     skipped: Option<Instant>,
     burst: Option<Instant>,
     stepped: Instant,
+    thin: bool,
 }
 
 impl Rate {
@@ -129,6 +136,7 @@ impl Rate {
             skipped: None,
             burst: None,
             stepped: now,
+            thin: false,
         }
     }
 
@@ -175,6 +183,7 @@ impl Rate {
             in_flight: (periods + 1).clamp(IN_FLIGHT_MIN, crate::gate::LIMIT_MAX),
             patience: way + PATIENCE + self.share(),
             keyframes_apart: way,
+            thin: self.thin,
         }
     }
 
@@ -207,6 +216,8 @@ impl Rate {
             *since += passed;
         }
         self.ladder.follow(self.video, now);
+        let enough = NOT_THIN.min(0.95 * f64::from(self.config.bits_per_second));
+        self.thin = if self.thin { self.video < enough } else { self.knee.is_some() && self.video < THIN };
     }
 
     /// How long a picture takes to pass a link that is well used: the larger part of the time between two. That is no queue.

@@ -48,11 +48,12 @@ impl Arrivals {
         self.bytes += bytes;
     }
 
-    /// The median wait and all bytes since this was last asked. The median: one lost segment holds back one packet, a queue all of them.
+    /// How long three in four waited, and all bytes, since this was last asked. Not the mean: a lost segment holds back some packets and
+    /// those that share a request wait for the last of them; a queue holds back all.
     pub(crate) fn take(&mut self) -> (Option<Duration>, usize) {
         self.samples.sort_unstable();
-        let median = self.samples.get(self.samples.len() / 2).zip(self.least.get());
-        let delay = median.map(|(median, least)| Duration::from_micros(u64::try_from(median - least).unwrap_or(0)));
+        let most = self.samples.get(self.samples.len() / 4).zip(self.least.get());
+        let delay = most.map(|(wait, least)| Duration::from_micros(u64::try_from(wait - least).unwrap_or(0)));
         self.samples.clear();
         (delay, std::mem::take(&mut self.bytes))
     }

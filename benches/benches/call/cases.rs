@@ -9,7 +9,7 @@ use benches::{
     trace::{Trace, quantile, slope},
 };
 
-use crate::run::{Conditions, Run, Squid};
+use crate::run::{Change, Conditions, Run, Squid};
 
 /// What libwebrtc is measured under, too.
 pub(crate) const BESIDE_WEBRTC: &str = "1 % loss, 50 ms";
@@ -35,8 +35,17 @@ impl Case {
         length: Duration,
         rows: fn(&Rows<'_>) -> Vec<Row>,
     ) -> Self {
-        let conditions =
-            Conditions { line, steps: &[], squid: Squid::None, naive: false, drift: false, talk: false, camera: VGA, length };
+        let conditions = Conditions {
+            line,
+            steps: &[],
+            squid: Squid::None,
+            naive: false,
+            drift: false,
+            talk: false,
+            camera: VGA,
+            kbit: "900",
+            length,
+        };
         Self { name: name.into(), group, conditions, runs: None, rows }
     }
 
@@ -119,8 +128,11 @@ pub(crate) fn all(length: Duration, long: Duration) -> Vec<Case> {
     cases.push(Case { group: "losses at 50 ms", ..bad(BESIDE_WEBRTC, Impairment::round_trip(50).loss(1.0), little_loss) });
     cases.push(Case { group: "losses at 50 ms", ..bad("3 % loss, 50 ms", Impairment::round_trip(50).loss(3.0), much_loss) });
     let step = Case { group: "step", ..bad("3,000 to 500 kbit/s and back", STEP_HIGH, step) };
-    let conditions = Conditions { steps: STEPS, length: STEP_LENGTH, ..step.conditions };
+    let conditions = Conditions { steps: STEPS, length: STEP_LENGTH, kbit: "3000", ..step.conditions };
     cases.push(Case { conditions, ..step });
+    let roaming = bad("another network six times, 50 ms", Impairment::round_trip(50), roaming);
+    let conditions = Conditions { steps: ROAMS, length: ROAMS_LENGTH, ..roaming.conditions };
+    cases.push(Case { conditions, ..roaming });
     cases.push(Case { group: "300 kbit/s", ..bad("300 kbit/s, 100 ms", Impairment::round_trip(100).rate(300), narrow) });
     let large = Case::new("1280x720 at 30", "loopback", None, length, large);
     cases.push(Case { conditions: Conditions { camera: "pattern:1280x720@30", ..large.conditions }, ..large });
@@ -132,8 +144,17 @@ pub(crate) fn all(length: Duration, long: Duration) -> Vec<Case> {
 }
 
 const STEP_HIGH: Impairment = Impairment::round_trip(50).rate(3_000);
-const STEPS: &[(u64, Impairment)] = &[(12, Impairment::round_trip(50).rate(500)), (24, STEP_HIGH)];
+const STEPS: &[(u64, Change)] = &[(12, Change::Line(Impairment::round_trip(50).rate(500))), (24, Change::Line(STEP_HIGH))];
 const STEP_LENGTH: Duration = Duration::from_secs(36);
+const ROAMS: &[(u64, Change)] = &[
+    (6, Change::Forgets),
+    (13, Change::Forgets),
+    (20, Change::Forgets),
+    (27, Change::Forgets),
+    (34, Change::Forgets),
+    (41, Change::Forgets),
+];
+const ROAMS_LENGTH: Duration = Duration::from_secs(50);
 const SECOND: u64 = 1_000_000;
 
 fn loopback(of: &Rows<'_>) -> Vec<Row> {
@@ -202,6 +223,22 @@ fn step(of: &Rows<'_>) -> Vec<Row> {
         of.concealed(),
         of.still(),
         of.high("line used before", "kbit/s", before),
+    ]
+}
+
+fn roaming(of: &Rows<'_>) -> Vec<Row> {
+    let gaps = |run: &Run| {
+        let gap = |trace: &Trace, at: u64| trace.between(at - SECOND / 5, at + 6 * SECOND).longest_silence();
+        let mut gaps: Vec<f64> = run.steps.iter().flat_map(|at| run.received.iter().map(|trace| gap(trace, *at))).collect();
+        gaps.sort_by(f64::total_cmp);
+        gaps
+    };
+    vec![
+        of.low("gap in the sound, p95", "ms", |run| quantile(&gaps(run), 0.95)).limit(1500.0),
+        of.low("gap in the sound, p50", "ms", |run| quantile(&gaps(run), 0.5)),
+        of.still(),
+        of.delay(50.0),
+        of.pictures(),
     ]
 }
 

@@ -40,13 +40,22 @@ pub(crate) enum Squid {
     Tunnels,
 }
 
+/// What may happen to the lines during a call.
+#[derive(Clone, Copy)]
+pub(crate) enum Change {
+    /// From now on they are so.
+    Line(Impairment),
+    /// All that is open gets nothing through any more, as when a telephone leaves one network for another.
+    Forgets,
+}
+
 /// The conditions of a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Conditions {
     /// The homes' lines; without, everything is on one machine.
     pub(crate) line: Option<Impairment>,
-    /// What the lines change to, and when: seconds since the call began.
-    pub(crate) steps: &'static [(u64, Impairment)],
+    /// What changes, and when: seconds since the call began.
+    pub(crate) steps: &'static [(u64, Change)],
     /// What each home has of a proxy.
     pub(crate) squid: Squid,
     /// One poll and one upload at a time.
@@ -57,6 +66,8 @@ pub(crate) struct Conditions {
     /// nothing.
     pub(crate) talk: bool,
     pub(crate) camera: &'static str,
+    /// Most that is sent of pictures, in kilobits a second.
+    pub(crate) kbit: &'static str,
     pub(crate) length: Duration,
 }
 
@@ -200,7 +211,7 @@ impl Stage {
         };
         let microphone =
             if conditions.talk { format!("file:{}", talk(self.relay.folder()).display()) } else { "chirp".to_owned() };
-        let common = ["--camera", conditions.camera, "--microphone", &microphone, "--proxy", proxy];
+        let common = ["--camera", conditions.camera, "--microphone", &microphone, "--proxy", proxy, "--bitrate", conditions.kbit];
         let mut command = Robot::command(&self.relay, name, &[options, &common[..]].concat());
         if conditions.squid == Squid::Tunnels {
             command.arg("--trust").arg(self.relay.fingerprint());
@@ -262,8 +273,11 @@ pub(crate) fn measure(conditions: &Conditions, seed: u64) -> anyhow::Result<Run>
     let last_look = conditions.length - Duration::from_secs(1);
     while start.elapsed() < last_look {
         if let Some(network) = &stage.network {
-            if let Some((_, line)) = next.filter(|(at, _)| start.elapsed().as_secs() >= *at) {
-                network.change(*line);
+            if let Some((_, change)) = next.filter(|(at, _)| start.elapsed().as_secs() >= *at) {
+                match change {
+                    Change::Line(line) => network.change(*line),
+                    Change::Forgets => network.forget(),
+                }
                 steps.push(now());
                 next = due.next();
             }

@@ -7,7 +7,7 @@ use std::{
     io::{Read, Write},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -18,7 +18,10 @@ use rustix::{
     process::setpriority_process,
 };
 
-use super::link::{Counts, Direction, Impairment};
+use super::{
+    link::{Counts, Direction, Impairment},
+    router::Router,
+};
 
 /// How long the thread sleeps at most, so that it soon sees that it is over.
 const REST: Duration = Duration::from_millis(20);
@@ -35,6 +38,8 @@ pub(super) struct Wire {
 struct Shared {
     wrong: Mutex<Impairment>,
     counts: Mutex<Vec<Counts>>,
+    /// How often the homes' routers were told to forget.
+    forgets: AtomicU64,
     over: AtomicBool,
 }
 
@@ -42,7 +47,8 @@ impl Wire {
     /// Joins the devices two by two: the first with the second, the third with the fourth.
     pub(super) fn join(devices: Vec<File>, wrong: Impairment, seed: u64) -> Self {
         let counts = vec![Counts::default(); devices.len()];
-        let shared = Arc::new(Shared { wrong: Mutex::new(wrong), counts: Mutex::new(counts), over: AtomicBool::new(false) });
+        let (forgets, over) = (AtomicU64::new(0), AtomicBool::new(false));
+        let shared = Arc::new(Shared { wrong: Mutex::new(wrong), counts: Mutex::new(counts), forgets, over });
         let theirs = Arc::clone(&shared);
         let thread = std::thread::spawn(move || carry(&devices, seed, &theirs));
         Self { shared, thread: Some(thread) }
@@ -50,6 +56,10 @@ impl Wire {
 
     pub(super) fn change(&self, wrong: Impairment) {
         *lock(&self.shared.wrong) = wrong;
+    }
+
+    pub(super) fn forget(&self) {
+        self.shared.forgets.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn counts(&self) -> Vec<Counts> {
@@ -75,8 +85,9 @@ fn carry(devices: &[File], seed: u64, shared: &Shared) {
     let _ = setpriority_process(None, -15);
     let mut directions: Vec<_> =
         (0_u64..).take(devices.len()).map(|n| Direction::new(seed.wrapping_mul(31).wrapping_add(n))).collect();
+    let mut routers: Vec<Router> = devices.chunks(2).map(|_| Router::default()).collect();
     let mut waiting: BinaryHeap<Waiting> = BinaryHeap::new();
-    let mut order = 0;
+    let (mut order, mut forgot) = (0, 0);
     let mut packet = vec![0; PACKET];
     while !shared.over.load(Ordering::Relaxed) {
         let now = Instant::now();
@@ -93,11 +104,18 @@ fn carry(devices: &[File], seed: u64, shared: &Shared) {
         }
         let ready: Vec<bool> = ready.iter().map(|device| !device.revents().is_empty()).collect();
         let wrong = *lock(&shared.wrong);
+        let forgets = shared.forgets.load(Ordering::Relaxed);
+        if std::mem::replace(&mut forgot, forgets) != forgets {
+            routers.iter_mut().for_each(Router::forget);
+        }
         for (from, (mut device, direction)) in devices.iter().zip(&mut directions).enumerate().filter(|(from, _)| ready[*from]) {
             while let Ok(length) = device.read(&mut packet) {
                 let packet = &packet[..length];
                 // What the kernel says of itself over IPv6 is not the calls'.
                 if packet.first().is_none_or(|first| first >> 4 != 4) {
+                    continue;
+                }
+                if !routers[from / 2].passes(packet, from.is_multiple_of(2)) {
                     continue;
                 }
                 if let Some(due) = direction.pass(Instant::now(), length, &wrong) {

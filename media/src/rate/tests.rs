@@ -213,6 +213,21 @@ fn on_a_steady_thin_path_the_size_does_not_swing() {
 }
 
 #[test]
+fn a_way_is_thin_where_requests_take_as_much_as_pictures_and_not_at_a_calls_slow_beginning() {
+    let mut path = Path::new(3_000_000, 3_000_000.0, 40);
+    for _ in 0..50 {
+        path.run(100);
+        assert!(!path.rate.decision().thin, "at {} bits a second", path.rate.decision().video_bps);
+    }
+    path.link = 300_000.0;
+    path.run(3_000);
+    assert!(path.rate.decision().thin);
+    path.link = 3_000_000.0;
+    path.run(10_000);
+    assert!(!path.rate.decision().thin);
+}
+
+#[test]
 fn where_hardly_anything_gets_through_the_picture_stands_still_and_comes_back() {
     let mut path = Path::new(1_000_000, 15_000.0, 50);
     path.run(30_000);

@@ -17,7 +17,10 @@ mod stats;
 mod uploads;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -122,6 +125,7 @@ impl Lanes {
             over: watch::Sender::new(false),
             _in_call: session.http().lines.call(),
             back: watch::Sender::new(()),
+            thin: AtomicBool::new(false),
         });
         let mut workers = vec![shared.spawn(evaluate(shared.clone())), shared.spawn(report::run(shared.clone()))];
         for kind in Kind::ALL {
@@ -140,6 +144,18 @@ impl Lanes {
         let lane = self.shared.lane(chunk.header.track.kind);
         lock(&lane.uploads).publish(chunk, Instant::now());
         lane.published.notify_one();
+    }
+
+    /// Whether the way is thin: then sounds share requests, and nothing is sent or asked for twice.
+    pub fn set_thin(&self, thin: bool) {
+        if self.shared.thin.swap(thin, Ordering::Relaxed) == thin {
+            return;
+        }
+        tracing::debug!(call = %self.shared.call, thin, "the way's width changes");
+        for lane in &self.shared.lanes {
+            lock(&lane.uploads).set_thin(thin);
+            lane.published.notify_one();
+        }
     }
 
     /// What they have done so far.
@@ -180,6 +196,8 @@ struct Shared {
     _in_call: InCall,
     /// Sent when a worker gets through that didn't, so that the others needn't wait to try.
     back: watch::Sender<()>,
+    /// See [`Lanes::set_thin`].
+    thin: AtomicBool,
 }
 
 struct Lane {

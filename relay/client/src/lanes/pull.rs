@@ -1,7 +1,7 @@
 //! Keeps one lane's polls parked and hands on what they bring.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -92,7 +92,7 @@ async fn ask(shared: &Shared, url: &Url, kind: Kind, poll: Poll) -> Answer {
     let mut url = url.clone();
     let hold = http.lines.media_hold(poll.hold);
     let far = lock(&shared.round_trips).shortest(Instant::now()).is_some_and(|round_trip| round_trip >= FAR);
-    let again = if kind == Kind::Audio && far { REPEATED } else { "" };
+    let again = if kind == Kind::Audio && far && !shared.thin.load(Ordering::Relaxed) { REPEATED } else { "" };
     url.set_query(Some(&format!("reader={}&poll={}&wait_ms={}{again}", poll.reader, poll.number, hold.as_millis())));
     let ask = Ask::new(Method::GET, url).bearer(shared.session.bearer()).timeout(poll.hold + MARGIN).limit(ANSWER_MAX).poll();
     let start = Instant::now();

@@ -38,6 +38,12 @@ const REPEATED: usize = 2;
 /// Sound older than this isn't repeated: its retransmission is as good as here.
 const REPEATED_AGE_MAX: Duration = Duration::from_millis(120);
 
+/// On a thin way so many sounds share a request: each request is dearer than what it carries.
+const THIN_TOGETHER: usize = 3;
+
+/// They don't wait longer for each other, as pauses end in the midst of a request.
+const THIN_WAIT: Duration = Duration::from_millis(50);
+
 /// Largest chunk that is repeated, in bytes.
 const REPEATED_MAX: usize = 300;
 
@@ -85,6 +91,7 @@ struct Batch {
 pub(super) struct Uploads {
     kind: Kind,
     limit: usize,
+    thin: bool,
     queue: VecDeque<Waiting>,
     flying: BTreeMap<u64, Batch>,
     /// Failed, to be sent again byte by byte the same.
@@ -111,6 +118,7 @@ impl Uploads {
         Self {
             kind,
             limit: LEAST,
+            thin: false,
             queue: VecDeque::new(),
             flying: BTreeMap::new(),
             again: BTreeMap::new(),
@@ -132,6 +140,11 @@ impl Uploads {
     /// How many may be in flight from now on.
     pub(super) fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
+    }
+
+    /// On a thin way sounds share requests, and nothing is sent twice.
+    pub(super) fn set_thin(&mut self, thin: bool) {
+        self.thin = thin;
     }
 
     /// Whether the relay is out of reach.
@@ -191,7 +204,7 @@ impl Uploads {
         let pause = self.paused_until(now).filter(|_| oldest.is_some());
         let late_after = self.usual.late_after();
         let late = self.flying.values().filter_map(|batch| Some(batch.sent + late_after?)).filter(|at| *at > now).min();
-        [pause, expiry, late, self.stalls_at()].into_iter().flatten().min()
+        [pause, expiry, late, self.stalls_at(), self.gathered_at()].into_iter().flatten().min()
     }
 
     /// The relay took it, after this long. Gives the numbers of the chunks that it has now.
@@ -326,7 +339,7 @@ impl Uploads {
 
     /// What is late goes once more, by another connection.
     fn hedge(&mut self, now: Instant) -> Option<Post> {
-        if self.down {
+        if self.down || self.thin {
             return None;
         }
         let late = self.flying.iter().find(|(_, batch)| !batch.twice && !batch.seqs.is_empty() && self.is_late(batch, now));
@@ -346,8 +359,17 @@ impl Uploads {
         self.progress.filter(|_| watched).map(|progress| progress + patience)
     }
 
+    /// When what waits has waited long enough for company, if it waits for any.
+    fn gathered_at(&self) -> Option<Instant> {
+        let waits = self.thin && self.kind == Kind::Audio && self.queue.len() < THIN_TOGETHER;
+        self.queue.front().filter(|_| waits).map(|first| first.since + THIN_WAIT)
+    }
+
     // Pictures go alone: a late one must not hold up the next.
     fn gather(&mut self, now: Instant) -> Option<Batch> {
+        if self.gathered_at().is_some_and(|at| at > now) {
+            return None;
+        }
         let together = if self.kind == Kind::Audio { TOGETHER_MAX } else { 1 };
         let young = |recent: &&Waiting| now.saturating_duration_since(recent.since) <= REPEATED_AGE_MAX;
         let recent = self.recent.iter().filter(young).map(|recent| &recent.chunk).collect::<Vec<_>>();
@@ -370,11 +392,12 @@ impl Uploads {
         for waiting in self.queue.drain(..count) {
             waiting.chunk.encode(&mut body);
             seqs.push(waiting.chunk.header.seq);
-            if self.kind == Kind::Audio && waiting.chunk.wire_len() <= REPEATED_MAX {
+            if self.kind == Kind::Audio && !self.thin && waiting.chunk.wire_len() <= REPEATED_MAX {
                 self.recent.push_back(waiting);
             }
         }
-        while self.recent.len() > REPEATED {
+        let repeated_max = if self.thin { 0 } else { REPEATED };
+        while self.recent.len() > repeated_max {
             self.recent.pop_front();
         }
         Some(Batch { seqs, repeated, since, body: body.freeze(), failed: 0, sent: now, twice: false, copies: 1 })

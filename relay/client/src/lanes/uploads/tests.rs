@@ -48,6 +48,29 @@ fn a_chunk_goes_at_once_while_few_are_in_flight() {
 }
 
 #[test]
+fn on_a_thin_way_three_sounds_share_a_request_and_nothing_is_sent_twice() {
+    let start = Instant::now();
+    let mut uploads = usual(Kind::Audio, start);
+    uploads.set_thin(true);
+    let mut posts = Vec::new();
+    for seq in 100..106 {
+        let now = start + ms(20 * u64::from(seq - 100));
+        uploads.publish(chunk(Kind::Audio, seq, 80), now);
+        posts.extend(uploads.post(now).map(|post| seqs(&post)));
+    }
+    assert_eq!(posts, [[100, 101, 102], [103, 104, 105]]);
+    let end = start + ms(200);
+    uploads.publish(chunk(Kind::Audio, 106, 80), end);
+    assert_eq!(uploads.wake_at(end), Some(end + THIN_WAIT), "nobody comes after it");
+    assert_eq!(seqs(&uploads.post(end + THIN_WAIT).unwrap()), [106]);
+    assert!(uploads.post(end + ms(500)).is_none(), "late, and not sent again");
+    uploads.set_thin(false);
+    uploads.set_limit(8);
+    uploads.publish(chunk(Kind::Audio, 107, 80), end);
+    assert!(uploads.post(end).is_some(), "at once");
+}
+
+#[test]
 fn pictures_go_one_by_one() {
     let now = Instant::now();
     let mut uploads = Uploads::new(Kind::Video, 1);
