@@ -120,7 +120,8 @@ impl Call {
         let filmed = Wish::new(&config.camera, config.stand_ins, device(&reporter, Report::Camera));
         let choices = [filmed.choice.clone(), microphone.choice, speaker.choice];
         let camera = Mutex::default();
-        let call = Self { filmed, choices, start, config, reporter, video, audio, played, hearing, voice, camera, peers, stop, workers };
+        let call =
+            Self { filmed, choices, start, config, reporter, video, audio, played, hearing, voice, camera, peers, stop, workers };
         call.set_camera_on(true);
         call
     }

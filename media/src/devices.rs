@@ -40,7 +40,6 @@ pub fn speakers() -> Vec<Listed> {
     sound::device::list(Part::Speaker)
 }
 
-
 /// A camera that was found.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
@@ -112,7 +111,13 @@ mod tests {
         let ids: Vec<_> = all.iter().map(|found| found.listed.id.as_str()).collect();
         assert_eq!(ids, ["Built-in", "2", "4", "6"]);
         let by = |id: &str| all.iter().filter(|found| found.goes_by(id)).map(|found| found.index.as_string()).collect::<Vec<_>>();
-        assert_eq!((by("Built-in"), by("0"), by("/dev/video0")), (vec!["0".to_owned()], vec!["0".to_owned()], vec!["0".to_owned()]));
-        assert_eq!((by("C920"), by("4"), by("/dev/video9")), (vec!["2".to_owned(), "4".to_owned()], vec!["4".to_owned()], vec![]));
+        assert_eq!(
+            (by("Built-in"), by("0"), by("/dev/video0")),
+            (vec!["0".to_owned()], vec!["0".to_owned()], vec!["0".to_owned()])
+        );
+        assert_eq!(
+            (by("C920"), by("4"), by("/dev/video9")),
+            (vec!["2".to_owned(), "4".to_owned()], vec!["4".to_owned()], vec![])
+        );
     }
 }

@@ -59,7 +59,8 @@ impl Microphone {
         let (stop, exchange, wake, started) = (Stop::default(), Exchange::default(), Wake::default(), Instant::now());
         let samples =
             Samples { exchange: exchange.clone(), wake: wake.clone(), started, reading: None, skipped: 0, lost: Duration::ZERO };
-        let outlet = Outlet { exchange, wake, started, stop: stop.clone(), watch: Watch::new(Part::Microphone, wish.told.clone()) };
+        let outlet =
+            Outlet { exchange, wake, started, stop: stop.clone(), watch: Watch::new(Part::Microphone, wish.told.clone()) };
         let work: Box<dyn FnOnce() + Send> = match wish.spec.clone() {
             MicrophoneSpec::None => return (Self { stop }, samples),
             MicrophoneSpec::Chirp => Box::new(move || paced::chirp(outlet)),
@@ -149,7 +150,7 @@ fn device(choice: Choice, outlet: Outlet) {
         })
     };
     let open: watch::Open<Line> = Arc::new(open);
-    watch::run(Part::Microphone, &open, &follow, &stop, news, BEAT, |now| {
+    watch::run(&open, &follow, &stop, news, BEAT, |now| {
         if let watch::Now::Open(line) = now {
             exchange.offer(line);
         }

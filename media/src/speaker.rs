@@ -108,7 +108,7 @@ impl Speaker {
                         (drain, Line::new(source, rate))
                     })
                 };
-                Box::new(move || device(open, &follow, &exchange, &wake, idle, &stop, news))
+                Box::new(move || device(open, &follow, Inlet { exchange, wake, idle }, &stop, news))
             }
         };
         if let Err(error) = thread::Builder::new().name("speaker".into()).spawn(work) {
@@ -212,20 +212,26 @@ fn silent(mut idle: Idle, stop: &Stop, mut news: Watch) {
     }
 }
 
+/// Where a device gets its sound from.
+struct Inlet {
+    exchange: Exchange<Line>,
+    wake: Wake,
+    idle: Idle,
+}
+
 fn device(
     open: impl Fn(Duration) -> Result<(Running, Line), Trouble> + Send + Sync + 'static,
     follow: &Follow,
-    exchange: &Exchange<Line>,
-    wake: &Wake,
-    idle: Idle,
+    inlet: Inlet,
     stop: &Stop,
     news: Watch,
 ) {
+    let Inlet { exchange, wake, idle } = inlet;
     let mut idle = Some(idle);
     let open: watch::Open<Line> = Arc::new(open);
     // The device's ring dies with it; until the next one there's one of our own, used up by this thread. So it's in use only while
     // the device runs: what plays into a ring that nobody empties waits for ever.
-    watch::run(Part::Speaker, &open, follow, stop, news, BEAT, |opened| match opened {
+    watch::run(&open, follow, stop, news, BEAT, |opened| match opened {
         watch::Now::Open(line) => {
             exchange.offer(line);
             idle = None;
@@ -248,7 +254,7 @@ mod tests {
     use super::*;
     use crate::{
         devices::choice::Choice,
-        sound::{ring::Drain, callback::Pulse},
+        sound::{callback::Pulse, ring::Drain},
     };
 
     fn told() -> (State, mpsc::Receiver<Result<(), Trouble>>) {
@@ -321,7 +327,7 @@ mod tests {
         let speaker = Speaker { stop: Stop::default() };
         let stop = speaker.stop.clone();
         let follow = Follow { choice: Choice::default(), look: Box::new(|| None) };
-        let work = move || device(open, &follow, &exchange, &wake, idle, &stop, Watch::new(Part::Speaker, state));
+        let work = move || device(open, &follow, Inlet { exchange, wake, idle }, &stop, Watch::new(Part::Speaker, state));
         (speaker, playback, thread::spawn(work))
     }
 

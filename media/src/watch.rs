@@ -36,6 +36,11 @@ impl Watch {
         Self { part, told: told.into(), last: None, device: None }
     }
 
+    /// Which kind of device it is.
+    pub(crate) fn part(&self) -> Part {
+        self.part
+    }
+
     /// This device is used from now on.
     pub(crate) fn uses(&mut self, device: &InUse) {
         if self.device.as_ref() == Some(device) {

@@ -39,7 +39,8 @@ mod tests {
 
     #[test]
     fn a_meter_goes_from_silence_to_full_scale() {
-        let steps = [-100.0, -55.0, -54.0, -30.0, -12.0, -6.0, 0.0, 3.0].map(|peak_db| step(Level { peak_db, ..Level::default() }));
+        let steps =
+            [-100.0, -55.0, -54.0, -30.0, -12.0, -6.0, 0.0, 3.0].map(|peak_db| step(Level { peak_db, ..Level::default() }));
         assert_eq!(steps, [0, 0, 1, 5, 8, 8, 8, 8]);
     }
 }

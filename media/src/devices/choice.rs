@@ -216,7 +216,7 @@ mod tests {
         let (opened, _) = opened(Some("pulse:headset"), "pulse:headset", start);
         let choice = Choice::new(Some("pulse:headset".into()), true);
         assert!(!opened.is_outdated(&choice.get(), None));
-        choice.clone().choose(None);
+        choice.choose(None);
         assert!(opened.is_outdated(&choice.get(), None));
     }
 }

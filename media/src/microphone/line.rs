@@ -15,8 +15,8 @@ use super::clock::Clock;
 use crate::{
     resample::Resampler,
     sound::{
-        ring::{Drain, duration, filled},
         callback::UNSET,
+        ring::{Drain, duration, filled},
     },
 };
 

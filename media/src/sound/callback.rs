@@ -48,7 +48,7 @@ impl Pulse {
 pub(super) struct Capture {
     source: Source,
     wake: Wake,
-    pulse: Pulse,
+    pub(super) pulse: Pulse,
     channels: usize,
     rate: u32,
     started: Instant,
@@ -125,7 +125,7 @@ impl Capture {
 pub(super) struct Play {
     drain: Drain,
     wake: Wake,
-    pulse: Pulse,
+    pub(super) pulse: Pulse,
     channels: usize,
 }
 
@@ -279,7 +279,8 @@ mod formats {
         let (mut sine, mut cosine, mut power) = (0.0, 0.0, 0.0);
         for (index, &sample) in samples[..count].iter().enumerate() {
             let (s, c) = turn(index);
-            (sine, cosine, power) = (sine + f64::from(sample) * s, cosine + f64::from(sample) * c, power + f64::from(sample).powi(2));
+            (sine, cosine, power) =
+                (sine + f64::from(sample) * s, cosine + f64::from(sample) * c, power + f64::from(sample).powi(2));
         }
         let amplitude = 2.0 * f64::hypot(sine, cosine) / count as f64;
         (amplitude, (power / count as f64 - amplitude * amplitude / 2.0).max(0.0).sqrt())
@@ -296,7 +297,8 @@ mod formats {
         let mut resampler = Resampler::new(rate, opus::SAMPLE_RATE).unwrap();
         let (mut out, mut block, period) = (Vec::new(), [0.0; 256], rate as usize / 100);
         for start in (0..10).map(|index| index * period) {
-            let data: Vec<T> = (start..start + period).flat_map(|index| vec![T::from_sample(tone(rate, index)); channels]).collect();
+            let data: Vec<T> =
+                (start..start + period).flat_map(|index| vec![T::from_sample(tone(rate, index)); channels]).collect();
             capture.take(&data, Duration::ZERO);
             loop {
                 let count = drain.samples.pop_slice(&mut block);
@@ -335,10 +337,16 @@ mod formats {
         for rate in RATES {
             for channels in 1..=8 {
                 let (loud, rest) = heard(&captured::<T>(channels, rate), 48_000);
-                assert!((loud - LOUD).abs() < 0.01 && rest < noise, "captured as {kind} at {rate} on {channels}: {loud:.3}, {rest:.4}");
+                assert!(
+                    (loud - LOUD).abs() < 0.01 && rest < noise,
+                    "captured as {kind} at {rate} on {channels}: {loud:.3}, {rest:.4}"
+                );
                 let (out, others) = played::<T>(channels, rate);
                 let (loud, rest) = heard(&out, rate);
-                assert!((loud - LOUD).abs() < 0.01 && rest < noise, "played as {kind} at {rate} on {channels}: {loud:.3}, {rest:.4}");
+                assert!(
+                    (loud - LOUD).abs() < 0.01 && rest < noise,
+                    "played as {kind} at {rate} on {channels}: {loud:.3}, {rest:.4}"
+                );
                 assert!(others, "{kind} at {rate} on {channels}: the other channels");
             }
         }

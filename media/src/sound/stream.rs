@@ -9,10 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cpal::{
-    BufferSize, Device, Error, ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig,
-    traits::{DeviceTrait, StreamTrait},
-};
 use super::{
     callback::{Capture, Play, Pulse, UNSET},
     device::{self, Way},
@@ -25,6 +21,10 @@ use crate::{
         choice::{Opened, Wanted},
     },
     held::Held,
+};
+use cpal::{
+    BufferSize, Device, Error, ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig,
+    traits::{DeviceTrait, StreamTrait},
 };
 
 /// How long a sound system may take to open a device. Not all backends keep to it; see [`super::watch`].

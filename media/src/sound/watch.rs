@@ -85,7 +85,6 @@ enum End {
 
 /// Keeps the device open until `stop` is set. `now` hears each time it was opened, and every `beat` while there's none.
 pub(crate) fn run<T: Send + 'static>(
-    part: Part,
     open: &Open<T>,
     follow: &Follow,
     stop: &Stop,
@@ -93,6 +92,7 @@ pub(crate) fn run<T: Send + 'static>(
     beat: Duration,
     mut now: impl FnMut(Now<T>),
 ) {
+    let part = watch.part();
     let (mut failures, mut period) = (0, device::period(part));
     // Why the last device failed, while another one is tried before anybody hears of that.
     let mut lost = None;
@@ -301,7 +301,7 @@ mod tests {
         let thread = thread::spawn({
             let state: State = Arc::new(|_| {});
             let (stop, watch) = (stop.clone(), Watch::new(Part::Microphone, state));
-            move || run(Part::Microphone, &open, &alone(), &stop, watch, Duration::from_millis(10), |_| {})
+            move || run(&open, &alone(), &stop, watch, Duration::from_millis(10), |_| {})
         });
         let seen: Vec<_> = (0..3).map(|_| periods.recv_timeout(PATIENCE).unwrap().as_millis()).collect();
         assert_eq!(seen, [20, 40, 80]);
@@ -365,7 +365,7 @@ mod tests {
             let hears: Used = Arc::new(move |device| drop(to_used.send(device)));
             let watch = Watch::new(Part::Speaker, Told { state, used: Some(hears) });
             let ended = stop.clone();
-            let work = move || run(Part::Speaker, &open, &follow, &ended, watch, Duration::from_millis(5), |_| {});
+            let work = move || run(&open, &follow, &ended, watch, Duration::from_millis(5), |_| {});
             Self { seen, choice, opened, told, used, stop, thread: thread::spawn(work) }
         }
 

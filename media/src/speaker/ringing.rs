@@ -86,7 +86,7 @@ fn play(
     };
     let player = move || {
         let open: watch::Open<Line> = Arc::new(open);
-        watch::run(Part::Speaker, &open, &follow, &stop, Watch::new(Part::Speaker, state), BEAT, |now| {
+        watch::run(&open, &follow, &stop, Watch::new(Part::Speaker, state), BEAT, |now| {
             if let watch::Now::Open(line) = now {
                 lines.offer(line);
             }
@@ -160,7 +160,7 @@ mod tests {
     use ringbuf::traits::Consumer;
 
     use super::*;
-    use crate::sound::{ring::Drain, callback::Pulse};
+    use crate::sound::{callback::Pulse, ring::Drain};
 
     /// A tenth of a second of one level.
     fn tone() -> &'static [u8] {
@@ -197,7 +197,8 @@ mod tests {
     #[test]
     fn rings_as_soon_as_the_speaker_can_be_opened() {
         let ((told, news), (to_test, devices)) = (channel(), channel());
-        let ringing = play(tone(), Rounds::Many, Arc::new(move |state| drop(told.send(state))), alone(), third_time_lucky(to_test));
+        let ringing =
+            play(tone(), Rounds::Many, Arc::new(move |state| drop(told.send(state))), alone(), third_time_lucky(to_test));
         let patience = Duration::from_secs(20);
         assert_eq!(news.recv_timeout(patience).unwrap(), Err(Trouble::Missing(Part::Speaker)));
         assert_eq!(news.recv_timeout(patience).unwrap(), Err(Trouble::Denied(Part::Speaker)));

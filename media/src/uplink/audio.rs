@@ -16,7 +16,14 @@ use codecs::{
 
 use super::{Failure, Track};
 use crate::{
-    MicrophoneSpec, devices::choice::Wish, level::{Level, Meter}, microphone::Microphone, payload, spell::Spell, stats::AudioSent, stop::Stop,
+    MicrophoneSpec,
+    devices::choice::Wish,
+    level::{Level, Meter},
+    microphone::Microphone,
+    payload,
+    spell::Spell,
+    stats::AudioSent,
+    stop::Stop,
     voice_processing::Processor,
 };
 
@@ -66,13 +73,7 @@ pub(crate) struct Audio {
 }
 
 /// Reads the microphone until stopped.
-pub(crate) fn run(
-    wish: &Wish<MicrophoneSpec>,
-    call_start: Instant,
-    mut processor: Processor,
-    mut audio: Audio,
-    stop: &Stop,
-) {
+pub(crate) fn run(wish: &Wish<MicrophoneSpec>, call_start: Instant, mut processor: Processor, mut audio: Audio, stop: &Stop) {
     let start = call_start.elapsed();
     let (_microphone, mut samples) = Microphone::begin(wish);
     let mut frame = [0.0; FRAME];
