@@ -25,7 +25,7 @@ test: ## run all the tests, but those on real devices
 bench: ## measure, and print one table: bar, measured, peer, verdict
 	@.ci/setup bench
 	$(build)
-	TVPHONE_BENCH_CASES=$${TVPHONE_BENCH_CASES:-loopback} cargo bench --locked --workspace --bench codec --bench call --bench relay --bench window
+	TVPHONE_BENCH_CASES=$${TVPHONE_BENCH_CASES:-loopback} cargo bench --locked --workspace --bench codec --bench call --bench ear --bench relay --bench window
 	$(target)/release/table
 
 bench-relay: ## measure the relay alone, beside nchan: fan-out, parked polls, idle clients, sign-ins, chat

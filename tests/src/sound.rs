@@ -2,9 +2,10 @@
 
 use std::{
     io::Read,
-    path::PathBuf,
-    process::{Command, Stdio},
-    time::{Duration, Instant},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use serde_json::Value;
@@ -76,9 +77,7 @@ impl Server {
     /// Waits until something is heard from this sink; how long that took.
     pub fn heard_from(&self, sink: &str, limit: Duration) -> Duration {
         let begun = Instant::now();
-        let device = format!("--device={sink}.monitor");
-        let listen = ["--raw", "--format=s16le", "--channels=1", "--rate=48000", "--latency-msec=10", &device];
-        let mut child = at(&self.root, &self.folder, "parec").args(listen).stdout(Stdio::piped()).spawn().expect("parec starts");
+        let mut child = self.parec(sink);
         let mut heard = child.stdout.take().expect("its output is piped");
         let mut samples = [0; 960];
         let found = loop {
@@ -94,20 +93,74 @@ impl Server {
         found.unwrap_or_else(|| panic!("nothing is heard from {sink} within {limit:?}"))
     }
 
+    /// Listens to this sink from now on.
+    pub fn listen(&self, sink: &str) -> Listening {
+        let mut child = self.parec(sink);
+        let mut heard = child.stdout.take().expect("its output is piped");
+        let work = thread::spawn(move || {
+            let (mut samples, mut start, mut block) = (Vec::new(), u64::MAX, [0; 960]);
+            while heard.read_exact(&mut block).is_ok() {
+                samples.extend(block.chunks_exact(2).map(|two| f32::from(i16::from_le_bytes([two[0], two[1]])) / 32_768.0));
+                // The promptest block says best when it all began.
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_micros() as u64;
+                start = start.min(now - samples.len() as u64 * 1_000 / 48);
+            }
+            Heard { samples, start }
+        });
+        Listening { child, work }
+    }
+
+    fn parec(&self, sink: &str) -> Child {
+        let device = format!("--device={sink}.monitor");
+        let listen = ["--raw", "--format=s16le", "--channels=1", "--rate=48000", "--latency-msec=10", &device];
+        at(&self.root, &self.folder, "parec").args(listen).stdout(Stdio::piped()).spawn().expect("parec starts")
+    }
+
     /// Plays a file to this sink until it is dropped.
-    pub fn play(&self, file: &std::path::Path, sink: &str) -> Process {
+    pub fn play(&self, file: &Path, sink: &str) -> Process {
         let device = format!("--device={sink}");
         Process::start(at(&self.root, &self.folder, "paplay").arg(device).arg(file))
     }
 }
 
-fn at(root: &std::path::Path, folder: &TempDir, name: &str) -> Command {
+/// Somebody who listens to a sink.
+pub struct Listening {
+    child: Child,
+    work: JoinHandle<Heard>,
+}
+
+/// What was heard from a sink.
+pub struct Heard {
+    /// One channel at 48 kHz.
+    pub samples: Vec<f32>,
+    /// When it began, in microseconds of the UNIX clock.
+    pub start: u64,
+}
+
+impl Listening {
+    pub fn end(mut self) -> Heard {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.work.join().expect("who listens doesn't fail")
+    }
+}
+
+fn libraries(root: &Path) -> impl Iterator<Item = PathBuf> {
+    std::fs::read_dir(root.join("usr/lib")).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+/// Where the server's modules are, with the libraries that they share.
+fn modules(root: &Path) -> impl Iterator<Item = PathBuf> {
+    let folders = libraries(root).filter(|folder| folder.to_string_lossy().contains("/pulse-"));
+    folders.map(|folder| folder.join("modules"))
+}
+
+fn at(root: &Path, folder: &TempDir, name: &str) -> Command {
     // A test that is killed takes it along.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "TERM"]).arg(root.join("usr/bin").join(name));
-    let libraries = std::fs::read_dir(root.join("usr/lib")).into_iter().flatten().flatten().map(|entry| entry.path());
-    let libraries = libraries.filter(|folder| folder.to_string_lossy().ends_with("-linux-gnu"));
-    let libraries = libraries.flat_map(|folder| [folder.join("pulseaudio"), folder]).collect::<Vec<_>>();
+    let libraries = libraries(root).filter(|folder| folder.to_string_lossy().ends_with("-linux-gnu"));
+    let libraries = libraries.flat_map(|folder| [folder.join("pulseaudio"), folder]).chain(modules(root)).collect::<Vec<_>>();
     command.env("LD_LIBRARY_PATH", std::env::join_paths(libraries).expect("paths without colons"));
     in_folder(&mut command, folder);
     command
