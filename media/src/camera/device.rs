@@ -35,6 +35,8 @@ const RETRY: Duration = Duration::from_secs(2);
 const SETTLE: Duration = Duration::from_millis(300);
 /// How long the watching thread may take to see that the camera was dropped.
 const TICK: Duration = Duration::from_millis(100);
+/// A camera that gave pictures for this long and then fails was plugged in rightly and is gone: another one may take its place at once.
+const SHOWN: Duration = Duration::from_secs(1);
 /// How often it's looked for a camera that another one stands in for.
 const LOOK: Duration = Duration::from_millis(500);
 /// Damaged frames in a row (half a second of them) that are taken for a bad cable or a camera just starting.
@@ -76,7 +78,7 @@ pub(super) fn run(choice: &Choice, want: VideoConfig, mut outlet: Outlet) {
                 let _ = sender.send(Event::Ended(trouble));
             }
         };
-        let mut watched = Watched { choice, wanted: &wanted, device: None, shown: false };
+        let mut watched = Watched { choice, wanted: &wanted, device: None, shown: None };
         let end = match thread::Builder::new().name("camera capture".into()).spawn(capture) {
             Ok(_) => watched.watch(&receiver, &mut fit, &mut outlet),
             Err(error) => End::Broken(Trouble::Failed { part: Part::Camera, detail: error.to_string() }),
@@ -84,7 +86,7 @@ pub(super) fn run(choice: &Choice, want: VideoConfig, mut outlet: Outlet) {
         let trouble = match end {
             End::Dropped => return,
             End::Outdated => continue,
-            End::Broken(trouble) if wanted.stand_in && watched.shown => {
+            End::Broken(trouble) if wanted.stand_in && watched.shown.is_some_and(|first| first.elapsed() > SHOWN) => {
                 lost = Some(trouble);
                 continue;
             }
@@ -118,8 +120,8 @@ struct Watched<'a> {
     /// What was wanted when it began.
     wanted: &'a Wanted,
     device: Option<InUse>,
-    /// Whether any frame has come.
-    shown: bool,
+    /// When the first frame came.
+    shown: Option<Instant>,
 }
 
 impl Watched<'_> {
@@ -149,7 +151,8 @@ impl Watched<'_> {
                     self.device = Some(device);
                 }
                 Ok(Event::Frame(frame)) => {
-                    (patience, since, self.shown) = (STALL, Instant::now(), true);
+                    (patience, since) = (STALL, Instant::now());
+                    self.shown.get_or_insert(since);
                     match fit.apply(frame) {
                         Ok(frame) => outlet.put(frame),
                         Err(error) => return End::Broken(Trouble::Failed { part: Part::Camera, detail: error.to_string() }),

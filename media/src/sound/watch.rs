@@ -120,23 +120,25 @@ pub(crate) fn run<T: Send + 'static>(
                 lost = None;
                 let longest = device::longest_period(part);
                 let (end, worked) = attend(&running, follow, stop, &mut watch, period < longest);
+                let opened = running.opened.clone();
+                close(running);
                 if worked {
                     failures = 0;
                 }
                 match end {
                     End::Stopped => return,
                     End::Outdated => {
-                        tracing::info!(device = %part, name = running.opened.device.name, "another sound device is opened instead");
+                        tracing::info!(device = %part, name = opened.device.name, "another sound device is opened instead");
                         continue;
                     }
                     End::Choppy => {
                         period = longest.min(period * 2);
                         let period_ms = period.as_millis();
-                        let name = &running.opened.device.name;
+                        let name = &opened.device.name;
                         tracing::info!(device = %part, name, period_ms, "the sound device is opened with a longer period");
                         continue;
                     }
-                    End::Broken(trouble) if running.opened.wanted.stand_in && running.opened.at.elapsed() > PLAYED => {
+                    End::Broken(trouble) if opened.wanted.stand_in && opened.at.elapsed() > PLAYED => {
                         lost = Some(trouble);
                         continue;
                     }
@@ -173,6 +175,14 @@ fn spawn_open<T: Send + 'static>(part: Part, open: &Open<T>, period: Duration) -
         let _ = failed.send(Err(Trouble::Failed { part, detail: error.to_string() }));
     }
     receiver
+}
+
+/// Lets go of a device on a thread of its own: cpal's stream on PulseAudio waits for ever for a server that has ended the stream itself.
+fn close(running: Running) {
+    let part = running.opened.device.part;
+    if let Err(error) = thread::Builder::new().name(format!("{part} close")).spawn(move || drop(running)) {
+        tracing::warn!(%error, device = %part, "a sound device was closed by the thread that looks after it");
+    }
 }
 
 /// Watches a running device until it fails, another one is to be used, `stop` is set, or (if `may_grow`) a longer period is called for. Says what it was, and

@@ -13,9 +13,12 @@ use codecs::opus::{Decoder, FRAME, SAMPLE_RATE};
 
 use super::{Clip, clip::length};
 use crate::{
-    Error, SpeakerSpec, Trouble, mixer,
+    Error, SpeakerSpec, Trouble,
+    devices::choice::Wish,
+    mixer,
     speaker::{Playback, Speaker},
     stop::Stop,
+    watch::State,
 };
 
 /// How much sound waits at the device: enough to sleep through a beat.
@@ -44,7 +47,8 @@ impl Player {
         let player = Self { stop: Stop::default(), heard: Arc::default(), samples: clip.samples, trouble: Arc::default() };
         let (decoder, trouble) = (Decoder::new()?, Arc::clone(&player.trouble));
         let tell = move |state: Result<(), Trouble>| *trouble.lock().unwrap_or_else(PoisonError::into_inner) = state.err();
-        let (speaker, playback) = Speaker::start(spec, Arc::new(tell));
+        let state: State = Arc::new(tell);
+        let (speaker, playback) = Speaker::begin(&Wish::new(spec, true, state.into()));
         let (stop, heard, clip) = (player.stop.clone(), Arc::clone(&player.heard), clip.clone());
         let work = move || {
             play(&clip, decoder, playback, &stop, &heard);

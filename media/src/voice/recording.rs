@@ -14,8 +14,10 @@ use codecs::opus::{Config, Encoder, FRAME};
 use super::{LONGEST, clip::length, ogg::Writer};
 use crate::{
     Error, MicrophoneSpec, Part, Trouble,
+    devices::choice::Wish,
     microphone::{Microphone, Samples},
     stop::Stop,
+    watch::State,
 };
 
 /// How long a recording waits for sound before it looks whether it's still wanted.
@@ -42,7 +44,8 @@ impl Recording {
             tell(&trouble, Err(Trouble::Missing(Part::Microphone)));
         }
         let told = Arc::clone(&trouble);
-        let (microphone, sound) = Microphone::start(spec, Arc::new(move |state| tell(&told, state)));
+        let state: State = Arc::new(move |state| tell(&told, state));
+        let (microphone, sound) = Microphone::begin(&Wish::new(spec, true, state.into()));
         // Nothing is lost on the way, and silence belongs to what is said.
         let encoder = Encoder::new(Config { dtx: false, expected_loss_percent: 0, ..Config::default() })?;
         let work = {
@@ -182,7 +185,7 @@ mod tests {
         assert_eq!(recording.trouble(), Some(Trouble::Missing(Part::Microphone)));
         let file = recording.finish().unwrap();
         assert_eq!(Clip::read(&file).unwrap().length(), Duration::ZERO);
-        let recording = Recording::start(&MicrophoneSpec::Device(Some("no such one".into()))).unwrap();
-        soon(|| recording.trouble() == Some(Trouble::Missing(Part::Microphone)));
+        let recording = Recording::start(&MicrophoneSpec::File("/no/such.wav".into())).unwrap();
+        soon(|| recording.trouble().is_some_and(|trouble| trouble.to_string().contains("/no/such.wav")));
     }
 }

@@ -3,6 +3,7 @@
 
 mod browser;
 mod chat;
+mod equipment;
 mod people;
 mod picture;
 mod screens;
