@@ -146,7 +146,7 @@ impl Sample {
             let since = std::time::Instant::now() - std::time::Duration::from_millis(3500);
             let reason = "The relay https://relay.example.org can't be reached.".to_owned();
             settle(desk, engine(Update::Lanes(LaneHealth::Reconnecting { since, reason })));
-            let trouble = Some(Trouble::Busy(media::Part::Camera));
+            let trouble = Some(Trouble::Busy(Part::Camera));
             settle(desk, engine(Update::Trouble { device: Device::Camera, trouble }));
         }
     }

@@ -263,7 +263,7 @@ impl Desk {
             Message::Focused(focused) => {
                 self.focused = focused;
                 // The key is let go where nobody sees it.
-                if focused { Action::None } else { self.talk(false) }
+                if focused { Action::None } else { self.hold(false) }
             }
             Message::FileDropped(path) => self.drop_file(path),
             Message::Phone(message) => {
@@ -509,8 +509,8 @@ impl Desk {
             (Phone::Over { .. }, Shortcut::Dismiss | Shortcut::Confirm) => {
                 self.update(Message::Phone(phone::Message::ClosePressed))
             }
-            (_, Shortcut::Talk) => self.talk(true),
-            (_, Shortcut::Hush) => self.talk(false),
+            (_, Shortcut::Talk) => self.hold(true),
+            (_, Shortcut::Hush) => self.hold(false),
             (_, Shortcut::Dismiss) if self.panel.is_some() || self.account.is_some() => {
                 (self.panel, self.account) = (None, None);
                 Action::None

@@ -9,9 +9,9 @@ use crate::engine::Setup;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Equipment {
-    camera: Option<Chosen>,
-    microphone: Option<Chosen>,
-    speaker: Option<Chosen>,
+    pub camera: Option<Chosen>,
+    pub microphone: Option<Chosen>,
+    pub speaker: Option<Chosen>,
     pub echo_cancellation: bool,
     pub noise_suppression: bool,
     pub automatic_gain: bool,

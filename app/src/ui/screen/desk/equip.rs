@@ -43,7 +43,7 @@ impl Desk {
     }
 
     /// The key for talking is held, or isn't.
-    pub(super) fn talk(&mut self, held: bool) -> Action {
+    pub(super) fn hold(&mut self, held: bool) -> Action {
         if let Phone::Talking(call) = &mut self.phone {
             call.talk(held);
         }
