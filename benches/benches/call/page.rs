@@ -7,7 +7,10 @@ use benches::{
     trace::{Trace, quantile},
 };
 
-use crate::{cases::Case, run::Run};
+use crate::{
+    cases::Case,
+    run::{Change, Run},
+};
 
 /// Writes target/bench/call.html.
 pub(crate) fn write(cases: &[(Case, Vec<Run>)], rows: &[Row], facts: &str) -> anyhow::Result<()> {
@@ -54,7 +57,11 @@ fn course(case: &Case, run: &Run) -> String {
     let curves = [curve("to Ana", &run.received[0]), curve("to Ben", &run.received[1])];
     let highest = curves.iter().flat_map(|curve| &curve.points).map(|point| point.1).fold(10.0, f64::max);
     let steps = run.steps.iter().zip(case.conditions.steps);
-    let marks: Vec<_> = steps.map(|(at, (_, line))| (seconds(*at), format!("{} kbit/s", line.rate.unwrap_or(0)))).collect();
+    let said = |change: &Change| match change {
+        Change::Line(line) => format!("{} kbit/s", line.rate.unwrap_or(0)),
+        Change::Forgets => "another network".to_owned(),
+    };
+    let marks: Vec<_> = steps.map(|(at, (_, change))| (seconds(*at), said(change))).collect();
     let right = case.conditions.length.as_secs_f64();
     svg(&Axes { x: "seconds of the call", y: "capture to decoded, ms", right, top: highest * 1.05, marks: &marks }, &curves)
 }

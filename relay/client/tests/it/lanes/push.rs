@@ -86,7 +86,8 @@ async fn uploads_do_not_wait_for_each_other_and_what_piles_up_goes_together() {
     seqs.sort_unstable();
     assert_eq!(seqs, (0..12).collect::<Vec<_>>());
     sent.push(Chunk::decode_all(soon(bodies.recv()).await.unwrap()).unwrap().len());
-    assert_eq!(sent, [1, 2, 11], "what isn't known to have arrived goes along");
+    // Whether both answers are in by then, so that nothing goes along, is chance.
+    assert!(matches!(sent[..], [1, 2, 10 | 11]), "what isn't known to have arrived goes along: {sent:?}");
 }
 
 #[tokio::test]
