@@ -32,9 +32,7 @@ impl Server {
         let root = [unpacked, PathBuf::from("/")].into_iter().find(|root| root.join("usr/bin/pulseaudio").exists())?;
         let folder = TempDir::new().expect("a folder of its own");
         let mut command = at(&root, &folder, "pulseaudio");
-        let modules =
-            std::fs::read_dir(root.join("usr/lib")).into_iter().flatten().flatten().map(|entry| entry.path().join("modules"));
-        for modules in modules.filter(|modules| modules.to_string_lossy().contains("/pulse-")) {
+        for modules in modules(&root) {
             command.arg(format!("--dl-search-path={}", modules.display()));
         }
         command.args(["-n", "--daemonize=no", "--use-pid-file=no", "--disable-shm", "--exit-idle-time=-1", "--log-level=error"]);
