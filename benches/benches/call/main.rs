@@ -5,7 +5,7 @@
 //! Homes send with CUBIC, the relay with what the system has. `target/bench/call.html` shows how delays are spread.
 //!
 //! `TVPHONE_BENCH_SECONDS` (30) is the length of a call, `TVPHONE_BENCH_RUNS` (3) how many there are of each case, `TVPHONE_BENCH_MINUTES` (10) the
-//! length of the long one, and `TVPHONE_BENCH_CASES` names parts of the cases' names, with commas between, where not all are wanted.
+//! length of the long one, `TVPHONE_BENCH_TRACES` a folder that keeps what the robots wrote down, and `TVPHONE_BENCH_CASES` names parts of the cases' names, with commas between, where not all are wanted.
 
 mod cases;
 mod page;

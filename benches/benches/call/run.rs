@@ -300,6 +300,11 @@ pub(crate) fn measure(conditions: &Conditions, seed: u64) -> anyhow::Result<Run>
     for outcome in &outcomes {
         ensure!(outcome.success, "the call did not come about: {}", outcome.report["outcome"]);
     }
+    if let Some(folder) = std::env::var_os("TVPHONE_BENCH_TRACES") {
+        for name in ["Ana", "Ben"] {
+            std::fs::copy(stage.trace(name), Path::new(&folder).join(format!("{begun}-{name}.trace")))?;
+        }
+    }
     let from = begun + micros(WARM_UP);
     let until = begun + micros(conditions.length);
     let read = |name| anyhow::Ok(Trace::read(&stage.trace(name))?.between(from, until));

@@ -54,6 +54,10 @@ const ASKING_MAX: usize = 64 << 10;
 /// A request that is given up after this long was worth an answer, and one that fails before was refused one.
 const PATIENT: Duration = Duration::from_millis(1500);
 
+/// A request given up without a word after this long was kept waiting by whoever took its connection. It is just below the least time that any
+/// request is given: one that is given up sooner was in the way.
+const SILENT: Duration = Duration::from_millis(1950);
+
 /// How long one attempt at a control request may take: twice the connect timeout.
 pub(crate) const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -461,7 +465,7 @@ impl Drop for Trial<'_> {
     fn drop(&mut self) {
         // An older one may have been let in, and died since.
         let silent = || self.proven().is_some_and(|proven| !proven.get() && proven.made() >= self.flight.began());
-        if !self.over && !self.held && self.flight.lasted(PATIENT) && silent() {
+        if !self.over && !self.held && self.flight.lasted(SILENT) && silent() {
             self.flight.failed(Failed::Silent, Instant::now());
         }
     }

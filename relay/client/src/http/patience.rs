@@ -1,6 +1,9 @@
 //! When to stop trusting a client's connections.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 /// After this many timeouts with no answer between them the connections count as dead. One may be a connection's own bad luck
 /// with lost packets.
@@ -12,6 +15,9 @@ const BETWEEN: Duration = Duration::from_secs(6);
 /// The same where nothing at all is answered.
 const STALLED: Duration = Duration::from_millis(700);
 
+/// Answers of the last while that are remembered: of more than a second, at the most there are.
+const ANSWERS: usize = 128;
+
 /// Counts timeouts. After a sleep or a change of network the old connections stay silent for ever, and only new ones help.
 #[derive(Debug, Default)]
 pub(crate) struct Patience {
@@ -19,12 +25,16 @@ pub(crate) struct Patience {
     /// When the first of what timed out began.
     since: Option<Instant>,
     renewed: Option<Instant>,
+    /// When the last answers came, and when their connections were made.
+    answers: VecDeque<(Instant, Instant)>,
 }
 
 impl Patience {
     /// Something came back, be it a refusal, by a connection made at `made`. True when it is time for new connections: where only a
     /// younger one than what timed out is answered, the older ones are dead.
     pub(crate) fn answered(&mut self, made: Instant, now: Instant) -> bool {
+        self.answers.truncate(ANSWERS - 1);
+        self.answers.push_front((now, made));
         if self.since.is_some_and(|since| made >= since) {
             return self.renew(now);
         }
@@ -42,6 +52,14 @@ impl Patience {
     /// Nothing came back of anything for longer than the caller's patience, which grows by itself. True when it is time for new connections.
     pub(crate) fn stalled(&mut self, now: Instant) -> bool {
         self.renew_after(STALLED, now)
+    }
+
+    /// What was sent at `since` has had no answer for long. True when it is time for new connections: where all late answers came by
+    /// connections made since, the older ones are dead.
+    pub(crate) fn silent(&mut self, since: Instant, now: Instant) -> bool {
+        // What was on its way already at that time is no sign of life.
+        let mut answers = self.answers.iter().take_while(|(at, _)| *at + STALLED > now).peekable();
+        answers.peek().is_some() && answers.all(|(_, made)| *made > since) && self.renew_after(STALLED, now)
     }
 
     fn renew(&mut self, now: Instant) -> bool {
@@ -77,6 +95,21 @@ mod tests {
             assert!(!patience.timed_out(start, start + ms(5000)));
         }
         assert!(patience.timed_out(start, start + ms(6000)));
+    }
+
+    #[test]
+    fn old_connections_are_dead_where_only_those_made_since_are_answered() {
+        let start = Instant::now();
+        let at = |ms_later| start + ms(ms_later);
+        let mut patience = Patience::default();
+        patience.answered(start, at(90));
+        assert!(!patience.silent(at(100), at(1100)), "nothing is answered, which may be the relay's fault");
+        patience.answered(at(150), at(450));
+        patience.answered(start, at(500));
+        assert!(!patience.silent(at(100), at(1100)), "an old one is alive");
+        patience.answered(at(450), at(1000));
+        assert!(patience.silent(at(400), at(1500)));
+        assert!(!patience.silent(at(400), at(1600)), "that was seen to");
     }
 
     #[test]

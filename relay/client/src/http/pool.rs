@@ -115,6 +115,13 @@ impl Pool {
         }
     }
 
+    /// Something that was sent at `since` has had no answer for long.
+    pub(crate) fn silent(&self, since: Instant, now: Instant) {
+        if self.patience().silent(since, now) {
+            self.renew();
+        }
+    }
+
     fn patience(&self) -> MutexGuard<'_, Patience> {
         self.patience.lock().unwrap_or_else(PoisonError::into_inner)
     }

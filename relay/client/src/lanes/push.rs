@@ -49,8 +49,11 @@ pub(super) async fn run(shared: Arc<Shared>, kind: Kind) {
         let now = Instant::now();
         let (posts, given_up, wake) = {
             let mut uploads = lock(&lane.uploads);
+            let media = &shared.session.http().media;
             if uploads.stalls(now) {
-                shared.session.http().media.stalled(now);
+                media.stalled(now);
+            } else if let Some(since) = uploads.silent_since(now) {
+                media.silent(since, now);
             }
             let posts: Vec<_> = std::iter::from_fn(|| uploads.post(now)).collect();
             let wake = match uploads.quiet_since(now) {

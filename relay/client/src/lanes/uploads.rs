@@ -53,6 +53,9 @@ const LATE_MAX: usize = 4;
 /// Without any answer for this long, and several round trips more, the connections count as dead.
 const STALLED: Duration = Duration::from_millis(800);
 
+/// So many that are without an answer for as long may be on dead connections: one alone may have met several losses.
+const SILENT: usize = 2;
+
 /// How often that is doubled while new connections don't help either.
 const STALLS_MAX: u32 = 3;
 
@@ -229,6 +232,14 @@ impl Uploads {
         taken
     }
 
+    /// Since when several have been without an answer for so long that their connections may be dead, though others are not.
+    pub(super) fn silent_since(&self, now: Instant) -> Option<Instant> {
+        let mut silent: Vec<_> =
+            self.flying.values().map(|batch| batch.sent).filter(|sent| *sent + self.stall() <= now).collect();
+        silent.sort_unstable();
+        silent.get(SILENT - 1).copied().filter(|_| self.kind == Kind::Audio)
+    }
+
     /// True once whenever nothing at all has been answered for so long that only new connections can help.
     pub(super) fn stalls(&mut self, now: Instant) -> bool {
         let stalls = self.stalls_at().is_some_and(|at| at <= now);
@@ -355,8 +366,11 @@ impl Uploads {
     fn stalls_at(&self) -> Option<Instant> {
         // Pictures may take long on a slow way that is none the worse for it.
         let watched = self.kind == Kind::Audio && !self.flying.is_empty();
-        let patience = STALLED * (1 << self.stalls) + 4 * self.usual.late_after().unwrap_or_default().min(STALLED);
-        self.progress.filter(|_| watched).map(|progress| progress + patience)
+        self.progress.filter(|_| watched).map(|progress| progress + self.stall())
+    }
+
+    fn stall(&self) -> Duration {
+        STALLED * (1 << self.stalls) + 4 * self.usual.late_after().unwrap_or_default().min(STALLED)
     }
 
     /// When what waits has waited long enough for company, if it waits for any.
