@@ -436,7 +436,7 @@ impl Trial<'_> {
         let proven = self.proven()?;
         // The first answer on a connection says nothing about the others.
         if proven.prove() {
-            self.flight.answered(Instant::now());
+            self.flight.answered(self.held, Instant::now());
         }
         Some(proven.made())
     }

@@ -23,6 +23,12 @@ const BURST: Duration = Duration::from_millis(30);
 /// An older request that has lasted this long without breaking shows that its connection lives.
 const LASTING: Duration = Duration::from_millis(100);
 
+/// An answer that takes so many times as long as the quickest, and this much longer still, has waited in a queue on the way.
+const SLOW: (u32, Duration) = (3, Duration::from_millis(300));
+
+/// For this long after one nothing that stays silent is a proof: it may wait in the same queue.
+const CONGESTED: Duration = Duration::from_secs(5);
+
 /// After this long without a refusal the bound is lifted, to see whether it is still there. Each time it was, twice as long, up to
 /// [`CALM_MAX`].
 const CALM: Duration = Duration::from_secs(60);
@@ -45,6 +51,10 @@ pub(crate) struct Scarcity {
     strikes: VecDeque<Instant>,
     /// When something was last answered on a connection that had carried an answer before.
     answered: Option<Instant>,
+    /// The quickest answer.
+    quickest: Option<Duration>,
+    /// When an answer had waited in a queue last.
+    slow: Option<Instant>,
     /// When the bound was found, or last met.
     met: Option<Instant>,
     calm: Duration,
@@ -52,7 +62,8 @@ pub(crate) struct Scarcity {
 
 impl Default for Scarcity {
     fn default() -> Self {
-        Self { limit: None, strikes: VecDeque::new(), answered: None, met: None, calm: CALM }
+        let strikes = VecDeque::new();
+        Self { limit: None, strikes, answered: None, quickest: None, slow: None, met: None, calm: CALM }
     }
 }
 
@@ -62,9 +73,16 @@ impl Scarcity {
         self.limit
     }
 
-    /// An answer came. True when the bound has changed.
-    pub(crate) fn answered(&mut self, now: Instant) -> bool {
+    /// An answer came, after so long where it wasn't to be held back. True when the bound has changed.
+    pub(crate) fn answered(&mut self, took: Option<Duration>, now: Instant) -> bool {
         self.answered = Some(now);
+        if let Some(took) = took {
+            let quickest = self.quickest.map_or(took, |quickest| quickest.min(took));
+            self.quickest = Some(quickest);
+            if took > quickest * SLOW.0 + SLOW.1 {
+                self.slow = Some(now);
+            }
+        }
         let calm = self.met.is_some_and(|met| now.saturating_duration_since(met) >= self.calm);
         if self.limit.is_none() || !calm {
             return false;
@@ -80,6 +98,10 @@ impl Scarcity {
     pub(crate) fn failed(&mut self, how: Failed, began: Instant, oldest: Option<Instant>, now: Instant) -> bool {
         // What began before the bound was found had more connections beside it.
         if self.limit.is_some() && self.met.is_some_and(|met| began <= met) {
+            return false;
+        }
+        let congested = self.slow.is_some_and(|slow| now.saturating_duration_since(slow) < CONGESTED);
+        if how == Failed::Silent && congested {
             return false;
         }
         let lately = self.answered.is_some_and(|at| now.saturating_duration_since(at) <= WINDOW);
@@ -125,7 +147,7 @@ mod tests {
         let mut found = false;
         for step in 0..3 {
             let now = start + ms(100 * step);
-            assert!(!scarcity.answered(now));
+            assert!(!scarcity.answered(None, now));
             // A burst of four, refused at once while one old poll is parked.
             for _ in 0..4 {
                 found |= scarcity.failed(Failed::Refused, now, Some(start - ms(500)), now);
@@ -141,21 +163,32 @@ mod tests {
     fn a_connection_that_is_made_and_stays_silent_is_a_bound() {
         let start = Instant::now();
         let mut scarcity = Scarcity::default();
-        scarcity.answered(start);
+        scarcity.answered(None, start);
         assert!(scarcity.failed(Failed::Silent, start + ms(10), Some(start - ms(90)), start + ms(2010)));
         assert_eq!(scarcity.limit(), Some(2));
         assert!(!scarcity.failed(Failed::Silent, start + ms(20), None, start + ms(2020)), "it had more than two beside it");
-        scarcity.answered(start + ms(2500));
+        scarcity.answered(None, start + ms(2500));
         assert!(scarcity.failed(Failed::Silent, start + ms(2400), None, start + ms(4400)), "two are still too many");
         assert_eq!(scarcity.limit(), Some(1));
         assert!(!scarcity.failed(Failed::Silent, start + ms(4400), None, start + ms(6400)), "fewer than one can't be");
     }
 
     #[test]
+    fn silence_on_a_way_that_is_full_is_no_bound() {
+        let start = Instant::now();
+        let mut scarcity = Scarcity::default();
+        scarcity.answered(Some(ms(100)), start);
+        scarcity.answered(Some(ms(900)), start + ms(500));
+        assert!(!scarcity.failed(Failed::Silent, start + ms(10), Some(start - ms(90)), start + ms(2010)));
+        scarcity.answered(Some(ms(110)), start + ms(5000));
+        assert!(scarcity.failed(Failed::Silent, start + ms(3600), Some(start), start + ms(5600)));
+    }
+
+    #[test]
     fn a_relay_that_is_down_is_no_bound() {
         let start = Instant::now();
         let mut scarcity = Scarcity::default();
-        scarcity.answered(start);
+        scarcity.answered(None, start);
         for step in 1..100 {
             // All old connections broke at once, so nothing older is in flight.
             let now = start + ms(100 * step);
@@ -171,10 +204,10 @@ mod tests {
         let mut scarcity = Scarcity::default();
         let mut now = start;
         for calm in [CALM, CALM * 2, CALM * 4] {
-            scarcity.answered(now);
+            scarcity.answered(None, now);
             assert!(scarcity.failed(Failed::Silent, now, None, now));
-            assert!(!scarcity.answered(now + calm - ms(1)));
-            assert!(scarcity.answered(now + calm));
+            assert!(!scarcity.answered(None, now + calm - ms(1)));
+            assert!(scarcity.answered(None, now + calm));
             assert_eq!(scarcity.limit(), None);
             now += calm;
         }
