@@ -305,10 +305,8 @@ fn what_stays_silent_while_others_are_answered_is_told() {
         uploads.publish(chunk(Kind::Audio, 100 + tick, 80), now);
         assert!(!uploads.stalls(now));
         silent = silent.or_else(|| uploads.silent_since(now).map(|since| (since - start, now - start)));
-        if let Some(post) = uploads.post(now) {
-            if tick != 25 {
-                uploads.done(post.id, ms(40), now);
-            }
+        if let Some(post) = uploads.post(now).filter(|_| tick != 25) {
+            uploads.done(post.id, ms(40), now);
         }
     }
     assert_eq!(silent, Some((ms(500), ms(500 + 1040))));
