@@ -377,11 +377,17 @@ impl<T: FnMut(Progress) + Send> Look<T> {
             return self.end(Rung::bad(Step::RoundTrip, found, "The connection comes and goes: look again, nearer to the access point or by cable."));
         };
         self.figures.round_trip = Some(trips);
-        let said = format!(
-            "{:.0} ms there and back (shortest {:.0}, 95 % within {:.0}); {} of {} took so much longer that a packet may have been lost, which makes \
-             about {} % loss (an estimate: a busy line or computer looks the same)",
-            trips.median_ms, trips.min_ms, trips.p95_ms, trips.late, trips.count, trips.loss_percent
-        );
+        let lost = if trips.late == 0 {
+            "no packet seems to be lost".to_owned()
+        } else {
+            format!(
+                "{} of {} took so much longer that a packet may have been lost, which makes about {} % loss (an estimate: a busy line or computer \
+                 looks the same)",
+                trips.late, trips.count, trips.loss_percent
+            )
+        };
+        let (median, min, p95) = (trips.median_ms, trips.min_ms, trips.p95_ms);
+        let said = format!("{median:.1} ms there and back (shortest {min:.1}, 95 % within {p95:.1}); {lost}");
         let lossy = "Packets get lost. Move nearer to the wireless access point or use a cable; let nothing else load the line.";
         let far = "Use a relay nearer by, or a network without a satellite, VPN or loaded line in between.";
         self.end(if trips.loses() && trips.loss_percent > TOO_LOSSY {

@@ -176,7 +176,9 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(relay: String, way: String, rungs: Vec<Rung>, figures: Figures) -> Self {
+    /// Sums up what was found, a rung for each step in order.
+    #[must_use]
+    pub fn new(relay: String, way: String, rungs: Vec<Rung>, figures: Figures) -> Self {
         let first = |verdict| rungs.iter().find(|rung| rung.verdict == verdict).map(|rung| rung.step);
         let trouble = first(Verdict::Bad).or_else(|| first(Verdict::Weak));
         Self { version: env!("CARGO_PKG_VERSION"), relay, way, well: trouble.is_none(), trouble, rungs, figures }
