@@ -112,16 +112,17 @@ impl<T: FnMut(Progress) + Send> Look<T> {
             if per_byte * size as f64 > self.plan.answer.as_secs_f64() * 0.5 {
                 break;
             }
-            let began = Instant::now();
+            let mut began = Instant::now();
             let mut outcome = self.upload(http, noise(size)).await;
             if outcome.as_ref().is_err_and(is_no_answer_of_the_relay) {
                 // Once may be an accident.
+                began = Instant::now();
                 outcome = self.upload(http, noise(size)).await;
             }
             match outcome {
                 Ok(_) => {
                     passes = size;
-                    per_byte = began.elapsed().as_secs_f64() / size as f64;
+                    per_byte = began.elapsed().saturating_sub(self.shortest).as_secs_f64() / size as f64;
                 }
                 Err(error) if is_no_answer_of_the_relay(&error) => {
                     passes = self.between(http, passes, size).await;
@@ -336,10 +337,11 @@ impl<T: FnMut(Progress) + Send> Look<T> {
                 Err(Error::Timeout { .. }) if bytes == 0 => return Some(kbps(size, took)),
                 Err(_) => break,
             }
-            if began.elapsed() > self.plan.rate {
+            // A connection that begins needs some round trips until it is as quick as it can be.
+            if began.elapsed() > self.plan.rate.max(self.shortest * 10) {
                 break;
             }
-            if took < LONG_ENOUGH && size < largest {
+            if took < LONG_ENOUGH + self.shortest * 4 && size < largest {
                 size = (size * 4).min(largest);
                 (bytes, time) = (0, Duration::ZERO);
             }
