@@ -24,7 +24,7 @@ pub async fn run(options: Doctor) -> anyhow::Result<ExitCode> {
         }
     };
     let plan = if options.quick { Plan::quick() } else { Plan::default() };
-    let mut telling = Telling { rungs: !options.json, live: io::stderr().is_terminal() };
+    let telling = Telling { rungs: !options.json, live: io::stderr().is_terminal() };
     let report = relay.examine(&plan, |progress| telling.tell(&progress)).await;
     telling.wipe();
     // Whoever reads this may have gone.
@@ -59,7 +59,7 @@ struct Telling {
 }
 
 impl Telling {
-    fn tell(&mut self, progress: &Progress) {
+    fn tell(&self, progress: &Progress) {
         match progress {
             Progress::Began(step) => self.say(&format!("{}\u{2026}", step.title())),
             Progress::Held(passed, of) => self.say(&format!("Longest poll: {} of {} s", passed.as_secs(), of.as_secs())),

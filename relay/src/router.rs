@@ -21,8 +21,8 @@ use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLaye
 use crate::{
     app::App,
     handlers::{
-        accounts, attachments, buddies, calls, chat, doctor, events, groups, health, host, marks, media, no_such_method, no_such_route,
-        oidc, people, sessions, watch,
+        accounts, attachments, buddies, calls, chat, doctor, events, groups, health, host, marks, media, no_such_method,
+        no_such_route, oidc, people, sessions, watch,
     },
     metrics::requests,
     refusal::Refusal,

@@ -14,7 +14,9 @@ use tests::{
 
 fn doctor(options: &[&str]) -> Output {
     let mut command = Command::new(program("tvphone"));
-    for name in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "TVPHONE_RELAY", "TVPHONE_PROXY"] {
+    for name in
+        ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "TVPHONE_RELAY", "TVPHONE_PROXY"]
+    {
         command.env_remove(name);
     }
     command.arg("doctor").args(options).output().expect("the program runs")
@@ -38,7 +40,11 @@ fn a_relay_with_nothing_on_the_way_is_well() {
     assert!(rungs == 10 && said.contains("All is well."), "{said}");
     let output = doctor(&[&relay.url(), "--quick", "--json"]);
     let report = json(&output);
-    assert_eq!((output.status.code(), &report["well"], &report["trouble"]), (Some(0), &Value::Bool(true), &Value::Null), "{report:#}");
+    assert_eq!(
+        (output.status.code(), &report["well"], &report["trouble"]),
+        (Some(0), &Value::Bool(true), &Value::Null),
+        "{report:#}"
+    );
     assert_eq!((&report["figures"]["upload_bytes"], &report["figures"]["answers_gathered"]), (&327_680.into(), &false.into()));
     assert!(report["figures"]["round_trip"]["median_ms"].as_f64().is_some_and(|ms| ms < 100.0), "{report:#}");
 }
@@ -70,7 +76,13 @@ fn a_proxy_that_gathers_and_cuts_is_found_out() {
 
 #[test]
 fn what_makes_no_sense_ends_with_2() {
-    for options in [&[][..], &["ftp://relay.example"], &["http://a:b@relay.example"], &["relay.example", "--ca", "no-such-file"], &["x", "--slow"]] {
+    for options in [
+        &[][..],
+        &["ftp://relay.example"],
+        &["http://a:b@relay.example"],
+        &["relay.example", "--ca", "no-such-file"],
+        &["x", "--slow"],
+    ] {
         let output = doctor(options);
         assert_eq!(output.status.code(), Some(2), "{options:?}: {}", text(&output.stderr));
         assert!(output.stdout.is_empty() && !output.stderr.is_empty());

@@ -7,7 +7,7 @@ use proto::{
     model::{Call, Invitation, InvitationState, Message, Peer},
 };
 
-use relay_client::doctor::{Figures, Report, Rung, Step, Verdict};
+use relay_client::doctor::{self, Figures, Report, Step, Verdict};
 
 use super::{notice::Notice, screen::desk::conversation::files::Source};
 
@@ -49,7 +49,12 @@ impl Pretend {
 
     /// Of a network that cuts held requests.
     pub fn report(&self) -> Report {
-        let rung = |step, verdict, found: &str, advice: &str| Rung { step, verdict, found: found.to_owned(), advice: advice.to_owned() };
+        let rung = |step, verdict, found: &str, advice: &str| doctor::Rung {
+            step,
+            verdict,
+            found: found.to_owned(),
+            advice: advice.to_owned(),
+        };
         let good = |step, found| rung(step, Verdict::Good, found, "");
         let rungs = vec![
             good(Step::Name, "proxy.example.org is 192.0.2.7."),

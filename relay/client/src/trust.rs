@@ -15,8 +15,8 @@ use rustls::{
 };
 use url::Url;
 
-pub(crate) use self::verifier::{Distrust, Shown};
 use self::verifier::Verifier;
+pub(crate) use self::verifier::{Distrust, Shown};
 use crate::{
     crypto,
     error::{BadCertificates, Error},

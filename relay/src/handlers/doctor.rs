@@ -41,11 +41,7 @@ static NOISE: LazyLock<Bytes> = LazyLock::new(|| {
 });
 
 /// `GET /v1/doctor`.
-pub(crate) async fn give(
-    State(app): State<App>,
-    Anyone(from): Anyone,
-    Query(ask): Query<AskDoctor>,
-) -> Answer<Response<Body>> {
+pub(crate) async fn give(State(app): State<App>, Anyone(from): Anyone, Query(ask): Query<AskDoctor>) -> Answer<Response<Body>> {
     let AskDoctor { bytes, wait_ms, spread_ms } = ask;
     let (wait, spread) = (Duration::from_millis(wait_ms), Duration::from_millis(spread_ms));
     if bytes > DOCTOR_MAX as u64 || wait > WAIT_MAX || spread > DOCTOR_SPREAD_MAX {

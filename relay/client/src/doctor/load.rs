@@ -235,7 +235,11 @@ impl<T: FnMut(Progress) + Send> Look<T> {
         let (answers, uploads) = match (answers, uploads) {
             (Ok(Gathered(answers)), Ok(Gathered(uploads))) => (answers, uploads),
             (Err(error), _) | (_, Err(error)) => {
-                let found = format!("A body that came piece by piece within {} did not pass ({}).", words::time(self.plan.spread), how(&error));
+                let found = format!(
+                    "A body that came piece by piece within {} did not pass ({}).",
+                    words::time(self.plan.spread),
+                    how(&error)
+                );
                 let rung = if is_no_answer_of_the_relay(&error) {
                     let advice = "Something on the way cuts what is slow. Ask the network's administrator to let the relay's address pass unfiltered.";
                     Rung::weak(Step::Buffering, found, advice)
@@ -254,7 +258,9 @@ impl<T: FnMut(Progress) + Send> Look<T> {
             (false, true) => "Uploads are",
             (true, true) => "Uploads and answers are",
         };
-        let found = format!("{what} held back until they are whole. Calls go on; each picture comes later by the time it takes to be gathered.");
+        let found = format!(
+            "{what} held back until they are whole. Calls go on; each picture comes later by the time it takes to be gathered."
+        );
         let advice = "Ask whoever runs the network's proxy, or the web server before the relay, to pass the relay's requests and answers on unbuffered \
                       (nginx: proxy_buffering off, proxy_request_buffering off; virus scanners: an exception for the address).";
         self.end(Rung::weak(Step::Buffering, found, advice));
@@ -311,11 +317,16 @@ impl<T: FnMut(Progress) + Send> Look<T> {
         let both = format!("{up:.0} kbit/s up, {down:.0} kbit/s down, at least");
         let least = up.min(down);
         let which = if up <= down { "from here to the relay" } else { "from the relay to here" };
-        let advice = "Let nothing else load this line, move nearer to the wireless access point or use a cable, or another network.";
+        let advice =
+            "Let nothing else load this line, move nearer to the wireless access point or use a cable, or another network.";
         self.end(if least < FOR_SOUND {
             Rung::bad(Step::Rates, format!("{both}: too little gets through {which}, even for sound alone."), advice)
         } else if least < FOR_PICTURES {
-            Rung::weak(Step::Rates, format!("{both}: enough for sound, but less than a picture needs gets through {which}."), advice)
+            Rung::weak(
+                Step::Rates,
+                format!("{both}: enough for sound, but less than a picture needs gets through {which}."),
+                advice,
+            )
         } else {
             Rung::good(Step::Rates, format!("{both}."))
         });
@@ -376,7 +387,11 @@ impl<T: FnMut(Progress) + Send> Look<T> {
         }
         let Some(trips) = Trips::of(times, unanswered) else {
             let found = "Small requests aren't answered any more.";
-            return self.end(Rung::bad(Step::RoundTrip, found, "The connection comes and goes: look again, nearer to the access point or by cable."));
+            return self.end(Rung::bad(
+                Step::RoundTrip,
+                found,
+                "The connection comes and goes: look again, nearer to the access point or by cable.",
+            ));
         };
         self.figures.round_trip = Some(trips);
         let lost = if trips.late == 0 {
@@ -424,7 +439,9 @@ fn too_large(passes: usize, error: &Error) -> Rung {
 /// How a request failed that something on the way has refused or cut.
 fn how(error: &Error) -> String {
     match error {
-        Error::NotARelay { found: Found::Status(status), .. } | Error::Gateway { status, .. } => format!("refused with status {status}"),
+        Error::NotARelay { found: Found::Status(status), .. } | Error::Gateway { status, .. } => {
+            format!("refused with status {status}")
+        }
         Error::NotARelay { .. } => "something else than the relay answers".to_owned(),
         Error::Timeout { .. } => "no answer".to_owned(),
         Error::Refused { code: ErrorCode::TooLarge, .. } => "refused as too large".to_owned(),

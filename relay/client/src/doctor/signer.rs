@@ -93,7 +93,7 @@ fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, rest) = der.split_first()?;
     let (length, rest) = rest.split_first()?;
     let (length, rest) = match *length {
-        short @ 0..0x80 => (usize::from(short), rest),
+        short @ 0..=0x7f => (usize::from(short), rest),
         0x81 => rest.split_first().map(|(length, rest)| (usize::from(*length), rest))?,
         0x82 => rest.split_first_chunk().map(|(length, rest)| (usize::from(u16::from_be_bytes(*length)), rest))?,
         // No name is as long.
@@ -148,7 +148,9 @@ mod tests {
     fn who_reads_along_is_known_by_name_and_authorities_are_not_taken_for_them() {
         assert!(is_middlebox("Zscaler Intermediate Root CA (zscaler.net) (Zscaler Inc.)"));
         assert!(is_middlebox("mitmproxy"));
-        for fine in ["R11 (Let's Encrypt)", "DigiCert Global G2 TLS RSA SHA256 2020 CA1 (DigiCert Inc)", "WE1 (Google Trust Services)"] {
+        for fine in
+            ["R11 (Let's Encrypt)", "DigiCert Global G2 TLS RSA SHA256 2020 CA1 (DigiCert Inc)", "WE1 (Google Trust Services)"]
+        {
             assert!(!is_middlebox(fine), "{fine}");
         }
     }

@@ -170,10 +170,15 @@ impl<T: FnMut(Progress) + Send> Look<T> {
         }
         let signers = self.signers(http);
         if http.pinned().is_some() {
-            return Rung::good(Step::Encryption, "The relay shows the certificate that was trusted before, and no other would do.");
+            return Rung::good(
+                Step::Encryption,
+                "The relay shows the certificate that was trusted before, and no other would do.",
+            );
         }
         if let Some(between) = signers.iter().find(|name| signer::is_middlebox(name)) {
-            let found = format!("A filter of this network or a program on this computer opens the encryption and reads along: {between}.");
+            let found = format!(
+                "A filter of this network or a program on this computer opens the encryption and reads along: {between}."
+            );
             let advice = "Whoever runs it can see and hear calls and read passwords. Ask them to let the relay's address pass unopened, or use \
                           another network for what is confidential.";
             return Rung::weak(Step::Encryption, found, advice);
@@ -193,10 +198,9 @@ impl<T: FnMut(Progress) + Send> Look<T> {
 /// Which rung it is that an error speaks of.
 fn at(http: &Http, route: &Route, error: &Error) -> Step {
     match error {
-        Error::ProxyUnreachable { .. }
-        | Error::ProxyAuthentication { .. }
-        | Error::ProxyRefused { .. }
-        | Error::NoRoute(_) => Step::Proxy,
+        Error::ProxyUnreachable { .. } | Error::ProxyAuthentication { .. } | Error::ProxyRefused { .. } | Error::NoRoute(_) => {
+            Step::Proxy
+        }
         Error::Tls { .. }
         | Error::UnknownCertificate { .. }
         | Error::CertificateChanged { .. }

@@ -128,7 +128,10 @@ fn not_a_relay(found: &Found, relay: &str) -> (String, String) {
 /// What it means that there is no connection to whoever is next.
 pub(super) fn no_connection(error: &NoConnection, route: &Route, there: &str) -> (String, String) {
     let (whose, check) = match route.proxy() {
-        Some(_) => ("proxy", "Check the proxy's address in the proxy settings, and whether this computer is in the network that has this proxy."),
+        Some(_) => (
+            "proxy",
+            "Check the proxy's address in the proxy settings, and whether this computer is in the network that has this proxy.",
+        ),
         None => (
             "relay",
             "Check the relay's address and its port, then ask whoever runs it whether it is up. If other pages open and this doesn't, this network \
@@ -137,9 +140,13 @@ pub(super) fn no_connection(error: &NoConnection, route: &Route, there: &str) ->
     };
     let says = match kind(error) {
         Some(io::ErrorKind::ConnectionRefused) => format!("nothing listens at {there}: the connection is refused"),
-        Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => format!("there is no way to {there} from here"),
+        Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
+            format!("there is no way to {there} from here")
+        }
         Some(io::ErrorKind::ConnectionReset) => format!("the connection to {there} is cut at once"),
-        Some(io::ErrorKind::TimedOut) | None if is_silence(error) => format!("{there} doesn't answer: something swallows the packets"),
+        Some(io::ErrorKind::TimedOut) | None if is_silence(error) => {
+            format!("{there} doesn't answer: something swallows the packets")
+        }
         _ => format!("no connection to {there} comes about"),
     };
     (format!("The {whose} can't be reached: {says}."), check.to_owned())

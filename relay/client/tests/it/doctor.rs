@@ -234,10 +234,9 @@ async fn fault_6_another_certificate_than_the_pinned_one_or_one_that_nobody_vouc
 #[tokio::test]
 async fn fault_7_a_certificate_that_has_expired_or_is_for_another_name() {
     let authority = Authority::called("Example Authority");
-    for (shown, says) in [
-        (authority.vouch_until("127.0.0.1", 2020), "has expired"),
-        (authority.vouch("elsewhere.example"), "is for another name"),
-    ] {
+    for (shown, says) in
+        [(authority.vouch_until("127.0.0.1", 2020), "has expired"), (authority.vouch("elsewhere.example"), "is for another name")]
+    {
         let relay = Secure::show(shown).await;
         let trust = Trust::system().with_ca_file(authority.file().path()).unwrap();
         let report = examine(Relay::with(&relay.url, trust).unwrap()).await;
@@ -271,7 +270,12 @@ async fn fault_9_held_requests_that_are_cut() {
 #[tokio::test]
 async fn fault_10_bodies_that_are_gathered_whole() {
     let report = with(Faults { gathers: true, ..Faults::default() }).await;
-    names(&report, Step::Buffering, Verdict::Weak, &["Uploads and answers are held back until they are whole", "proxy_buffering"]);
+    names(
+        &report,
+        Step::Buffering,
+        Verdict::Weak,
+        &["Uploads and answers are held back until they are whole", "proxy_buffering"],
+    );
     assert_eq!((report.figures.uploads_gathered, report.figures.answers_gathered), (Some(true), Some(true)));
 }
 

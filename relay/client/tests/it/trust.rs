@@ -40,7 +40,7 @@ impl Shown {
         Self { chain: vec![certificate.der().clone()], key: PrivateKeyDer::Pkcs8(key.serialize_der().into()) }
     }
 
-    fn fingerprint(&self) -> Fingerprint {
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
         Fingerprint::new(Sha256::digest(&self.chain[0]).into())
     }
 }
