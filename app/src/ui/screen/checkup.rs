@@ -18,8 +18,8 @@ use crate::ui::{
     theme::{self, spacing, text},
 };
 
-/// Room for the rungs before they are scrolled.
-const LIST: f32 = 420.0;
+/// Room for all rungs of a usual report; in lower windows they are scrolled.
+const HEIGHT: f32 = 690.0;
 
 #[derive(Debug, Default)]
 pub struct Checkup {
@@ -89,14 +89,14 @@ impl Checkup {
         let close = container(close.on_press(Message::ClosePressed)).id("close-checkup");
         let head = row![text::title("Connection check").width(Fill), close].align_y(Center);
         let rungs = column(Step::ALL.map(|step| self.rung(step))).spacing(spacing::S).padding(spacing::RUNG);
-        let rungs = container(scrollable(rungs).width(Fill).style(theme::input::scroll)).max_height(LIST);
+        let rungs = container(scrollable(rungs).width(Fill).style(theme::input::scroll)).height(Fill);
         let done = self.report.is_some();
         let again = choice("Look again", theme::button::soft).on_press_maybe(done.then_some(Message::AgainPressed));
         let copy = choice(if self.copied { "Copied" } else { "Copy report" }, theme::button::primary);
         let choices = row![again, copy.on_press_maybe(done.then_some(Message::CopyPressed))].spacing(spacing::M);
-        let card = column![head, self.verdict(), rungs, choices].spacing(spacing::M);
-        let card = container(card).padding(spacing::XL).width(spacing::CHECKUP).style(theme::container::card);
-        opaque(center(card).style(theme::container::veil))
+        let card = column![head, self.verdict(), rungs, choices].spacing(spacing::M).height(Fill);
+        let card = container(card).padding(spacing::XL).width(spacing::CHECKUP).max_height(HEIGHT).style(theme::container::card);
+        opaque(center(card).padding(spacing::M).style(theme::container::veil))
     }
 
     /// What it comes to, so far.

@@ -408,13 +408,13 @@ impl<T: FnMut(Progress) + Send> Look<T> {
         let lossy = "Packets get lost. Move nearer to the wireless access point or use a cable; let nothing else load the line.";
         let far = "Use a relay nearer by, or a network without a satellite, VPN or loaded line in between.";
         self.end(if trips.loses() && trips.loss_percent > TOO_LOSSY {
-            Rung::bad(Step::RoundTrip, format!("{said}: too much for a call."), lossy)
+            Rung::bad(Step::RoundTrip, format!("{said}. That is too much for a call."), lossy)
         } else if trips.median_ms > TOO_SLOW {
-            Rung::bad(Step::RoundTrip, format!("{said}: too long for a call."), far)
+            Rung::bad(Step::RoundTrip, format!("{said}. That is too long for a call."), far)
         } else if trips.loses() {
-            Rung::weak(Step::RoundTrip, format!("{said}: sound and pictures will stumble."), lossy)
+            Rung::weak(Step::RoundTrip, format!("{said}. Sound and pictures will stumble."), lossy)
         } else if trips.median_ms > SLOW {
-            Rung::weak(Step::RoundTrip, format!("{said}: the round trip is so long that people talk into each other."), far)
+            Rung::weak(Step::RoundTrip, format!("{said}. It is so long that people talk into each other."), far)
         } else {
             Rung::good(Step::RoundTrip, format!("{said}."))
         });

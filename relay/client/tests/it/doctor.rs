@@ -298,7 +298,7 @@ async fn fault_12_a_long_way_and_one_that_loses_packets() {
     assert_eq!(report.figures.round_trip.unwrap().late, 0, "late is what takes longer than most");
     let late = Some((6, Duration::from_millis(260)));
     let report = with(Faults { late, ..Faults::default() }).await;
-    names(&report, Step::RoundTrip, Verdict::Weak, &["sound and pictures will stumble", "an estimate"]);
+    names(&report, Step::RoundTrip, Verdict::Weak, &["Sound and pictures will stumble", "an estimate"]);
     let trips = report.figures.round_trip.unwrap();
     assert!((4.0..13.0).contains(&trips.loss_percent), "{trips:?}");
 }

@@ -39,9 +39,9 @@ pub(crate) struct Faults {
     pub(crate) cut_after: Option<Duration>,
     /// Bodies are passed on only when they are whole.
     pub(crate) gathers: bool,
-    /// Each request takes so much longer.
+    /// Each answer begins so much later.
     pub(crate) delay: Duration,
-    /// Each so-manieth request takes so much longer.
+    /// Each so-manieth answer begins so much later.
     pub(crate) late: Option<(usize, Duration)>,
     /// The relay is older than doctors.
     pub(crate) old: bool,
@@ -69,8 +69,7 @@ async fn answer(request: Request, faults: &Faults, count: usize) -> Response {
         return (StatusCode::PROXY_AUTHENTICATION_REQUIRED, asks, "who are you?").into_response();
     }
     let late = faults.late.filter(|(every, _)| count % every == 0).map_or(Duration::ZERO, |(_, late)| late);
-    tokio::time::sleep(faults.delay + late).await;
-    match (request.method(), request.uri().path()) {
+    let answer = match (request.method(), request.uri().path()) {
         (&Method::GET, "/v1/health") => {
             json(&Health { status: "ok".to_owned(), version: "1".to_owned(), protocol: vec![1], oidc: None })
         }
@@ -78,7 +77,9 @@ async fn answer(request: Request, faults: &Faults, count: usize) -> Response {
         (&Method::GET, "/v1/doctor") => give(request, faults).await,
         (&Method::POST, "/v1/doctor") => take(request, faults).await,
         _ => refusal(ErrorCode::NotFound, None),
-    }
+    };
+    tokio::time::sleep(faults.delay + late).await;
+    answer
 }
 
 async fn give(request: Request, faults: &Faults) -> Response {
