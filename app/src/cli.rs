@@ -236,7 +236,7 @@ pub struct Doctor {
     /// Address of the relay, such as https://relay.example.org
     #[arg(value_name = "URL", env = "TVPHONE_RELAY")]
     pub relay: String,
-    /// Take some 15 seconds in place of 50: what is cut after more than 5 s isn't seen
+    /// Take some ten seconds in place of half a minute and more: what is cut after more than 5 s isn't seen
     #[arg(long)]
     pub quick: bool,
     /// Write the report as JSON

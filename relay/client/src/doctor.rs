@@ -46,7 +46,7 @@ pub struct Plan {
 }
 
 impl Default for Plan {
-    /// A whole look: some 45 s where all is well.
+    /// A whole look: half a minute where all is well and the way is short.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(5),
@@ -61,7 +61,7 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// A quick look, some 12 s: it doesn't see what is cut after more than five seconds.
+    /// A quick look, some ten seconds: it doesn't see what is cut after more than five seconds.
     #[must_use]
     pub fn quick() -> Self {
         let (answer, hold) = (Duration::from_secs(8), Duration::from_secs(5));

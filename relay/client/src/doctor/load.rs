@@ -314,7 +314,7 @@ impl<T: FnMut(Progress) + Send> Look<T> {
         let (Some(up), Some(down)) = (up, down) else {
             return self.end(Rung::untested(Step::Rates, "Not looked at: too few requests were answered."));
         };
-        let both = format!("{up:.0} kbit/s up, {down:.0} kbit/s down, at least");
+        let both = format!("{} up, {} down, at least", spoken(up), spoken(down));
         let least = up.min(down);
         let which = if up <= down { "from here to the relay" } else { "from the relay to here" };
         let advice =
@@ -464,6 +464,11 @@ fn noise(bytes: usize) -> Bytes {
 
 fn kbps(bytes: usize, time: Duration) -> f64 {
     bytes as f64 * 8.0 / 1000.0 / time.as_secs_f64().max(1e-6)
+}
+
+/// A rate in words: nobody needs more than four digits.
+fn spoken(kbps: f64) -> String {
+    if kbps < 10_000.0 { format!("{kbps:.0} kbit/s") } else { format!("{:.0} Mbit/s", kbps / 1000.0) }
 }
 
 fn rounded(kbps: f64) -> f64 {
