@@ -14,6 +14,7 @@ use super::{
     line::Line,
     pretend::{DAY_MS, Pretend},
     screen::{
+        checkup,
         desk::{self, Desk, Wishes, call, phone},
         sign_in::SignIn,
     },
@@ -35,10 +36,12 @@ pub enum Sample {
     /// Three peers, a muted one and one without a camera.
     Group,
     Reconnecting,
+    /// The way to the relay was looked at.
+    Checked,
 }
 
 impl Sample {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::SignedOut,
         Self::Home,
         Self::Empty,
@@ -48,6 +51,7 @@ impl Sample {
         Self::InCall,
         Self::Group,
         Self::Reconnecting,
+        Self::Checked,
     ];
 
     /// Without hyphens: in a script one ends the head.
@@ -62,6 +66,7 @@ impl Sample {
             Self::InCall => "in_call",
             Self::Group => "group",
             Self::Reconnecting => "reconnecting",
+            Self::Checked => "checked",
         }
     }
 
@@ -94,6 +99,10 @@ impl Sample {
             return desk;
         }
         let ben = pretend.other.clone();
+        if self == Self::Checked {
+            settle(&mut desk, desk::Message::Own(desk::own::Message::CheckPressed));
+            settle(&mut desk, desk::Message::Checkup(checkup::Message::Finished(Box::new(pretend.report()))));
+        }
         settle(&mut desk, desk::Message::Buddies(desk::buddy_list::Message::Selected(ben.clone())));
         let chat = proto::Chat::With(ben.clone());
         let page = proto::api::PageHistory::newest(chat.clone());

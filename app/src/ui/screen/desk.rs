@@ -36,6 +36,7 @@ use self::{
     account::Account, buddy_list::BuddyList, call::Call, conversation::Conversation, groups::Groups, missed::Missed, own::Own,
     phone::Phone, tape::Tape,
 };
+use super::checkup::{self, Checkup};
 use crate::{
     engine::Setup,
     ui::{
@@ -56,6 +57,7 @@ pub struct Desk {
     own: Own,
     /// Open over everything else.
     account: Option<Account>,
+    checkup: Option<Checkup>,
     missed: Missed,
     buddies: BuddyList,
     groups: Groups,
@@ -104,6 +106,7 @@ pub enum Message {
     Relay(Update),
     Own(own::Message),
     Account(account::Message),
+    Checkup(checkup::Message),
     Missed(missed::Message),
     /// The person does something here after a long while.
     PersonIsBack,
@@ -148,6 +151,7 @@ impl Desk {
         Self {
             own: Own::default(),
             account: None,
+            checkup: None,
             missed: Missed::default(),
             buddies: BuddyList::default(),
             groups: Groups::default(),
@@ -225,6 +229,7 @@ impl Desk {
             Message::Relay(update) => self.hear(update),
             Message::Own(message) => self.own(message),
             Message::Account(message) => self.in_account(message),
+            Message::Checkup(message) => self.in_checkup(message),
             Message::Missed(message) => self.in_missed(message),
             Message::PersonIsBack => {
                 if let Some(session) = self.line.session() {
@@ -485,6 +490,10 @@ impl Desk {
             (Phone::Calling(_), Shortcut::Dismiss) => self.update(Message::Phone(phone::Message::CancelPressed)),
             (Phone::Over { .. }, Shortcut::Dismiss | Shortcut::Confirm) => {
                 self.update(Message::Phone(phone::Message::ClosePressed))
+            }
+            (_, Shortcut::Dismiss) if self.checkup.is_some() => {
+                self.checkup = None;
+                Action::None
             }
             (_, Shortcut::Dismiss) if self.account.is_some() => {
                 self.account = None;

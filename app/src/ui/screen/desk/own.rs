@@ -40,6 +40,7 @@ pub enum Message {
     BlockedPressed,
     UnblockPressed(Name),
     AccountPressed,
+    CheckPressed,
     Saved(Result<(), Notice>),
 }
 
@@ -48,6 +49,7 @@ pub enum Action {
     Set(OwnPresence),
     Unblock(Name),
     OpenAccount,
+    OpenCheckup,
 }
 
 impl Own {
@@ -115,6 +117,10 @@ impl Own {
             Message::AccountPressed => {
                 self.open = false;
                 Action::OpenAccount
+            }
+            Message::CheckPressed => {
+                self.open = false;
+                Action::OpenCheckup
             }
             Message::Saved(Ok(())) => Action::None,
             Message::Saved(Err(notice)) => {
@@ -185,13 +191,14 @@ impl Own {
         let error = self.error.as_deref().map(|error| text::caption(error).style(text::danger));
         let field = column![row![field, save].spacing(spacing::XS).align_y(Center)].push(error).spacing(spacing::XS);
         let account = entry(Icon::KeyRound, "Devices and password".to_owned(), Message::AccountPressed);
+        let check = entry(Icon::Stethoscope, "Check the connection".to_owned(), Message::CheckPressed);
         let blocked = (!self.blocked.is_empty()).then(|| {
             let count = self.blocked.len();
             let people = if count == 1 { "1 blocked person".to_owned() } else { format!("{count} blocked people") };
             entry(Icon::Ban, people, Message::BlockedPressed)
         });
         let names = self.blocked_open.then(|| column(self.blocked.iter().map(blocked_one)));
-        let menu = column![choices, field, account].push(blocked).push(names).spacing(spacing::S);
+        let menu = column![choices, field, account, check].push(blocked).push(names).spacing(spacing::S);
         let menu = container(menu).padding(spacing::S).width(Fill).style(theme::container::sunken);
         Some(container(menu).padding([0.0, spacing::M]).into())
     }

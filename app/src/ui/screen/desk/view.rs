@@ -24,7 +24,8 @@ impl Desk {
         let page = container(page).width(Fill).height(Fill).style(theme::container::background);
         let account = self.account.as_ref().map(|account| account.view(self.zone, self.now_ms).map(Message::Account));
         let dialog = self.phone.dialog().map(|dialog| dialog.map(Message::Phone));
-        stack![page].push(account).push(dialog).into()
+        let checkup = self.checkup.as_ref().map(|checkup| checkup.view().map(Message::Checkup));
+        stack![page].push(account).push(checkup).push(dialog).into()
     }
 
     fn home(&self, appearance: Appearance) -> Element<'_, Message> {
