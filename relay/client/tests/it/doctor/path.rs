@@ -68,7 +68,7 @@ async fn answer(request: Request, faults: &Faults, count: usize) -> Response {
         let asks = [(header::PROXY_AUTHENTICATE, "Basic realm=\"net\"")];
         return (StatusCode::PROXY_AUTHENTICATION_REQUIRED, asks, "who are you?").into_response();
     }
-    let late = faults.late.filter(|(every, _)| count % every == 0).map_or(Duration::ZERO, |(_, late)| late);
+    let late = faults.late.filter(|(every, _)| count.is_multiple_of(*every)).map_or(Duration::ZERO, |(_, late)| late);
     let answer = match (request.method(), request.uri().path()) {
         (&Method::GET, "/v1/health") => {
             json(&Health { status: "ok".to_owned(), version: "1".to_owned(), protocol: vec![1], oidc: None })
