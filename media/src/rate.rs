@@ -29,11 +29,11 @@ const NONE: Duration = Duration::from_millis(10);
 const BACK_OFF: f64 = 0.85;
 /// What is left of the rate when the queue is far over.
 const HALVED: f64 = 0.5;
-/// Growth in parts of the rate where the last queue was, per cubed second: back there after 1.1 s, at five times as much 3.4 s later; sooner
+/// Growth in parts of the rate where the last queue was, per cubed second: back there after 1.4 s, at five times as much 4 s later; a little sooner
 /// without any queue.
-const CUBIC: f64 = 0.1;
+const CUBIC: f64 = 0.06;
 /// How much faster the curve is gone along while there is no queue at all: that is no path at its limit.
-const HURRY: f64 = 0.75;
+const HURRY: f64 = 0.3;
 /// Growth a second before any queue was ever seen: tripled.
 const START: f64 = 2.0;
 /// How long the first rate is kept.
@@ -205,6 +205,7 @@ impl Rate {
         let (draining, burst) = (just(self.reduced), just(self.burst));
         if queue > FAR_OVER && !draining {
             let through = self.signals.through(now).unwrap_or(self.video);
+            self.thin = true;
             self.reduce((self.video * HALVED).max(through * BACK_OFF).min(self.video * BACK_OFF), now);
         } else if queue > TARGET && !draining && !burst && !self.signals.falls() {
             let through = self.signals.through(now).unwrap_or(self.video);
