@@ -462,7 +462,7 @@ impl Trial<'_> {
         let proven = self.proven()?;
         // The first answer on a connection says nothing about the others.
         if proven.prove() {
-            self.flight.answered(self.held, Instant::now());
+            self.flight.answered(proven.made(), Instant::now());
         }
         Some(proven.made())
     }

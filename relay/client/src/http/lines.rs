@@ -166,11 +166,10 @@ impl Lines {
 }
 
 impl Flight<'_> {
-    /// An answer came; one that was not to be held back tells how quick the way is.
-    pub(crate) fn answered(&self, held: bool, now: Instant) {
+    /// An answer came by a connection made at `made`.
+    pub(crate) fn answered(&self, made: Instant, now: Instant) {
         let mut state = self.lines.state();
-        let took = now.saturating_duration_since(self.began);
-        if state.scarcity.answered((!held).then_some(took), now) {
+        if state.scarcity.answered(made, now) {
             self.lines.change(&mut state);
         }
     }
@@ -218,7 +217,7 @@ mod tests {
         assert_eq!((lines.media_hold(long), lines.event_hold(long)), (long, long));
         assert!(matches!(lines.turn(Kind::Poll).await, [None, None]), "there is no wait");
         let now = Instant::now();
-        lines.begin(now).answered(false, now);
+        lines.begin(now).answered(now, now);
         lines.begin(now).failed(Failed::Silent, now);
         assert_eq!(lines.limit(), Some(2));
         assert_eq!((lines.media_hold(long), lines.event_hold(long)), (MEDIA_HOLD, IDLE_HOLD));

@@ -23,11 +23,11 @@ const BURST: Duration = Duration::from_millis(30);
 /// An older request that has lasted this long without breaking shows that its connection lives.
 const LASTING: Duration = Duration::from_millis(100);
 
-/// An answer that takes so many times as long as the quickest, and this much longer still, has waited in a queue on the way.
-const SLOW: (u32, Duration) = (3, Duration::from_millis(300));
+/// A connection that answered within this time is one of those that there are.
+const ALIVE: Duration = Duration::from_secs(2);
 
-/// For this long after one nothing that stays silent is a proof: it may wait in the same queue.
-const CONGESTED: Duration = Duration::from_secs(5);
+/// Most connections that are remembered.
+const ALIVE_MAX: usize = 16;
 
 /// After this long without a refusal the bound is lifted, to see whether it is still there. Each time it was, twice as long, up to
 /// [`CALM_MAX`].
@@ -51,10 +51,8 @@ pub(crate) struct Scarcity {
     strikes: VecDeque<Instant>,
     /// When something was last answered on a connection that had carried an answer before.
     answered: Option<Instant>,
-    /// The quickest answer.
-    quickest: Option<Duration>,
-    /// When an answer had waited in a queue last.
-    slow: Option<Instant>,
+    /// When the connections that answered last were made, and when they did.
+    alive: VecDeque<(Instant, Instant)>,
     /// When the bound was found, or last met.
     met: Option<Instant>,
     calm: Duration,
@@ -62,8 +60,8 @@ pub(crate) struct Scarcity {
 
 impl Default for Scarcity {
     fn default() -> Self {
-        let strikes = VecDeque::new();
-        Self { limit: None, strikes, answered: None, quickest: None, slow: None, met: None, calm: CALM }
+        let (strikes, alive) = (VecDeque::new(), VecDeque::new());
+        Self { limit: None, strikes, answered: None, alive, met: None, calm: CALM }
     }
 }
 
@@ -73,16 +71,12 @@ impl Scarcity {
         self.limit
     }
 
-    /// An answer came, after so long where it wasn't to be held back. True when the bound has changed.
-    pub(crate) fn answered(&mut self, took: Option<Duration>, now: Instant) -> bool {
+    /// An answer came by a connection made at `made`. True when the bound has changed.
+    pub(crate) fn answered(&mut self, made: Instant, now: Instant) -> bool {
         self.answered = Some(now);
-        if let Some(took) = took {
-            let quickest = self.quickest.map_or(took, |quickest| quickest.min(took));
-            self.quickest = Some(quickest);
-            if took > quickest * SLOW.0 + SLOW.1 {
-                self.slow = Some(now);
-            }
-        }
+        self.alive.retain(|(other, at)| *other != made && now.saturating_duration_since(*at) < ALIVE);
+        self.alive.truncate(ALIVE_MAX - 1);
+        self.alive.push_front((made, now));
         let calm = self.met.is_some_and(|met| now.saturating_duration_since(met) >= self.calm);
         if self.limit.is_none() || !calm {
             return false;
@@ -100,10 +94,6 @@ impl Scarcity {
         if self.limit.is_some() && self.met.is_some_and(|met| began <= met) {
             return false;
         }
-        let congested = self.slow.is_some_and(|slow| now.saturating_duration_since(slow) < CONGESTED);
-        if how == Failed::Silent && congested {
-            return false;
-        }
         let lately = self.answered.is_some_and(|at| now.saturating_duration_since(at) <= WINDOW);
         let meanwhile = self.answered.is_some_and(|at| at >= began);
         let lasts = oldest.is_some_and(|oldest| now.saturating_duration_since(oldest) >= LASTING);
@@ -117,8 +107,10 @@ impl Scarcity {
         while self.strikes.front().is_some_and(|first| now.saturating_duration_since(*first) > WINDOW) {
             self.strikes.pop_front();
         }
-        // Who takes a connection and says nothing for seconds needs no further proof.
-        if self.strikes.len() < STRIKES && how == Failed::Refused {
+        // Who takes a connection and says nothing for seconds needs no further proof, unless more are answered than that: on a way that is full
+        // some wait that long.
+        let alive = self.alive.iter().filter(|(_, at)| now.saturating_duration_since(*at) < ALIVE).count();
+        if self.strikes.len() < STRIKES && (how == Failed::Refused || alive > FEW) {
             return false;
         }
         self.strikes.clear();
@@ -147,7 +139,7 @@ mod tests {
         let mut found = false;
         for step in 0..3 {
             let now = start + ms(100 * step);
-            assert!(!scarcity.answered(None, now));
+            assert!(!scarcity.answered(start, now));
             // A burst of four, refused at once while one old poll is parked.
             for _ in 0..4 {
                 found |= scarcity.failed(Failed::Refused, now, Some(start - ms(500)), now);
@@ -163,32 +155,35 @@ mod tests {
     fn a_connection_that_is_made_and_stays_silent_is_a_bound() {
         let start = Instant::now();
         let mut scarcity = Scarcity::default();
-        scarcity.answered(None, start);
+        scarcity.answered(start, start);
         assert!(scarcity.failed(Failed::Silent, start + ms(10), Some(start - ms(90)), start + ms(2010)));
         assert_eq!(scarcity.limit(), Some(2));
         assert!(!scarcity.failed(Failed::Silent, start + ms(20), None, start + ms(2020)), "it had more than two beside it");
-        scarcity.answered(None, start + ms(2500));
+        scarcity.answered(start, start + ms(2500));
         assert!(scarcity.failed(Failed::Silent, start + ms(2400), None, start + ms(4400)), "two are still too many");
         assert_eq!(scarcity.limit(), Some(1));
         assert!(!scarcity.failed(Failed::Silent, start + ms(4400), None, start + ms(6400)), "fewer than one can't be");
     }
 
     #[test]
-    fn silence_on_a_way_that_is_full_is_no_bound() {
+    fn silence_of_one_while_more_than_a_few_are_answered_is_no_bound() {
         let start = Instant::now();
         let mut scarcity = Scarcity::default();
-        scarcity.answered(Some(ms(100)), start);
-        scarcity.answered(Some(ms(900)), start + ms(500));
-        assert!(!scarcity.failed(Failed::Silent, start + ms(10), Some(start - ms(90)), start + ms(2010)));
-        scarcity.answered(Some(ms(110)), start + ms(5000));
-        assert!(scarcity.failed(Failed::Silent, start + ms(3600), Some(start), start + ms(5600)));
+        let silent = |scarcity: &mut Scarcity, at: u64| {
+            for connection in 0..3 {
+                scarcity.answered(start + ms(connection), start + ms(at + connection));
+            }
+            scarcity.failed(Failed::Silent, start + ms(at - 1900), Some(start), start + ms(at + 100))
+        };
+        assert!(!silent(&mut scarcity, 2000) && !silent(&mut scarcity, 3000));
+        assert!(silent(&mut scarcity, 4000), "again and again it is one");
     }
 
     #[test]
     fn a_relay_that_is_down_is_no_bound() {
         let start = Instant::now();
         let mut scarcity = Scarcity::default();
-        scarcity.answered(None, start);
+        scarcity.answered(start, start);
         for step in 1..100 {
             // All old connections broke at once, so nothing older is in flight.
             let now = start + ms(100 * step);
@@ -204,10 +199,10 @@ mod tests {
         let mut scarcity = Scarcity::default();
         let mut now = start;
         for calm in [CALM, CALM * 2, CALM * 4] {
-            scarcity.answered(None, now);
+            scarcity.answered(start, now);
             assert!(scarcity.failed(Failed::Silent, now, None, now));
-            assert!(!scarcity.answered(None, now + calm - ms(1)));
-            assert!(scarcity.answered(None, now + calm));
+            assert!(!scarcity.answered(start, now + calm - ms(1)));
+            assert!(scarcity.answered(start, now + calm));
             assert_eq!(scarcity.limit(), None);
             now += calm;
         }
