@@ -40,6 +40,8 @@ const START: f64 = 2.0;
 const FIRST_FOR: Duration = Duration::from_millis(600);
 /// A queue this soon after the rate was reduced is the one that it was reduced for.
 const DRAINS: Duration = Duration::from_millis(350);
+/// Pictures given up within this time are lost by one and the same cause.
+const TOGETHER: Duration = Duration::from_millis(500);
 /// How long a frame that was left out says that more could be used.
 const SKIPS: Duration = Duration::from_millis(500);
 /// The longest a keyframe may take, in seconds of the rate.
@@ -146,8 +148,13 @@ impl Rate {
         self.step(now);
     }
 
-    /// A picture was given up: the path took nothing for seconds.
+    /// A picture was given up: the path took nothing for seconds. Those given up together count once, and before anything got through they
+    /// say nothing about how much does.
     pub fn gave_up(&mut self, now: Instant) {
+        let just = self.reduced.is_some_and(|at| now.saturating_duration_since(at) < TOGETHER);
+        if just || self.signals.known_for(now).is_zero() {
+            return;
+        }
         self.reduce(self.video * HALVED, now);
         self.ladder.follow(self.video, now);
     }

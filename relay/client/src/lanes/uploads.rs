@@ -365,7 +365,9 @@ impl Uploads {
     }
 
     fn stall(&self) -> Duration {
-        STALLED * (1 << self.stalls) + 4 * self.usual.late_after().unwrap_or_default().min(STALLED)
+        // As long as nothing is known of the way each request has its own patience.
+        let Some(late_after) = self.usual.late_after() else { return AUDIO_AGE_MAX * 3 };
+        STALLED * (1 << self.stalls) + 4 * late_after.min(STALLED)
     }
 
     /// When what waits has waited long enough for company, if it waits for any.
