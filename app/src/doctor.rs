@@ -31,7 +31,11 @@ pub async fn run(options: Doctor) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     let _ = match options.json {
         true => writeln!(out, "{}", serde_json::to_string_pretty(&report)?),
-        false => write!(out, "\n{}", conclusion(&report)),
+        // The rungs have been told as they came.
+        false => {
+            let Report { relay, way, version, .. } = &report;
+            writeln!(out, "\n{}\n(The way to {relay}, by {way}; tvphone {version})", report.conclusion())
+        }
     };
     Ok(if report.well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -42,14 +46,6 @@ fn relay(options: &Doctor) -> anyhow::Result<Relay> {
         Some(proxy) => relay.with_proxy(proxy)?,
         None => relay,
     })
-}
-
-/// What follows the rungs, which have been told as they came.
-fn conclusion(report: &Report) -> String {
-    let Report { relay, way, version, .. } = report;
-    let text = report.to_string();
-    let end = text.rsplit_once("\n\n").map_or("", |(_, end)| end);
-    format!("{end}(The way to {relay}, by {way}; tvphone {version})\n")
 }
 
 /// Says what goes on, the rungs to those who read them and a line that comes and goes to those who wait.

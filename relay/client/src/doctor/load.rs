@@ -15,6 +15,7 @@ use proto::{
 
 use super::{Drip, Look, Progress, Rung, Step, Trips, words};
 use crate::{
+    backoff::random,
     error::{Error, Found},
     http::{Ask, Http},
 };
@@ -56,18 +57,9 @@ const TOO_LOSSY: f64 = 10.0;
 /// How many are needed to say anything of round trips.
 const FEW_TRIPS: usize = 10;
 
-/// What noise is cut from.
-static NOISE: LazyLock<Bytes> = LazyLock::new(|| {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    // Marsaglia's xorshift64: nothing on the way makes it smaller.
-    let words = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    words.take(UPLOAD_MAX / 8).flatten().collect()
-});
+/// What noise is cut from: nothing on the way makes it smaller.
+static NOISE: LazyLock<Bytes> =
+    LazyLock::new(|| std::iter::repeat_with(random).take(UPLOAD_MAX / 8).flat_map(u64::to_le_bytes).collect());
 
 /// A direction.
 #[derive(Clone, Copy, PartialEq, Eq)]

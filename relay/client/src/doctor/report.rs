@@ -189,6 +189,15 @@ impl Report {
     pub fn first_trouble(&self) -> Option<&Rung> {
         self.rungs.iter().find(|rung| Some(rung.step) == self.trouble)
     }
+
+    /// What it comes to: the text's last lines, without an end of line.
+    #[must_use]
+    pub fn conclusion(&self) -> String {
+        match self.first_trouble() {
+            None => "All is well.".to_owned(),
+            Some(rung) => format!("Trouble: {}. {}\nWhat to do: {}", rung.step.title(), rung.found, rung.advice),
+        }
+    }
 }
 
 /// The text to hand on. It holds no password.
@@ -198,11 +207,7 @@ impl fmt::Display for Report {
         for rung in &self.rungs {
             writeln!(f, "{rung}")?;
         }
-        writeln!(f)?;
-        match self.first_trouble() {
-            None => writeln!(f, "All is well."),
-            Some(rung) => writeln!(f, "Trouble: {}. {}\nWhat to do: {}", rung.step.title(), rung.found, rung.advice),
-        }
+        writeln!(f, "\n{}", self.conclusion())
     }
 }
 
