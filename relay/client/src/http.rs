@@ -55,8 +55,8 @@ const ASKING_MAX: usize = 64 << 10;
 /// A request that is given up after this long was worth an answer, and one that fails before was refused one.
 const PATIENT: Duration = Duration::from_millis(1500);
 
-/// A request given up without a word after this long was kept waiting by whoever took its connection. It is just below the least time that any
-/// request is given: one that is given up sooner was in the way.
+/// A request given up without a word after this long was kept waiting by whoever took its connection. It is just below the least time that an
+/// upload is given: one that is given up sooner was in the way.
 const SILENT: Duration = Duration::from_millis(1950);
 
 /// How long one attempt at a control request may take: twice the connect timeout.

@@ -118,7 +118,7 @@ impl Pool {
     /// Something that was sent at `since` has had no answer for long.
     pub(crate) fn silent(&self, since: Instant, now: Instant) {
         if self.patience().silent(since, now) {
-            self.renew("several are not answered");
+            self.renew("old connections are not answered");
         }
     }
 

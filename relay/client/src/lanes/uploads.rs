@@ -53,6 +53,9 @@ const LATE_MAX: usize = 4;
 /// Without any answer for this long, and several round trips more, the connections count as dead.
 const STALLED: Duration = Duration::from_millis(800);
 
+/// The same as long as nothing is known of the way: longer than each request's own patience, which ends first.
+const UNKNOWN: Duration = Duration::from_secs(3);
+
 /// How often that is doubled while new connections don't help either.
 const STALLS_MAX: u32 = 3;
 
@@ -365,8 +368,7 @@ impl Uploads {
     }
 
     fn stall(&self) -> Duration {
-        // As long as nothing is known of the way each request has its own patience.
-        let Some(late_after) = self.usual.late_after() else { return AUDIO_AGE_MAX * 3 };
+        let Some(late_after) = self.usual.late_after() else { return UNKNOWN };
         STALLED * (1 << self.stalls) + 4 * late_after.min(STALLED)
     }
 
