@@ -34,6 +34,8 @@ pub enum Command {
     Demo(Demo),
     /// List the cameras, microphones and speakers of this machine
     Devices,
+    /// Look what is the matter with the way to a relay, rung by rung: name, connection, proxy, encryption, and what the way carries
+    Doctor(Doctor),
 }
 
 /// Camera, microphone and speaker.
@@ -252,6 +254,24 @@ impl Robot {
     }
 }
 
+/// Ends with 0 where all is well, with 1 where a rung is weak or fails, with 2 where the command line makes no sense.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Address of the relay, such as https://relay.example.org
+    #[arg(value_name = "URL", env = "TVPHONE_RELAY")]
+    pub relay: String,
+    /// Take some ten seconds in place of half a minute and more: what is cut after more than 5 s isn't seen
+    #[arg(long)]
+    pub quick: bool,
+    /// Write the report as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub proxy: Proxy,
+    #[command(flatten)]
+    pub certificates: Certificates,
+}
+
 #[derive(Debug, Args)]
 pub struct Demo {
     /// Where the demo keeps its relay's store [default: the user's data folder]
@@ -325,6 +345,16 @@ mod tests {
         assert_eq!(voice, VoiceProcessing { automatic_gain: true, ..VoiceProcessing::NONE });
         assert!(!said.setup(SpeakerSpec::Silent).voice.noise_suppression);
         assert!(parse("tvphone --noise-suppression maybe").is_err());
+    }
+
+    #[test]
+    fn a_doctor_needs_an_address_and_takes_what_says_how_to_get_there() {
+        assert_eq!(parse("tvphone doctor").unwrap_err().exit_code(), 2);
+        let line = "tvphone doctor relay.example.org --quick --json --proxy proxy:3128 --trust";
+        let cli = parse(&format!("{line} {}", Fingerprint::new([0xab; 32]))).unwrap();
+        let Some(Command::Doctor(doctor)) = cli.command else { panic!("not a doctor") };
+        assert_eq!((doctor.relay.as_str(), doctor.quick, doctor.json), ("relay.example.org", true, true));
+        assert!(doctor.proxy.settings().unwrap().is_some() && doctor.certificates.trust().unwrap().pinned().is_some());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal as _, process::ExitCode};
 
-use app::{cli, demo, robot, ui};
+use app::{cli, demo, doctor, robot, ui};
 use clap::Parser;
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
@@ -27,6 +27,7 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
         None => ui::run(ui::Options::try_from(cli.window)?).map(|()| ExitCode::SUCCESS),
         Some(cli::Command::Robot(options)) => runtime()?.block_on(robot::run(*options)),
         Some(cli::Command::Demo(options)) => runtime()?.block_on(demo::run(options)),
+        Some(cli::Command::Doctor(options)) => runtime()?.block_on(doctor::run(options)),
         Some(cli::Command::Devices) => {
             list_devices();
             Ok(ExitCode::SUCCESS)

@@ -49,9 +49,14 @@ impl Trace {
         let _ = writeln!(file, "{text}");
     }
 
-    /// Writes the figures so far, and sees to it that all lines are in the file.
+    /// Writes the figures so far, and sees to it that all lines are in the file. Of the seconds only the last goes in: the lines before have the
+    /// others, and a trace of an hour would be gigabytes.
     pub fn figures(&self, so_far: &Report) {
-        self.note(|at| Line::Figures { at, so_far: Box::new(so_far.clone()) });
+        self.note(|at| {
+            let mut so_far = Box::new(so_far.clone());
+            so_far.rate.drain(..so_far.rate.len().saturating_sub(1));
+            Line::Figures { at, so_far }
+        });
         if let Some(file) = &self.0 {
             let _ = file.lock().unwrap_or_else(PoisonError::into_inner).flush();
         }

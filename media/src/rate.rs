@@ -29,17 +29,19 @@ const NONE: Duration = Duration::from_millis(10);
 const BACK_OFF: f64 = 0.85;
 /// What is left of the rate when the queue is far over.
 const HALVED: f64 = 0.5;
-/// Growth in parts of the rate where the last queue was, per cubed second: back there after 1.1 s, at five times as much 3.4 s later; sooner
+/// Growth in parts of the rate where the last queue was, per cubed second: back there after 1.4 s, at five times as much 4 s later; a little sooner
 /// without any queue.
-const CUBIC: f64 = 0.1;
+const CUBIC: f64 = 0.06;
 /// How much faster the curve is gone along while there is no queue at all: that is no path at its limit.
-const HURRY: f64 = 0.75;
+const HURRY: f64 = 0.3;
 /// Growth a second before any queue was ever seen: tripled.
 const START: f64 = 2.0;
 /// How long the first rate is kept.
 const FIRST_FOR: Duration = Duration::from_millis(600);
 /// A queue this soon after the rate was reduced is the one that it was reduced for.
 const DRAINS: Duration = Duration::from_millis(350);
+/// Pictures given up within this time are lost by one and the same cause.
+const TOGETHER: Duration = Duration::from_millis(500);
 /// How long a frame that was left out says that more could be used.
 const SKIPS: Duration = Duration::from_millis(500);
 /// The longest a keyframe may take, in seconds of the rate.
@@ -146,8 +148,13 @@ impl Rate {
         self.step(now);
     }
 
-    /// A picture was given up: the path took nothing for seconds.
+    /// A picture was given up: the path took nothing for seconds. Those given up together count once, and before anything got through they
+    /// say nothing about how much does.
     pub fn gave_up(&mut self, now: Instant) {
+        let just = self.reduced.is_some_and(|at| now.saturating_duration_since(at) < TOGETHER);
+        if just || self.signals.known_for(now).is_zero() {
+            return;
+        }
         self.reduce(self.video * HALVED, now);
         self.ladder.follow(self.video, now);
     }
@@ -205,6 +212,7 @@ impl Rate {
         let (draining, burst) = (just(self.reduced), just(self.burst));
         if queue > FAR_OVER && !draining {
             let through = self.signals.through(now).unwrap_or(self.video);
+            self.thin = true;
             self.reduce((self.video * HALVED).max(through * BACK_OFF).min(self.video * BACK_OFF), now);
         } else if queue > TARGET && !draining && !burst && !self.signals.falls() {
             let through = self.signals.through(now).unwrap_or(self.video);

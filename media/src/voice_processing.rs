@@ -2,7 +2,7 @@
 //! voice is brought to a common level.
 //!
 //! The work itself is WebRTC's audio processing (AEC3, its noise suppressor and AGC2), in Rust. It's told what the speaker plays just
-//! before that is played ([`Tap`]), and finds out by itself how much later it comes back.
+//! before that is played (`Tap`), and finds out by itself how much later it comes back.
 
 mod reference;
 

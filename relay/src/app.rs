@@ -10,6 +10,7 @@ use std::{
 
 use crate::{
     config::Config,
+    doctor::Doctor,
     doorman::Doorman,
     files::{Files, allowance::Allowance},
     hub::{Hub, session::Session},
@@ -42,6 +43,7 @@ pub(crate) struct Parts {
     pub(crate) hub: Hub,
     pub(crate) hasher: Hasher,
     pub(crate) doorman: Doorman,
+    pub(crate) doctor: Doctor,
     pub(crate) slots: Slots,
     pub(crate) metrics: Metrics,
     /// The organisation's provider, where there is one.
@@ -71,6 +73,7 @@ impl App {
     pub(crate) async fn open(config: Config, store: Store, hub: Hub, now: Instant) -> Result<Self, crate::Error> {
         let hasher = Hasher::new()?;
         let doorman = Doorman::new(&config.rates);
+        let doctor = Doctor::new(config.rates.doctor, now);
         let slots = Slots::new(config.connections);
         let allowance = Allowance::new(config.attachments.quota, config.attachments.total);
         let unusable = |source| crate::Error::Data { path: config.files(), source };
@@ -83,6 +86,7 @@ impl App {
             hub,
             hasher,
             doorman,
+            doctor,
             slots,
             files,
             metrics: Metrics::default(),

@@ -5,6 +5,7 @@ pub(crate) mod attachments;
 pub(crate) mod buddies;
 pub(crate) mod calls;
 pub(crate) mod chat;
+pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod groups;
 pub(crate) mod host;

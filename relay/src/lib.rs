@@ -16,6 +16,7 @@ mod app;
 mod code;
 mod config;
 mod descriptors;
+mod doctor;
 mod doorman;
 mod error;
 mod extract;

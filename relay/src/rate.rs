@@ -28,6 +28,8 @@ pub struct Rates {
     pub wrong_password_everywhere: Rate,
     /// Reports of one person to whoever runs the relay.
     pub report: Rate,
+    /// What a path doctor asks, from one address: a whole look takes some fifty.
+    pub doctor: Rate,
     /// Everything else but media, for one session.
     pub control: Rate,
     /// Uploads of one session: 50 audio and 60 video chunks a second, each perhaps sent twice, with room to spare.
@@ -44,6 +46,7 @@ impl Default for Rates {
             wrong_password: Rate { burst: 20.0, per_second: 0.5 },
             wrong_password_everywhere: Rate { burst: 200.0, per_second: 5.0 },
             report: Rate { burst: 5.0, per_second: 0.01 },
+            doctor: Rate { burst: 120.0, per_second: 0.5 },
             control: Rate { burst: 200.0, per_second: 50.0 },
             uploads: Rate { burst: 500.0, per_second: 300.0 },
             polls: Rate { burst: 1000.0, per_second: 2000.0 },

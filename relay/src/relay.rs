@@ -140,6 +140,7 @@ impl Relay {
         if let Some(oidc) = &self.app.oidc {
             oidc.pending().wake_all();
         }
+        self.app.doctor.stop();
         self.handle.stop();
         self.app.hub.note_seen(Instant::now());
         self.app.hub.flush().await;
@@ -244,6 +245,7 @@ async fn tick(app: App, tls: Option<Arc<Tls>>, mut seen: i64) {
         if now.saturating_duration_since(tidied) >= TIDY {
             tidied = now;
             app.doorman.tidy(now);
+            app.doctor.tidy(now);
             if let Some(oidc) = &app.oidc {
                 oidc.pending().tidy(now);
             }

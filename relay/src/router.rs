@@ -21,8 +21,8 @@ use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLaye
 use crate::{
     app::App,
     handlers::{
-        accounts, attachments, buddies, calls, chat, events, groups, health, host, marks, media, no_such_method, no_such_route,
-        oidc, people, sessions, watch,
+        accounts, attachments, buddies, calls, chat, doctor, events, groups, health, host, marks, media, no_such_method,
+        no_such_route, oidc, people, sessions, watch,
     },
     metrics::requests,
     refusal::Refusal,
@@ -42,6 +42,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/readyz", get(watch::readyz))
         .route("/metrics", get(watch::metrics))
         .route("/v1/health", get(health))
+        .route("/v1/doctor", get(doctor::give).post(doctor::take))
         .route("/v1/accounts", post(accounts::sign_up))
         .route("/v1/session", post(sessions::sign_in).delete(sessions::sign_out))
         .route("/v1/oidc", post(oidc::begin).get(oidc::poll).delete(oidc::cancel))

@@ -45,6 +45,7 @@ fn every_json_example_is_what_the_programs_say() {
             "BeginOidc" => same::<api::BeginOidc>(&text),
             "Block" => same::<api::Block>(&text),
             "ChangePassword" => same::<api::ChangePassword>(&text),
+            "DoctorTook" => same::<api::DoctorTook>(&text),
             "Done" => same::<api::Done>(&text),
             "EditChat" => same::<api::EditChat>(&text),
             "ErrorBody" => same::<ErrorBody>(&text),
@@ -88,7 +89,7 @@ fn every_json_example_is_what_the_programs_say() {
         kinds.insert(name);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(kinds.len(), 41, "each type has an example: {kinds:?}");
+    assert_eq!(kinds.len(), 42, "each type has an example: {kinds:?}");
 }
 
 #[test]
@@ -146,6 +147,8 @@ fn the_values_of_the_limits_are_those_of_the_table() {
         ("UPLOAD_MAX", bytes(limits::UPLOAD_MAX)),
         ("POLL_SOFT_MAX", bytes(limits::POLL_SOFT_MAX)),
         ("CONTROL_MAX", bytes(limits::CONTROL_MAX)),
+        ("DOCTOR_MAX", bytes(limits::DOCTOR_MAX)),
+        ("DOCTOR_SPREAD_MAX", seconds(limits::DOCTOR_SPREAD_MAX)),
         ("PARKED_MAX", limits::PARKED_MAX.to_string()),
         ("READERS_MAX", limits::READERS_MAX.to_string()),
         ("REPLAY_MAX", limits::REPLAY_MAX.to_string()),

@@ -87,6 +87,7 @@ const STATE_MACHINES: &[&str] = &[
     "media/src/pace.rs",
     "media/src/reorder.rs",
     "relay/client/src/backoff.rs",
+    "relay/client/src/doctor/trips.rs",
     "relay/client/src/events/feed.rs",
     "relay/client/src/http/cuts.rs",
     "relay/client/src/http/patience.rs",

@@ -25,6 +25,7 @@ use super::{
     notice::Notice,
     pretend::Pretend,
     screen::{
+        checkup,
         desk::{
             conversation::files::{Preview, Source, Step},
             equipment::Lists,
@@ -283,6 +284,14 @@ impl Line {
         self.done(async move |session| session.change_password(&old, &new).await)
     }
 
+    /// Looks at the way to the relay.
+    pub fn examine(&self) -> Task<checkup::Message> {
+        match self {
+            Self::Relay { session, .. } => checkup::look(session.relay()),
+            Self::Pretend(pretend) => Task::done(checkup::Message::Finished(Box::new(pretend.report()))),
+        }
+    }
+
     pub fn sign_out(&self) -> Answer<()> {
         self.done(Session::sign_out)
     }
@@ -383,6 +392,11 @@ pub fn sign_in(way: Way, name: Name, password: String, account: Account) -> Task
         }
         Ok(relay.sign_in(&name, &password, DEVICE).await?)
     })
+}
+
+/// Looks at the way to a relay, or says why that can't be begun.
+pub fn examine(way: Way) -> Result<Task<checkup::Message>, String> {
+    Ok(checkup::look(way.relay().map_err(|error| error.to_string())?))
 }
 
 /// Whom else one can sign in with at a relay, as they are called.

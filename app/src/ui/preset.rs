@@ -14,6 +14,7 @@ use super::{
     line::Line,
     pretend::{DAY_MS, Pretend},
     screen::{
+        checkup,
         desk::{self, Desk, Wishes, call, equipment, own, phone},
         sign_in::SignIn,
     },
@@ -37,10 +38,12 @@ pub enum Sample {
     Reconnecting,
     /// Choosing a headset.
     Equipment,
+    /// The way to the relay was looked at.
+    Checked,
 }
 
 impl Sample {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::SignedOut,
         Self::Home,
         Self::Empty,
@@ -51,6 +54,7 @@ impl Sample {
         Self::Group,
         Self::Reconnecting,
         Self::Equipment,
+        Self::Checked,
     ];
 
     /// Without hyphens: in a script one ends the head.
@@ -66,6 +70,7 @@ impl Sample {
             Self::Group => "group",
             Self::Reconnecting => "reconnecting",
             Self::Equipment => "equipment",
+            Self::Checked => "checked",
         }
     }
 
@@ -98,6 +103,10 @@ impl Sample {
             return desk;
         }
         let ben = pretend.other.clone();
+        if self == Self::Checked {
+            settle(&mut desk, desk::Message::Own(own::Message::CheckPressed));
+            settle(&mut desk, desk::Message::Checkup(checkup::Message::Finished(Box::new(pretend.report()))));
+        }
         settle(&mut desk, desk::Message::Buddies(desk::buddy_list::Message::Selected(ben.clone())));
         let chat = proto::Chat::With(ben.clone());
         let page = proto::api::PageHistory::newest(chat.clone());

@@ -8,6 +8,8 @@ use proto::{
     model::{Call, Invitation, InvitationState, Message, Peer},
 };
 
+use relay_client::doctor::{self, Figures, Report, Step, Verdict};
+
 use super::{
     notice::Notice,
     screen::desk::{conversation::files::Source, equipment::Lists},
@@ -47,6 +49,37 @@ impl Pretend {
     pub fn joined(&self) -> Joined {
         let call = Call { id: CallId::new("sample-call"), peers: self.peers(), owner: Some(PeerId(1)), locked: false };
         Joined { call, me: PeerId(1) }
+    }
+
+    /// Of a network that cuts held requests.
+    pub fn report(&self) -> Report {
+        let rung = |step, verdict, found: &str, advice: &str| doctor::Rung {
+            step,
+            verdict,
+            found: found.to_owned(),
+            advice: advice.to_owned(),
+        };
+        let good = |step, found| rung(step, Verdict::Good, found, "");
+        let rungs = vec![
+            good(Step::Name, "proxy.example.org is 192.0.2.7."),
+            good(Step::Connection, "The proxy at proxy.example.org, port 3128, takes connections, within 1.2 ms."),
+            good(Step::Proxy, "http://proxy.example.org:3128 lets ana through."),
+            good(Step::Encryption, "TLS, with a certificate that this computer trusts, signed by R11 (Let's Encrypt)."),
+            good(Step::Relay, "A relay of tvphone, version 0.1.0, answers within 24 ms."),
+            good(Step::Uploads, "320 KiB pass, the largest that tvphone sends."),
+            rung(
+                Step::Polls,
+                Verdict::Weak,
+                "A request that is held is cut after 5.0 s (the connection is cut). tvphone then asks more often, which costs more requests and \
+                 some delay.",
+                "Ask whoever runs the network's proxy to let requests be silent for 30 s.",
+            ),
+            good(Step::Buffering, "Uploads and answers are passed on as they come."),
+            good(Step::Rates, "4100 kbit/s up, 20400 kbit/s down, at least."),
+            good(Step::RoundTrip, "24 ms there and back (shortest 22, 95 % within 31); no packet seems to be lost."),
+        ];
+        let way = "http://proxy.example.org:3128 (as ana, password not shown)";
+        Report::new("https://relay.example.org/".to_owned(), way.to_owned(), rungs, Figures::default())
     }
 
     /// Into the sample call.

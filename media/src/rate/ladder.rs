@@ -20,7 +20,7 @@ const SEEN_FOR: Duration = Duration::from_secs(30);
 const KEPT: Duration = Duration::from_secs(4);
 
 /// Frames a second by bits a second: each is a request, and has its own overhead.
-const FRAME_RATES: [(f64, f32); 4] = [(350_000.0, 60.0), (160_000.0, 20.0), (80_000.0, 15.0), (30_000.0, 10.0)];
+const FRAME_RATES: [(f64, f32); 4] = [(350_000.0, 60.0), (160_000.0, 20.0), (80_000.0, 15.0), (30_000.0, 12.0)];
 /// A still picture, renewed once in 2.5 s.
 const STILL: f32 = 0.4;
 /// A step up in frames needs so much more than the step down.
@@ -207,7 +207,7 @@ mod tests {
             ladder.follow(bps, start);
             rates.push(ladder.frames_per_second());
         }
-        assert_eq!(rates, [30.0, 20.0, 20.0, 15.0, 15.0, 10.0, 0.4, 0.4, 10.0, 20.0, 20.0, 30.0]);
+        assert_eq!(rates, [30.0, 20.0, 20.0, 15.0, 15.0, 12.0, 0.4, 0.4, 12.0, 20.0, 20.0, 30.0]);
         ladder.follow(0.0, start);
         assert!(ladder.is_still());
     }

@@ -257,5 +257,14 @@ fn what_is_given_up_halves_the_rate() {
     let mut rate = Rate::new(VideoConfig::default(), now);
     let before = rate.decision().video_bps;
     rate.gave_up(now);
-    assert_eq!(rate.decision().video_bps, before / 2);
+    assert_eq!(rate.decision().video_bps, before, "nothing has got through yet");
+    let (took, backlog) = (Duration::from_millis(10), Duration::ZERO);
+    let (kind, bytes, readers) = (Kind::Video, 1000, 1);
+    rate.uploaded(&Uploaded { kind, took, bytes, backlog, readers, delay: None, received_bps: None }, now);
+    let later = now + Duration::from_secs(1);
+    rate.gave_up(later);
+    rate.gave_up(later);
+    assert_eq!(rate.decision().video_bps, before / 2, "what is given up together counts once");
+    rate.gave_up(later + Duration::from_secs(1));
+    assert_eq!(rate.decision().video_bps, before / 4);
 }

@@ -445,8 +445,15 @@ mod tests {
             (sent.recv_timeout(PATIENCE).unwrap().keyframe, video.encoder.as_ref().unwrap().1.config())
         };
         let (_, before) = shoot();
-        for _ in 0..3 {
-            shared.gave_up(Instant::now());
+        let now = Instant::now();
+        shared.gave_up(now);
+        assert_eq!(shared.decision().video_bps, before.bits_per_second, "nothing is known of the path");
+        let (took, backlog) = (Duration::from_millis(10), Duration::ZERO);
+        let (kind, bytes, readers) = (track::Kind::Video, 1000, 1);
+        shared.uploaded(&Uploaded { kind, took, bytes, backlog, readers, delay: None, received_bps: None }, now);
+        for second in 1..4 {
+            shared.gave_up(now + Duration::from_secs(second));
+            shared.gave_up(now + Duration::from_secs(second));
         }
         let (keyframe, after) = shoot();
         assert!(keyframe);

@@ -1,7 +1,7 @@
 //! One request, one answer: the clients underneath, the way through proxies, bounded reading, and telling a relay from whatever
 //! else may answer.
 
-mod connector;
+pub(crate) mod connector;
 mod cuts;
 pub(crate) mod lines;
 pub(crate) mod patience;
@@ -33,13 +33,14 @@ use self::{
 };
 use crate::{
     backoff::random,
+    doctor::Drip,
     error::{BadUrl, Cause, Error, Found},
     files::File,
     proxy::{
         Chooser, Proxy, ProxySettings, Route, is_loopback,
         login::{ATTEMPTS, Answered, Refusal},
     },
-    trust::Trust,
+    trust::{Shown, Trust},
 };
 
 /// What this client calls itself.
@@ -54,8 +55,8 @@ const ASKING_MAX: usize = 64 << 10;
 /// A request that is given up after this long was worth an answer, and one that fails before was refused one.
 const PATIENT: Duration = Duration::from_millis(1500);
 
-/// A request given up without a word after this long was kept waiting by whoever took its connection. It is just below the least time that any
-/// request is given: one that is given up sooner was in the way.
+/// A request given up without a word after this long was kept waiting by whoever took its connection. It is just below the least time that an
+/// upload is given: one that is given up sooner was in the way.
 const SILENT: Duration = Duration::from_millis(1950);
 
 /// How long one attempt at a control request may take: twice the connect timeout.
@@ -67,8 +68,10 @@ pub(crate) struct Http {
     /// Scheme, host and port, for people.
     pub(crate) relay: Arc<str>,
     base: Url,
-    chooser: Arc<Chooser>,
+    pub(crate) chooser: Arc<Chooser>,
     trust: Trust,
+    /// What the relay has shown to be known by.
+    pub(crate) shown: Shown,
     pub(crate) lines: Arc<Lines>,
     /// Control requests and the event lane.
     pub(crate) control: Pool,
@@ -97,6 +100,7 @@ pub(crate) struct Ask {
 enum Content {
     Whole(Bytes),
     File(File),
+    Drip(Drip),
 }
 
 impl Ask {
@@ -140,6 +144,12 @@ impl Ask {
         self.file()
     }
 
+    /// Takes a body along that comes piece by piece.
+    pub(crate) fn drip(mut self, body: Drip) -> Self {
+        self.body = Some((HeaderValue::from_static("application/octet-stream"), Content::Drip(body)));
+        self
+    }
+
     /// It takes a file along, or fetches one.
     pub(crate) fn file(mut self) -> Self {
         self.kind = Kind::File;
@@ -177,6 +187,7 @@ impl Ask {
             None => Full::<Bytes>::default().boxed(),
             Some((_, Content::Whole(bytes))) => Full::new(bytes.clone()).boxed(),
             Some((_, Content::File(file))) => file.clone().boxed(),
+            Some((_, Content::Drip(drip))) => drip.clone().boxed(),
         };
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
@@ -207,13 +218,28 @@ impl Http {
     }
 
     fn to(base: Url, settings: ProxySettings, trust: Trust) -> Result<Self, Error> {
+        let chooser = Arc::new(Chooser::new(settings, base.clone()));
+        Self::by(base, chooser, trust)
+    }
+
+    /// The same way to the same relay, by connections of its own. What is known of the way, and of signing in at its proxies, is shared.
+    pub(crate) fn afresh(&self) -> Result<Self, Error> {
+        Self::by(self.base.clone(), self.chooser.clone(), self.trust.clone())
+    }
+
+    fn by(base: Url, chooser: Arc<Chooser>, trust: Trust) -> Result<Self, Error> {
         let relay: Arc<str> = base.origin().ascii_serialization().into();
-        let tls = trust.clone().config(&base)?;
+        let shown = Shown::default();
+        let tls = trust.clone().config(&base, shown.clone())?;
         let control = Pool::new(Purpose::Control, tls.clone());
         let media = Pool::new(Purpose::Media, tls.clone());
         let files = Pool::new(Purpose::Files, tls);
-        let chooser = Arc::new(Chooser::new(settings, base.clone()));
-        Ok(Self { relay, base, chooser, trust, lines: Arc::default(), control, media, files })
+        Ok(Self { relay, base, chooser, trust, shown, lines: Arc::default(), control, media, files })
+    }
+
+    /// The certificate that is pinned for it.
+    pub(crate) fn pinned(&self) -> Option<proto::Fingerprint> {
+        self.trust.pinned()
     }
 
     /// How the relay is reached.
@@ -436,7 +462,7 @@ impl Trial<'_> {
         let proven = self.proven()?;
         // The first answer on a connection says nothing about the others.
         if proven.prove() {
-            self.flight.answered(Instant::now());
+            self.flight.answered(proven.made(), Instant::now());
         }
         Some(proven.made())
     }

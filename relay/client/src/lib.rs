@@ -1,7 +1,7 @@
 //! The only HTTP client of tvphone: signing in, control requests, the event lane and the media lanes.
 //!
 //! Everything is a complete request with a complete answer; what must be told at once waits in parked polls. A [`Relay`] is an
-//! address, a [`Session`] someone signed in there, [`Session::events`] tells what happens, and [`lanes::Lanes`] carries one
+//! address, a [`Session`] someone signed in there, [`Relay::examine`] looks what is the matter with the way, [`Session::events`] tells what happens, and [`lanes::Lanes`] carries one
 //! call's sound and picture. All three reconnect by themselves for as long as they live.
 //!
 //! Needs a tokio runtime with time and I/O enabled.
@@ -11,6 +11,7 @@
 mod backoff;
 pub mod browser;
 pub mod crypto;
+pub mod doctor;
 pub mod error;
 pub mod events;
 mod files;

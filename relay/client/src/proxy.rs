@@ -208,6 +208,11 @@ impl fmt::Display for Route {
 }
 
 impl Address {
+    /// Host, without the brackets of an IPv6 address, and port.
+    pub(crate) fn hop(&self) -> (&str, u16) {
+        (self.host.trim_matches(['[', ']']), self.port)
+    }
+
     /// As the target of a connection.
     pub(crate) fn uri(&self) -> Result<Uri, http::uri::InvalidUri> {
         Uri::try_from(format!("{self}/"))

@@ -11,6 +11,7 @@ use proto::{
 
 use crate::{
     browser::BrowserSignIn,
+    doctor::{self, Plan, Progress, Report},
     error::Error,
     http::{Ask, Http},
     proxy::ProxySettings,
@@ -121,6 +122,15 @@ impl Relay {
     /// relay wasn't reached.
     pub async fn sign_in_by_browser(&self, device: &str) -> Result<BrowserSignIn, Error> {
         BrowserSignIn::begin(self, device).await
+    }
+
+    /// Looks how the way there is, rung by rung, and says so as it goes. Takes up to two minutes; dropping it ends it.
+    pub async fn examine(&self, plan: &Plan, tell: impl FnMut(Progress) + Send) -> Report {
+        doctor::examine(&self.http, plan, tell).await
+    }
+
+    pub(crate) fn of(http: &Arc<Http>) -> Self {
+        Self { http: http.clone() }
     }
 
     pub(crate) fn http(&self) -> &Arc<Http> {

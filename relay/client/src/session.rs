@@ -32,6 +32,7 @@ use crate::{
     error::{Error, Found},
     events::{self, Update},
     http::{Ask, Http},
+    relay::Relay,
 };
 
 /// How often a request is sent at most.
@@ -90,6 +91,12 @@ impl Session {
     #[must_use]
     pub fn relay_url(&self) -> &str {
         self.inner.http.base().as_str()
+    }
+
+    /// The relay itself, reached the same way.
+    #[must_use]
+    pub fn relay(&self) -> Relay {
+        Relay::of(&self.inner.http)
     }
 
     /// Whether whoever runs the network can read what is said to the relay.

@@ -15,8 +15,8 @@ use rustls::{
 };
 use url::Url;
 
-pub(crate) use self::verifier::Distrust;
 use self::verifier::Verifier;
+pub(crate) use self::verifier::{Distrust, Shown};
 use crate::{
     crypto,
     error::{BadCertificates, Error},
@@ -68,10 +68,10 @@ impl Trust {
         Ok(self)
     }
 
-    /// How TLS is spoken with the relay of this address.
-    pub(crate) fn config(self, base: &Url) -> Result<ClientConfig, Error> {
+    /// How TLS is spoken with the relay of this address. What it shows is kept in `shown`.
+    pub(crate) fn config(self, base: &Url, shown: Shown) -> Result<ClientConfig, Error> {
         let provider = crypto::provider();
-        let verifier = Verifier::new(verifier::name(base), self.pinned, self.more, provider.clone());
+        let verifier = Verifier::new(verifier::name(base), self.pinned, self.more, provider.clone(), shown);
         let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let versions = versions.map_err(|source| Error::NoTls { source })?;
         Ok(versions.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())

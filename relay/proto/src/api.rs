@@ -1,9 +1,11 @@
-//! The routes: what each takes and gives. All but sign-up, sign-in and health want `Authorization: Bearer TOKEN`; a sign-in by the
+//! The routes: what each takes and gives. All but sign-up, sign-in, health and doctor want `Authorization: Bearer TOKEN`; a sign-in by the
 //! browser has a secret of its own in its place.
 //!
 //! | route | takes | gives |
 //! |---|---|---|
 //! | `GET /v1/health` | | [`Health`] |
+//! | `GET /v1/doctor?bytes=N&wait_ms=N&spread_ms=N` | [`AskDoctor`] | bytes |
+//! | `POST /v1/doctor` | bytes | [`DoctorTook`] |
 //! | `POST /v1/accounts` | [`SignUp`] | [`Done`] |
 //! | `POST /v1/session` | [`SignIn`] | [`SignedIn`] |
 //! | `DELETE /v1/session` | | [`Done`] |
@@ -52,12 +54,14 @@
 //! | `GET /v1/calls/ID/audio?reader=R&poll=N&wait_ms=N`, `.../video?...` | | chunks |
 
 mod chat;
+mod doctor;
 mod oidc;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     chat::{AddMember, EditChat, History, MakeGroup, MoveMarks, PageHistory, RenameGroup, SendChat, Types, Upload},
+    doctor::{AskDoctor, DoctorTook},
     oidc::{BeginOidc, OidcAnswer, OidcBegun, OidcOffer, PollOidc},
 };
 use crate::{

@@ -17,6 +17,12 @@ pub const POLL_SOFT_MAX: usize = 64 * 1024;
 /// Largest body of a control request, in bytes: the longest chat text, each character escaped, with room to spare.
 pub const CONTROL_MAX: usize = 64 * 1024;
 
+/// Most bytes of one answer to `GET /v1/doctor`: enough to tell a rate by, and no way to fetch much through the relay.
+pub const DOCTOR_MAX: usize = 256 * 1024;
+
+/// Over how long one such answer may be spread.
+pub const DOCTOR_SPREAD_MAX: Duration = Duration::from_secs(5);
+
 /// Polls one session may have parked on one media lane: for sound at a round trip of 200 ms eleven, and some in place of late ones.
 pub const PARKED_MAX: usize = 16;
 

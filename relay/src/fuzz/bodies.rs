@@ -22,6 +22,7 @@ fn read(name: &str, bytes: &[u8]) {
         "BeginOidc" => stable::<api::BeginOidc>(bytes),
         "Block" => stable::<api::Block>(bytes),
         "ChangePassword" => stable::<api::ChangePassword>(bytes),
+        "DoctorTook" => stable::<api::DoctorTook>(bytes),
         "Done" => stable::<api::Done>(bytes),
         "EditChat" => stable::<api::EditChat>(bytes),
         "ErrorBody" => stable::<ErrorBody>(bytes),

@@ -12,6 +12,7 @@ mod codes;
 mod command_line;
 mod configured;
 mod database;
+mod doctor;
 mod events;
 mod groups;
 mod host;

@@ -7,13 +7,17 @@ use app::ui::{
     line::Failure,
     preset::Sample,
     screen::{
+        checkup,
         desk::phone::Phone,
         sign_in::{self, question::Question},
     },
 };
 use iced::{Event, Size, keyboard, widget::Id};
 use proto::{Fingerprint, api::SetMedia};
-use relay_client::Error;
+use relay_client::{
+    Error,
+    doctor::{Figures, Progress, Report, Rung, Step, Verdict},
+};
 
 use crate::stand::Stand;
 
@@ -42,6 +46,41 @@ fn an_address_in_the_clear_is_told_while_it_is_typed() {
     let mut stand = Stand::new(Sample::SignedOut);
     stand.type_into("sign-in-relay", "http://127.0.0.1:7480");
     stand.expect_not(sign_in::IN_THE_CLEAR);
+}
+
+#[test]
+fn the_way_is_looked_at_rung_by_rung_and_the_report_can_be_copied() {
+    let mut stand = Stand::new(Sample::SignedOut);
+    stand.click("Check the connection");
+    stand.expect("Which relay? Ask whoever runs it for its address.");
+    stand.type_into("sign-in-relay", "relay.example.org");
+    stand.click("Check the connection");
+    stand.expect("Connection check");
+    let went = |stand: &mut Stand, progress| {
+        let message = sign_in::Message::Checkup(checkup::Message::Went(progress));
+        drop(stand.app.update(Message::SignIn(message)));
+    };
+    went(&mut stand, Progress::Began(Step::Name));
+    stand.expect("Looking\u{2026}");
+    let bad = Rung {
+        step: Step::Name,
+        verdict: Verdict::Bad,
+        found: "It isn't found.".into(),
+        advice: "Look for typing errors.".into(),
+    };
+    went(&mut stand, Progress::Ended(bad.clone()));
+    stand.expect("It isn't found.");
+    stand.expect_not("Looking\u{2026}");
+    assert!(stand.click("Copy report").is_empty(), "there is none yet");
+    let report = Report::new("https://relay.example.org/".into(), "no proxy".into(), vec![bad], Figures::default());
+    drop(stand.app.update(Message::SignIn(sign_in::Message::Checkup(checkup::Message::Finished(Box::new(report))))));
+    stand.expect("Begin with: Name");
+    stand.expect("Look for typing errors.");
+    stand.click("Copy report");
+    stand.expect("Copied");
+    stand.click(Id::new("close-checkup"));
+    stand.expect("Sign in");
+    stand.expect_not("Connection check");
 }
 
 /// A stand where signing in came to this.

@@ -38,6 +38,7 @@ use self::{
     account::Account, buddy_list::BuddyList, call::Call, conversation::Conversation, equipment::Panel, groups::Groups,
     missed::Missed, own::Own, phone::Phone, tape::Tape,
 };
+use super::checkup::{self, Checkup};
 use crate::{
     engine::Setup,
     ui::{
@@ -66,6 +67,7 @@ pub struct Desk {
     /// Open over everything else, each of them.
     account: Option<Account>,
     panel: Option<Panel>,
+    checkup: Option<Checkup>,
     missed: Missed,
     buddies: BuddyList,
     groups: Groups,
@@ -117,6 +119,7 @@ pub enum Message {
     Equipment(equipment::Message),
     /// It is to be looked again what devices there are.
     LookForDevices,
+    Checkup(checkup::Message),
     Missed(missed::Message),
     /// The person does something here after a long while.
     PersonIsBack,
@@ -165,6 +168,7 @@ impl Desk {
             account: None,
             panel: None,
             equipment: Equipment::default(),
+            checkup: None,
             missed: Missed::default(),
             buddies: BuddyList::default(),
             groups: Groups::default(),
@@ -244,6 +248,7 @@ impl Desk {
             Message::Account(message) => self.in_account(message),
             Message::Equipment(message) => self.in_panel(message),
             Message::LookForDevices => Action::Run(self.list_devices()),
+            Message::Checkup(message) => self.in_checkup(message),
             Message::Missed(message) => self.in_missed(message),
             Message::PersonIsBack => {
                 if let Some(session) = self.line.session() {
@@ -511,21 +516,8 @@ impl Desk {
             }
             (_, Shortcut::Talk) => self.hold(true),
             (_, Shortcut::Hush) => self.hold(false),
-            (_, Shortcut::Dismiss) if self.panel.is_some() || self.account.is_some() => {
-                (self.panel, self.account) = (None, None);
-                Action::None
-            }
             (_, Shortcut::Dismiss) => {
-                self.buddies.dismiss();
-                self.groups.dismiss();
-                self.own.dismiss();
-                if let Some(talk) = self.seen().and_then(|chat| self.conversations.get_mut(&chat.key())) {
-                    talk.dismiss();
-                    talk.menu().dismiss();
-                }
-                if let Phone::Talking(call) = &mut self.phone {
-                    call.dismiss();
-                }
+                self.dismiss();
                 Action::None
             }
             _ => Action::None,

@@ -7,14 +7,14 @@ pub mod question;
 use std::collections::BTreeMap;
 
 use iced::{
-    Center, Element, Fill, Task,
+    Center, Element, Fill, Task, clipboard,
     widget::{button, center, column, container, mouse_area, operation, row, scrollable, space, stack, text_input},
 };
 use proto::{ErrorCode, Fingerprint, Name, limits::PASSWORD_MIN};
 use relay_client::{ProxySettings, Session, Trust};
 
 use self::{browser::Browser, question::Question};
-
+use super::checkup::{self, Checkup};
 use crate::ui::{
     icon::{self, Icon, icon},
     line::{self, Account, Failure, Last, Way},
@@ -38,6 +38,7 @@ pub struct SignIn {
     /// Said for this run; goes before what is remembered.
     proxy: Option<ProxySettings>,
     dialog: Option<connection::Dialog>,
+    checkup: Option<Checkup>,
     browser: Box<Browser>,
     /// The authorities that are good besides those of the system.
     trust: Trust,
@@ -54,6 +55,8 @@ pub struct SignIn {
 #[derive(Debug, Clone)]
 pub enum Message {
     ConnectionPressed,
+    CheckPressed,
+    Checkup(checkup::Message),
     Connection(connection::Message),
     RelayChanged(String),
     NameChanged(String),
@@ -165,6 +168,14 @@ impl SignIn {
                 // It may not have been reached before.
                 return Action::Run(self.look());
             }
+            Message::CheckPressed => match self.begin_checkup() {
+                Ok(task) => return Action::Run(task),
+                Err(error) => {
+                    self.error = Some(error);
+                    return Action::None;
+                }
+            },
+            Message::Checkup(message) => return self.in_checkup(message),
             Message::RelayChanged(relay) => {
                 self.relay = relay;
                 self.error = None;
@@ -210,6 +221,27 @@ impl SignIn {
         }
         self.error = None;
         Action::None
+    }
+
+    fn begin_checkup(&mut self) -> Result<Task<Message>, String> {
+        let relay = named(&self.relay)?;
+        let look = line::examine(self.way(relay)?)?;
+        let (checkup, task) = Checkup::begin(look);
+        self.checkup = Some(checkup);
+        Ok(task.map(Message::Checkup))
+    }
+
+    fn in_checkup(&mut self, message: checkup::Message) -> Action {
+        let Some(checkup) = &mut self.checkup else { return Action::None };
+        match checkup.update(message) {
+            checkup::Action::None => Action::None,
+            checkup::Action::Again => Action::Run(self.begin_checkup().unwrap_or_else(|_| Task::none())),
+            checkup::Action::Copy(report) => Action::Run(clipboard::write(report)),
+            checkup::Action::Close => {
+                self.checkup = None;
+                Action::None
+            }
+        }
     }
 
     fn browser(&mut self, message: browser::Message) -> Action {
@@ -276,7 +308,9 @@ impl SignIn {
         let card = container(form).padding(spacing::XL).width(spacing::FORM).style(theme::container::card);
         let page = column![heading, card].spacing(spacing::XL).align_x(Center).padding(spacing::XL);
         let page = center(scrollable(page).style(theme::input::scroll)).style(theme::container::background);
-        stack![page].push(self.dialog.as_ref().map(|dialog| dialog.view().map(Message::Connection))).into()
+        let dialog = self.dialog.as_ref().map(|dialog| dialog.view().map(Message::Connection));
+        let checkup = self.checkup.as_ref().map(|checkup| checkup.view().map(Message::Checkup));
+        stack![page].push(dialog).push(checkup).into()
     }
 
     fn form(&self) -> Element<'_, Message> {
@@ -302,6 +336,7 @@ impl SignIn {
             .push(self.browser.button().map(|button| button.map(Message::Browser)))
             .push(link(toggle, Message::Toggled))
             .push(link("Connection and proxy", Message::ConnectionPressed))
+            .push(link("Check the connection", Message::CheckPressed))
             .spacing(spacing::L)
             .into()
     }
@@ -343,13 +378,17 @@ pub fn address(relay: &str) -> String {
     if relay.contains("://") { relay.to_owned() } else { format!("https://{relay}") }
 }
 
-/// What can be said without asking the relay.
-fn check(relay: &str, name: &str, password: &str, new: bool) -> Result<(String, Name), String> {
-    let relay = relay.trim();
-    if relay.is_empty() {
+/// The relay's address, if one was given.
+fn named(relay: &str) -> Result<String, String> {
+    if relay.trim().is_empty() {
         return Err("Which relay? Ask whoever runs it for its address.".into());
     }
-    let relay = address(relay);
+    Ok(address(relay))
+}
+
+/// What can be said without asking the relay.
+fn check(relay: &str, name: &str, password: &str, new: bool) -> Result<(String, Name), String> {
+    let relay = named(relay)?;
     let name = name.trim().parse::<Name>().map_err(|error| format!("That can't be a name: {error}."))?;
     if password.is_empty() {
         return Err("The password is missing.".into());

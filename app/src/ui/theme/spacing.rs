@@ -17,11 +17,15 @@ pub const RADIUS_L: f32 = 18.0;
 /// Round at the ends, whatever the height.
 pub const PILL: f32 = 100.0;
 
+/// Beside and below a list that may have a scroll bar.
+pub const RUNG: iced::Padding = iced::Padding { top: 0.0, right: L, bottom: S, left: 0.0 };
+
 /// Widths of columns: the buddy list, the chat beside a call, a form, a dialog.
 pub const SIDEBAR: f32 = 288.0;
 pub const CHAT: f32 = 288.0;
 pub const FORM: f32 = 380.0;
 pub const DIALOG: f32 = 360.0;
+pub const CHECKUP: f32 = 560.0;
 /// The list of groups is no higher, however many there are.
 pub const GROUPS: f32 = 160.0;
 /// A picture in a bubble is no higher, and no wider than the bubble.

@@ -124,6 +124,15 @@ impl Connector {
         Ok(Line { io, to_proxy, proven: Proven::new(Instant::now()), _permit: permit })
     }
 
+    /// Makes a connection to whoever is next on this route, the proxy or the relay itself, and lets it go again.
+    pub(crate) async fn touch(mut self, relay: Uri) -> Result<(), NoConnection> {
+        match self.route.clone() {
+            Route::Direct => self.tcp.call(relay).await.map_err(|error| NoConnection::Relay(error.into()))?,
+            Route::Via(proxy) => self.reach(&proxy).await?,
+        };
+        Ok(())
+    }
+
     async fn reach(&mut self, proxy: &Proxy) -> Result<TokioIo<TcpStream>, NoConnection> {
         let address = proxy.address.uri().map_err(|error| NoConnection::Proxy(error.into()))?;
         self.tcp.call(address).await.map_err(|error| NoConnection::Proxy(error.into()))

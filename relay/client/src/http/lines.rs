@@ -166,10 +166,10 @@ impl Lines {
 }
 
 impl Flight<'_> {
-    /// An answer came.
-    pub(crate) fn answered(&self, now: Instant) {
+    /// An answer came by a connection made at `made`.
+    pub(crate) fn answered(&self, made: Instant, now: Instant) {
         let mut state = self.lines.state();
-        if state.scarcity.answered(now) {
+        if state.scarcity.answered(made, now) {
             self.lines.change(&mut state);
         }
     }
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!((lines.media_hold(long), lines.event_hold(long)), (long, long));
         assert!(matches!(lines.turn(Kind::Poll).await, [None, None]), "there is no wait");
         let now = Instant::now();
-        lines.begin(now).answered(now);
+        lines.begin(now).answered(now, now);
         lines.begin(now).failed(Failed::Silent, now);
         assert_eq!(lines.limit(), Some(2));
         assert_eq!((lines.media_hold(long), lines.event_hold(long)), (MEDIA_HOLD, IDLE_HOLD));

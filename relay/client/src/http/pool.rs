@@ -97,28 +97,28 @@ impl Pool {
     /// An answer came by a connection made at `made`.
     pub(crate) fn answered(&self, made: Instant) {
         if self.patience().answered(made, Instant::now()) {
-            self.renew();
+            self.renew("only new connections are answered");
         }
     }
 
     /// What began at `began` got no answer in time.
     pub(crate) fn timed_out(&self, began: Instant) {
         if self.patience().timed_out(began, Instant::now()) {
-            self.renew();
+            self.renew("several were not answered in time");
         }
     }
 
     /// Nothing at all was answered for long.
     pub(crate) fn stalled(&self, now: Instant) {
         if self.patience().stalled(now) {
-            self.renew();
+            self.renew("nothing is answered");
         }
     }
 
     /// Something that was sent at `since` has had no answer for long.
     pub(crate) fn silent(&self, since: Instant, now: Instant) {
         if self.patience().silent(since, now) {
-            self.renew();
+            self.renew("old connections are not answered");
         }
     }
 
@@ -126,11 +126,11 @@ impl Pool {
         self.patience.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn renew(&self) {
+    fn renew(&self, why: &str) {
         // The next request makes a new one.
         self.close();
         self.renewals.send_modify(|count| *count += 1);
-        tracing::info!(purpose = ?self.purpose, "the relay has gone silent: new connections are made");
+        tracing::info!(purpose = ?self.purpose, why, "the relay has gone silent: new connections are made");
     }
 }
 

@@ -23,6 +23,12 @@ const BURST: Duration = Duration::from_millis(30);
 /// An older request that has lasted this long without breaking shows that its connection lives.
 const LASTING: Duration = Duration::from_millis(100);
 
+/// A connection that answered within this time is one of those that there are.
+const ALIVE: Duration = Duration::from_secs(2);
+
+/// Most connections that are remembered.
+const ALIVE_MAX: usize = 16;
+
 /// After this long without a refusal the bound is lifted, to see whether it is still there. Each time it was, twice as long, up to
 /// [`CALM_MAX`].
 const CALM: Duration = Duration::from_secs(60);
@@ -45,6 +51,8 @@ pub(crate) struct Scarcity {
     strikes: VecDeque<Instant>,
     /// When something was last answered on a connection that had carried an answer before.
     answered: Option<Instant>,
+    /// When the connections that answered last were made, and when they did.
+    alive: VecDeque<(Instant, Instant)>,
     /// When the bound was found, or last met.
     met: Option<Instant>,
     calm: Duration,
@@ -52,7 +60,8 @@ pub(crate) struct Scarcity {
 
 impl Default for Scarcity {
     fn default() -> Self {
-        Self { limit: None, strikes: VecDeque::new(), answered: None, met: None, calm: CALM }
+        let (strikes, alive) = (VecDeque::new(), VecDeque::new());
+        Self { limit: None, strikes, answered: None, alive, met: None, calm: CALM }
     }
 }
 
@@ -62,9 +71,12 @@ impl Scarcity {
         self.limit
     }
 
-    /// An answer came. True when the bound has changed.
-    pub(crate) fn answered(&mut self, now: Instant) -> bool {
+    /// An answer came by a connection made at `made`. True when the bound has changed.
+    pub(crate) fn answered(&mut self, made: Instant, now: Instant) -> bool {
         self.answered = Some(now);
+        self.alive.retain(|(other, at)| *other != made && now.saturating_duration_since(*at) < ALIVE);
+        self.alive.truncate(ALIVE_MAX - 1);
+        self.alive.push_front((made, now));
         let calm = self.met.is_some_and(|met| now.saturating_duration_since(met) >= self.calm);
         if self.limit.is_none() || !calm {
             return false;
@@ -95,8 +107,10 @@ impl Scarcity {
         while self.strikes.front().is_some_and(|first| now.saturating_duration_since(*first) > WINDOW) {
             self.strikes.pop_front();
         }
-        // Who takes a connection and says nothing for seconds needs no further proof.
-        if self.strikes.len() < STRIKES && how == Failed::Refused {
+        // Who takes a connection and says nothing for seconds needs no further proof, unless more are answered than that: on a way that is full
+        // some wait that long.
+        let alive = self.alive.iter().filter(|(_, at)| now.saturating_duration_since(*at) < ALIVE).count();
+        if self.strikes.len() < STRIKES && (how == Failed::Refused || alive > FEW) {
             return false;
         }
         self.strikes.clear();
@@ -125,7 +139,7 @@ mod tests {
         let mut found = false;
         for step in 0..3 {
             let now = start + ms(100 * step);
-            assert!(!scarcity.answered(now));
+            assert!(!scarcity.answered(start, now));
             // A burst of four, refused at once while one old poll is parked.
             for _ in 0..4 {
                 found |= scarcity.failed(Failed::Refused, now, Some(start - ms(500)), now);
@@ -141,21 +155,35 @@ mod tests {
     fn a_connection_that_is_made_and_stays_silent_is_a_bound() {
         let start = Instant::now();
         let mut scarcity = Scarcity::default();
-        scarcity.answered(start);
+        scarcity.answered(start, start);
         assert!(scarcity.failed(Failed::Silent, start + ms(10), Some(start - ms(90)), start + ms(2010)));
         assert_eq!(scarcity.limit(), Some(2));
         assert!(!scarcity.failed(Failed::Silent, start + ms(20), None, start + ms(2020)), "it had more than two beside it");
-        scarcity.answered(start + ms(2500));
+        scarcity.answered(start, start + ms(2500));
         assert!(scarcity.failed(Failed::Silent, start + ms(2400), None, start + ms(4400)), "two are still too many");
         assert_eq!(scarcity.limit(), Some(1));
         assert!(!scarcity.failed(Failed::Silent, start + ms(4400), None, start + ms(6400)), "fewer than one can't be");
     }
 
     #[test]
+    fn silence_of_one_while_more_than_a_few_are_answered_is_no_bound() {
+        let start = Instant::now();
+        let mut scarcity = Scarcity::default();
+        let silent = |scarcity: &mut Scarcity, at: u64| {
+            for connection in 0..3 {
+                scarcity.answered(start + ms(connection), start + ms(at + connection));
+            }
+            scarcity.failed(Failed::Silent, start + ms(at - 1900), Some(start), start + ms(at + 100))
+        };
+        assert!(!silent(&mut scarcity, 2000) && !silent(&mut scarcity, 3000));
+        assert!(silent(&mut scarcity, 4000), "again and again it is one");
+    }
+
+    #[test]
     fn a_relay_that_is_down_is_no_bound() {
         let start = Instant::now();
         let mut scarcity = Scarcity::default();
-        scarcity.answered(start);
+        scarcity.answered(start, start);
         for step in 1..100 {
             // All old connections broke at once, so nothing older is in flight.
             let now = start + ms(100 * step);
@@ -171,10 +199,10 @@ mod tests {
         let mut scarcity = Scarcity::default();
         let mut now = start;
         for calm in [CALM, CALM * 2, CALM * 4] {
-            scarcity.answered(now);
+            scarcity.answered(start, now);
             assert!(scarcity.failed(Failed::Silent, now, None, now));
-            assert!(!scarcity.answered(now + calm - ms(1)));
-            assert!(scarcity.answered(now + calm));
+            assert!(!scarcity.answered(start, now + calm - ms(1)));
+            assert!(scarcity.answered(start, now + calm));
             assert_eq!(scarcity.limit(), None);
             now += calm;
         }

@@ -53,8 +53,8 @@ const LATE_MAX: usize = 4;
 /// Without any answer for this long, and several round trips more, the connections count as dead.
 const STALLED: Duration = Duration::from_millis(800);
 
-/// So many that are without an answer for as long may be on dead connections: one alone may have met several losses.
-const SILENT: usize = 2;
+/// The same as long as nothing is known of the way: longer than each request's own patience, which ends first.
+const UNKNOWN: Duration = Duration::from_secs(3);
 
 /// How often that is doubled while new connections don't help either.
 const STALLS_MAX: u32 = 3;
@@ -232,12 +232,10 @@ impl Uploads {
         taken
     }
 
-    /// Since when several have been without an answer for so long that their connections may be dead, though others are not.
+    /// Since when one has been without an answer for so long that its connection may be dead, though others are not.
     pub(super) fn silent_since(&self, now: Instant) -> Option<Instant> {
-        let mut silent: Vec<_> =
-            self.flying.values().map(|batch| batch.sent).filter(|sent| *sent + self.stall() <= now).collect();
-        silent.sort_unstable();
-        silent.get(SILENT - 1).copied().filter(|_| self.kind == Kind::Audio)
+        let oldest = self.flying.values().map(|batch| batch.sent).min();
+        oldest.filter(|sent| self.kind == Kind::Audio && *sent + self.stall() <= now)
     }
 
     /// True once whenever nothing at all has been answered for so long that only new connections can help.
@@ -370,7 +368,8 @@ impl Uploads {
     }
 
     fn stall(&self) -> Duration {
-        STALLED * (1 << self.stalls) + 4 * self.usual.late_after().unwrap_or_default().min(STALLED)
+        let Some(late_after) = self.usual.late_after() else { return UNKNOWN };
+        STALLED * (1 << self.stalls) + 4 * late_after.min(STALLED)
     }
 
     /// When what waits has waited long enough for company, if it waits for any.

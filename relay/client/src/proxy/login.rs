@@ -82,6 +82,11 @@ impl Login {
         Self { in_clear: false, ..self }
     }
 
+    /// Whose name is said there.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.login.as_ref().map(ProxyLogin::user)
+    }
+
     /// Whether it is for a proxy named by who knows whom.
     pub(crate) fn is_guarded(&self) -> bool {
         !self.in_clear

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use proto::Fingerprint;
@@ -45,6 +45,22 @@ impl Distrust {
     }
 }
 
+/// The certificates that the relay's address has shown last, its own first, whether they were good or not. A clone shares them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shown(Arc<Mutex<Vec<CertificateDer<'static>>>>);
+
+impl Shown {
+    /// Empty where no handshake has come so far.
+    pub(crate) fn get(&self) -> Vec<CertificateDer<'static>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, own: &CertificateDer<'_>, between: &[CertificateDer<'_>]) {
+        let chain = std::iter::once(own).chain(between).map(|certificate| certificate.clone().into_owned()).collect();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = chain;
+    }
+}
+
 /// Looks at certificates by what the system trusts and what was said besides.
 pub(crate) struct Verifier {
     /// Whose certificate may be pinned or self-signed. A proxy on the way has a name of its own, and no part in that.
@@ -52,6 +68,7 @@ pub(crate) struct Verifier {
     pinned: Option<Fingerprint>,
     more: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
+    shown: Shown,
     /// Read when it is first needed: not for plain HTTP, nor for a pinned certificate.
     system: OnceLock<Result<rustls_platform_verifier::Verifier, Error>>,
 }
@@ -62,8 +79,9 @@ impl Verifier {
         pinned: Option<Fingerprint>,
         more: Vec<CertificateDer<'static>>,
         provider: Arc<CryptoProvider>,
+        shown: Shown,
     ) -> Self {
-        Self { relay, pinned, more, provider, system: OnceLock::new() }
+        Self { relay, pinned, more, provider, shown, system: OnceLock::new() }
     }
 
     fn system(&self) -> Result<&rustls_platform_verifier::Verifier, Error> {
@@ -91,6 +109,9 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let of_relay = self.relay.as_ref() == Some(name);
+        if of_relay {
+            self.shown.set(certificate, between);
+        }
         if of_relay && let Some(pinned) = self.pinned {
             let found = fingerprint(certificate);
             // Neither names nor dates matter: it is the very certificate a person has compared. That the relay has its key is shown by

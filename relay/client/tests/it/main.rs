@@ -4,6 +4,7 @@
 
 mod browser;
 mod control;
+mod doctor;
 mod events;
 mod fake;
 mod files;

@@ -1,6 +1,9 @@
 //! Certificates: which are good for a relay, and what is said of the others.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
 
 use proto::{Fingerprint, api::Health};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -20,14 +23,14 @@ use crate::{
 };
 
 /// A certificate, and the key that belongs to it or another one.
-struct Shown {
+pub(crate) struct Shown {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 }
 
 impl Shown {
     /// One that vouches for itself.
-    fn self_signed() -> Self {
+    pub(crate) fn self_signed() -> Self {
         Self::made(&CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap())
     }
 
@@ -37,45 +40,68 @@ impl Shown {
         Self { chain: vec![certificate.der().clone()], key: PrivateKeyDer::Pkcs8(key.serialize_der().into()) }
     }
 
-    fn fingerprint(&self) -> Fingerprint {
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
         Fingerprint::new(Sha256::digest(&self.chain[0]).into())
     }
 }
 
 /// An authority of one's own, and its certificate in PEM.
-struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
 impl Authority {
     fn new() -> Self {
+        Self::called("Authority")
+    }
+
+    pub(crate) fn called(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, "Authority");
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
         Self { issuer: Issuer::new(params, key), pem }
     }
 
-    fn vouch(&self, name: &str) -> Shown {
+    /// Its certificate in a file.
+    pub(crate) fn file(&self) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &self.pem).unwrap();
+        file
+    }
+
+    pub(crate) fn vouch(&self, name: &str) -> Shown {
+        self.vouch_until(name, 4000)
+    }
+
+    /// Until the beginning of that year.
+    pub(crate) fn vouch_until(&self, name: &str, year: i32) -> Shown {
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Shown { chain: vec![certificate.der().clone()], key: PrivateKeyDer::Pkcs8(key.serialize_der().into()) }
     }
 }
 
 /// A relay behind TLS, whose certificate can be changed.
-struct Secure {
-    url: String,
+pub(crate) struct Secure {
+    pub(crate) url: String,
     tls: Arc<Mutex<Arc<ServerConfig>>>,
 }
 
 impl Secure {
-    async fn show(shown: Shown) -> Self {
+    pub(crate) async fn show(shown: Shown) -> Self {
         let fake =
             Fake::serve(|_| async { json(&Health { status: "ok".into(), version: "0".into(), protocol: vec![1], oidc: None }) })
                 .await;
+        Self::before(fake.address, shown).await
+    }
+
+    /// Before a relay without TLS.
+    pub(crate) async fn before(relay: SocketAddr, shown: Shown) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
         let tls = Arc::new(Mutex::new(config(shown)));
@@ -86,7 +112,7 @@ impl Secure {
                 let acceptor = TlsAcceptor::from(current.lock().unwrap().clone());
                 tokio::spawn(async move {
                     let Ok(mut near) = acceptor.accept(near).await else { return };
-                    let mut far = TcpStream::connect(fake.address).await.unwrap();
+                    let mut far = TcpStream::connect(relay).await.unwrap();
                     let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
                 });
             }
@@ -177,8 +203,7 @@ async fn who_has_the_pinned_certificate_but_not_its_key_is_found_out() {
 
 fn authority_in_a_file() -> (Authority, tempfile::NamedTempFile) {
     let authority = Authority::new();
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), &authority.pem).unwrap();
+    let file = authority.file();
     (authority, file)
 }
 

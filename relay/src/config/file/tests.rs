@@ -82,8 +82,8 @@ fn the_sample_names_every_key_and_each_has_its_usual_value() {
     assert!(said.iter().all(|said| *said), "{said:?}");
     // Its keys are looked at beside it; to say nothing by them is usual.
     assert!(oidc.0.is_none() && all_said().contains("\nissuer = \"\"\n"));
-    let Table { sign_up, sign_in, wrong_password, wrong_password_everywhere, report, control, uploads, polls } = rates;
-    for row in [sign_up, sign_in, wrong_password, wrong_password_everywhere, report, control, uploads, polls] {
+    let Table { sign_up, sign_in, wrong_password, wrong_password_everywhere, report, doctor, control, uploads, polls } = rates;
+    for row in [sign_up, sign_in, wrong_password, wrong_password_everywhere, report, doctor, control, uploads, polls] {
         assert!(row.is_some());
     }
     assert_eq!(applied(&all_said()), Config::new("/var/lib/tvphone-relay"));

@@ -41,6 +41,7 @@ pub enum Message {
     UnblockPressed(Name),
     AccountPressed,
     EquipmentPressed,
+    CheckPressed,
     Saved(Result<(), Notice>),
 }
 
@@ -50,6 +51,7 @@ pub enum Action {
     Unblock(Name),
     OpenAccount,
     OpenPanel,
+    OpenCheckup,
 }
 
 impl Own {
@@ -122,6 +124,10 @@ impl Own {
                 self.open = false;
                 Action::OpenAccount
             }
+            Message::CheckPressed => {
+                self.open = false;
+                Action::OpenCheckup
+            }
             Message::Saved(Ok(())) => Action::None,
             Message::Saved(Err(notice)) => {
                 self.wanted = None;
@@ -192,13 +198,15 @@ impl Own {
         let field = column![row![field, save].spacing(spacing::XS).align_y(Center)].push(error).spacing(spacing::XS);
         let equipment = entry(Icon::Headphones, "Camera and sound".to_owned(), Message::EquipmentPressed);
         let account = entry(Icon::KeyRound, "Devices and password".to_owned(), Message::AccountPressed);
+        let check = entry(Icon::Stethoscope, "Check the connection".to_owned(), Message::CheckPressed);
         let blocked = (!self.blocked.is_empty()).then(|| {
             let count = self.blocked.len();
             let people = if count == 1 { "1 blocked person".to_owned() } else { format!("{count} blocked people") };
             entry(Icon::Ban, people, Message::BlockedPressed)
         });
         let names = self.blocked_open.then(|| column(self.blocked.iter().map(blocked_one)));
-        let menu = column![choices, field, equipment, account].push(blocked).push(names).spacing(spacing::S);
+        let menu = column![choices, field, equipment, account, check];
+        let menu = menu.push(blocked).push(names).spacing(spacing::S);
         let menu = container(menu).padding(spacing::S).width(Fill).style(theme::container::sunken);
         Some(container(menu).padding([0.0, spacing::M]).into())
     }

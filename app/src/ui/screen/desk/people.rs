@@ -1,6 +1,6 @@
 //! What comes of the person's own place, of missed calls, and of what they want of a buddy.
 
-use iced::Task;
+use iced::{Task, clipboard};
 use proto::{Chat, Name, api::Joined};
 
 use super::{
@@ -10,7 +10,10 @@ use super::{
     conversation::{self, menu},
     missed, own,
 };
-use crate::ui::notice::Notice;
+use crate::ui::{
+    notice::Notice,
+    screen::checkup::{self, Checkup},
+};
 
 impl Desk {
     pub(super) fn own(&mut self, message: own::Message) -> Action {
@@ -24,6 +27,26 @@ impl Desk {
             own::Action::OpenAccount => {
                 self.account = Some(Account::default());
                 Action::Run(self.list_sessions())
+            }
+            own::Action::OpenCheckup => self.begin_checkup(),
+        }
+    }
+
+    pub(super) fn begin_checkup(&mut self) -> Action {
+        let (checkup, task) = Checkup::begin(self.line.examine());
+        self.checkup = Some(checkup);
+        Action::Run(task.map(Message::Checkup))
+    }
+
+    pub(super) fn in_checkup(&mut self, message: checkup::Message) -> Action {
+        let Some(checkup) = &mut self.checkup else { return Action::None };
+        match checkup.update(message) {
+            checkup::Action::None => Action::None,
+            checkup::Action::Again => self.begin_checkup(),
+            checkup::Action::Copy(report) => Action::Run(clipboard::write(report)),
+            checkup::Action::Close => {
+                self.checkup = None;
+                Action::None
             }
         }
     }

@@ -25,7 +25,26 @@ impl Desk {
         let account = self.account.as_ref().map(|account| account.view(self.zone, self.now_ms).map(Message::Account));
         let panel = self.panel.as_ref().map(|panel| panel.view(&self.equipment).map(Message::Equipment));
         let dialog = self.phone.dialog().map(|dialog| dialog.map(Message::Phone));
-        stack![page].push(account).push(panel).push(dialog).into()
+        let checkup = self.checkup.as_ref().map(|checkup| checkup.view().map(Message::Checkup));
+        stack![page].push(account).push(panel).push(checkup).push(dialog).into()
+    }
+
+    /// Closes what lies over everything else, or else what is open in the page.
+    pub(super) fn dismiss(&mut self) {
+        if self.panel.is_some() || self.account.is_some() || self.checkup.is_some() {
+            (self.panel, self.account, self.checkup) = (None, None, None);
+            return;
+        }
+        self.buddies.dismiss();
+        self.groups.dismiss();
+        self.own.dismiss();
+        if let Some(talk) = self.seen().and_then(|chat| self.conversations.get_mut(&chat.key())) {
+            talk.dismiss();
+            talk.menu().dismiss();
+        }
+        if let Phone::Talking(call) = &mut self.phone {
+            call.dismiss();
+        }
     }
 
     fn home(&self, appearance: Appearance) -> Element<'_, Message> {

@@ -12,7 +12,7 @@ use crate::{
     error::BadPac,
     http::pool::{self, Purpose},
     proxy::Route,
-    trust::Trust,
+    trust::{Shown, Trust},
 };
 
 /// Largest file, in bytes: browsers take as much, and the largest ones known list some thousand hosts.
@@ -45,7 +45,7 @@ async fn open(path: &Path) -> Result<Vec<u8>, BadPac> {
 
 async fn fetch(url: &Url) -> Result<Vec<u8>, BadPac> {
     let unreadable = |error: &dyn std::fmt::Display| BadPac::Unreadable(error.to_string());
-    let tls = Trust::system().config(url).map_err(|error| unreadable(&error))?;
+    let tls = Trust::system().config(url, Shown::default()).map_err(|error| unreadable(&error))?;
     let uri = Uri::try_from(url.as_str()).map_err(|error| unreadable(&error))?;
     let mut request = Request::new(Full::<Bytes>::default().boxed());
     *request.uri_mut() = uri;
