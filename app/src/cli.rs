@@ -234,7 +234,7 @@ pub struct Robot {
     /// Write the report here [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Write a line of JSON here for each test picture decoded and each packet of sound received, and the report's figures each second
+    /// Write a line of JSON here for each test picture decoded, each packet of sound received and each device used, and the report's figures each second
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
 }

@@ -429,7 +429,10 @@ fn media_reports(
             media::Report::Camera(state) => trouble(Device::Camera, state),
             media::Report::Microphone(state) => trouble(Device::Microphone, state),
             media::Report::Speaker(state) => trouble(Device::Speaker, state),
-            media::Report::InUse(device) => Some(Update::InUse(device)),
+            media::Report::InUse(device) => {
+                trace.device(&device);
+                Some(Update::InUse(device))
+            }
             media::Report::PictureStarted { peer, .. } => Some(Update::PictureStarted(PeerId(peer))),
             media::Report::KeyframeWanted { peer } => {
                 if let Some(inner) = inner.get().and_then(Weak::upgrade) {

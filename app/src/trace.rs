@@ -8,6 +8,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use media::devices::InUse;
 use serde::Serialize;
 
 use crate::figures::Report;
@@ -20,6 +21,8 @@ pub enum Line {
     Video { captured: u64, at: u64, bytes: usize, keyframe: bool },
     /// A packet of sound came; its own time is the sender's.
     Audio { at: u64, seq: u32, media_us: u64 },
+    /// Another device is used from now on.
+    Device { at: u64, part: String, name: String, stand_in: bool },
     /// What is counted since the call began.
     Figures { at: u64, so_far: Box<Report> },
 }
@@ -49,6 +52,13 @@ impl Trace {
         let _ = writeln!(file, "{text}");
     }
 
+    /// Writes which device is used now, for those who wait for it.
+    pub fn device(&self, device: &InUse) {
+        let InUse { part, name, stand_in, .. } = device;
+        self.note(|at| Line::Device { at, part: part.to_string(), name: name.clone(), stand_in: *stand_in });
+        self.flush();
+    }
+
     /// Writes the figures so far, and sees to it that all lines are in the file. Of the seconds only the last goes in: the lines before have the
     /// others, and a trace of an hour would be gigabytes.
     pub fn figures(&self, so_far: &Report) {
@@ -57,6 +67,10 @@ impl Trace {
             so_far.rate.drain(..so_far.rate.len().saturating_sub(1));
             Line::Figures { at, so_far }
         });
+        self.flush();
+    }
+
+    fn flush(&self) {
         if let Some(file) = &self.0 {
             let _ = file.lock().unwrap_or_else(PoisonError::into_inner).flush();
         }

@@ -7,3 +7,4 @@ pub(crate) mod lookout;
 pub(crate) mod ring;
 pub(crate) mod stream;
 pub(crate) mod watch;
+pub(crate) mod whereabouts;

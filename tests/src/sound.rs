@@ -56,7 +56,9 @@ impl Server {
     /// Plugs a speaker in; what unplugs it again.
     pub fn plug_in(&self, name: &str) -> String {
         let (name, description) = (format!("sink_name={name}"), format!("sink_properties=device.description={name}"));
-        self.pactl(&["load-module", "module-null-sink", &name, &description, "rate=48000"]).expect("a sink can be made")
+        // With rewinds, one that has just come goes on with two seconds of silence before it takes anything.
+        self.pactl(&["load-module", "module-null-sink", &name, &description, "rate=48000", "norewinds=1"])
+            .expect("a sink can be made")
     }
 
     pub fn unplug(&self, module: &str) {

@@ -35,7 +35,10 @@ const CLOSED: &[(&str, &[&str])] = &[
 /// Outside crates that belong to one crate of the house, or to those that name them.
 const OWNERS: &[(&str, &[&str])] = &[
     ("codecs", &["dcv-color-primitives", "fast_image_resize", "openh264", "openh264-sys2", "opus", "turbojpeg"]),
-    ("media", &["audioadapter-buffers", "cpal", "hound", "nokhwa", "ogg", "ringbuf", "rubato", "shiguredo_mp4", "sonora"]),
+    (
+        "media",
+        &["audioadapter-buffers", "cpal", "hound", "nokhwa", "ogg", "pulseaudio", "ringbuf", "rubato", "shiguredo_mp4", "sonora"],
+    ),
     ("relay_client", &["hyper-rustls", "http-body-util", "md-5", "rquickjs"]),
     // reqwest and ring: to ask an OpenID provider, and check what it signs.
     ("relay", &["ammonia", "argon2", "axum", "html5ever", "rcgen", "reqwest", "ring", "sqlx", "toml", "tower-http"]),

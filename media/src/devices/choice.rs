@@ -109,6 +109,8 @@ pub(crate) struct Seen {
     pub(crate) all: Arc<[Listed]>,
     /// The default one's id.
     pub(crate) default: Option<String>,
+    /// The ids of those that this program's streams are on, where the system tells.
+    pub(crate) ours: Vec<String>,
 }
 
 impl Seen {
@@ -136,23 +138,50 @@ pub(crate) struct Opened {
     /// What was wanted then.
     pub(crate) wanted: Wanted,
     pub(crate) at: Instant,
+    /// Whether our stream was seen on it.
+    pub(crate) settled: bool,
+}
+
+/// How an opened device stands to what there is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Stand {
+    /// It is the right one.
+    Right,
+    /// The right one is this one now, and the system has moved the stream there.
+    Moved(InUse),
+    /// Another one is to be opened, or this one anew.
+    Outdated,
 }
 
 impl Opened {
     /// Whether another device should be used instead: one that was chosen meanwhile or has come back, or the one that's the default now. What was seen before
     /// it was opened says nothing.
-    pub(crate) fn is_outdated(&self, wanted: &Wanted, seen: Option<&Seen>) -> bool {
+    pub(crate) fn stand(&mut self, wanted: &Wanted, seen: Option<&Seen>) -> Stand {
         if wanted.id != self.wanted.id {
-            return true;
+            return Stand::Outdated;
         }
-        let Some(seen) = seen.filter(|seen| seen.at > self.at) else { return false };
-        let default_moved = || seen.default.as_ref().is_some_and(|default| *default != self.device.id);
-        match &wanted.id {
-            None => default_moved(),
-            Some(id) if self.device.stand_in => seen.has(id) == Some(true) || default_moved(),
-            // The sound server may have moved the stream elsewhere without a word.
-            Some(_) => wanted.stand_in && seen.has(&self.device.id) == Some(false),
+        let Some(seen) = seen.filter(|seen| seen.at > self.at) else { return Stand::Right };
+        let left = !seen.ours.contains(&self.device.id);
+        self.settled |= !left;
+        // Our stream plays there now; one that was never seen where it was opened isn't come yet, and what is seen is an older one that's going.
+        let moved = seen.default.as_ref().filter(|default| self.settled && left && seen.ours.contains(default));
+        let default_is_another = seen.default.as_ref().is_some_and(|default| *default != self.device.id);
+        let right = match &wanted.id {
+            None => !default_is_another,
+            Some(id) if self.device.stand_in && seen.has(id) == Some(true) => return Stand::Outdated,
+            Some(_) if self.device.stand_in => !default_is_another,
+            Some(_) if wanted.stand_in && seen.has(&self.device.id) == Some(false) => false,
+            // It is there, or nothing may stand in for it.
+            Some(_) if moved.is_some() => return Stand::Outdated,
+            Some(_) => true,
+        };
+        if right {
+            return Stand::Right;
         }
+        let moved = moved.and_then(|id| seen.all.iter().find(|listed| listed.id == *id));
+        moved.map_or(Stand::Outdated, |Listed { id, name }| {
+            Stand::Moved(InUse { part: self.device.part, id: id.clone(), name: name.clone(), stand_in: wanted.id.is_some() })
+        })
     }
 }
 
@@ -164,14 +193,24 @@ mod tests {
 
     fn seen(at: Instant, all: &[&str], default: &str) -> Seen {
         let listed = |id: &&str| Listed { id: format!("pulse:{id}"), name: format!("The {id}") };
-        Seen { at, system: "pulse".into(), all: all.iter().map(listed).collect(), default: Some(format!("pulse:{default}")) }
+        Seen {
+            at,
+            system: "pulse".into(),
+            all: all.iter().map(listed).collect(),
+            default: Some(format!("pulse:{default}")),
+            ours: vec![],
+        }
     }
 
     fn opened(wanted: Option<&str>, used: &str, at: Instant) -> (Opened, Wanted) {
         let wanted = Wanted { id: wanted.map(str::to_owned), stand_in: true };
         let stand_in = wanted.id.as_ref().is_some_and(|id| *id != used);
         let device = InUse { part: Part::Speaker, id: used.into(), name: "x".into(), stand_in };
-        (Opened { device, wanted: wanted.clone(), at }, wanted)
+        (Opened { device, wanted: wanted.clone(), at, settled: false }, wanted)
+    }
+
+    fn stands(opened: &Opened, wanted: &Wanted, seen: Option<&Seen>) -> Stand {
+        opened.clone().stand(wanted, seen)
     }
 
     #[test]
@@ -179,12 +218,12 @@ mod tests {
         let start = Instant::now();
         let later = start + Duration::from_millis(1);
         let (opened, wanted) = opened(None, "pulse:desk", start);
-        assert!(!opened.is_outdated(&wanted, None));
-        assert!(!opened.is_outdated(&wanted, Some(&seen(later, &["desk", "headset"], "desk"))));
-        assert!(opened.is_outdated(&wanted, Some(&seen(later, &["desk", "headset"], "headset"))));
-        assert!(!opened.is_outdated(&wanted, Some(&seen(start, &["desk"], "headset"))), "that was before");
+        assert_eq!(stands(&opened, &wanted, None), Stand::Right);
+        assert_eq!(stands(&opened, &wanted, Some(&seen(later, &["desk", "headset"], "desk"))), Stand::Right);
+        assert_eq!(stands(&opened, &wanted, Some(&seen(later, &["desk", "headset"], "headset"))), Stand::Outdated);
+        assert_eq!(stands(&opened, &wanted, Some(&seen(start, &["desk"], "headset"))), Stand::Right, "that was before");
         let none = Seen { default: None, ..seen(later, &[], "") };
-        assert!(!opened.is_outdated(&wanted, Some(&none)), "there is nowhere to go");
+        assert_eq!(stands(&opened, &wanted, Some(&none)), Stand::Right, "there is nowhere to go");
     }
 
     #[test]
@@ -192,14 +231,54 @@ mod tests {
         let start = Instant::now();
         let later = start + Duration::from_millis(1);
         let (on_it, wanted) = opened(Some("pulse:headset"), "pulse:headset", start);
-        assert!(!on_it.is_outdated(&wanted, Some(&seen(later, &["desk", "headset"], "desk"))));
-        assert!(on_it.is_outdated(&wanted, Some(&seen(later, &["desk"], "desk"))));
+        assert_eq!(stands(&on_it, &wanted, Some(&seen(later, &["desk", "headset"], "desk"))), Stand::Right);
+        assert_eq!(stands(&on_it, &wanted, Some(&seen(later, &["desk"], "desk"))), Stand::Outdated);
         let (instead, wanted) = opened(Some("pulse:headset"), "pulse:desk", start);
-        assert!(!instead.is_outdated(&wanted, Some(&seen(later, &["desk", "tv"], "desk"))));
-        assert!(instead.is_outdated(&wanted, Some(&seen(later, &["desk", "tv"], "tv"))), "the default moves");
-        assert!(instead.is_outdated(&wanted, Some(&seen(later, &["desk", "headset"], "desk"))), "it is back");
+        assert_eq!(stands(&instead, &wanted, Some(&seen(later, &["desk", "tv"], "desk"))), Stand::Right);
+        assert_eq!(stands(&instead, &wanted, Some(&seen(later, &["desk", "tv"], "tv"))), Stand::Outdated, "the default moves");
+        let back = seen(later, &["desk", "headset"], "desk");
+        assert_eq!(stands(&instead, &wanted, Some(&back)), Stand::Outdated, "it is back");
         let (by_name, wanted) = opened(Some("The headset"), "pulse:desk", start);
-        assert!(by_name.is_outdated(&wanted, Some(&seen(later, &["desk", "headset"], "desk"))));
+        assert_eq!(stands(&by_name, &wanted, Some(&back)), Stand::Outdated);
+    }
+
+    /// The same, with our stream on this one.
+    fn playing_on(device: &str, seen: Seen) -> Seen {
+        Seen { ours: vec![format!("pulse:{device}")], ..seen }
+    }
+
+    fn moved_to(stand: &Stand) -> (&str, bool) {
+        let Stand::Moved(device) = stand else { panic!("{stand:?}") };
+        (&device.id, device.stand_in)
+    }
+
+    #[test]
+    fn a_stream_that_the_server_moved_rightly_is_left_there() {
+        let start = Instant::now();
+        let later = start + Duration::from_millis(1);
+        let at_first = playing_on("desk", seen(later, &["desk", "headset"], "desk"));
+        let another = playing_on("headset", seen(later, &["desk", "headset"], "headset"));
+        let (mut default, wanted) = opened(None, "pulse:desk", start);
+        assert_eq!(stands(&default, &wanted, Some(&another)), Stand::Outdated, "an older stream, as far as anyone knows");
+        assert_eq!(default.stand(&wanted, Some(&at_first)), Stand::Right);
+        assert_eq!(moved_to(&default.stand(&wanted, Some(&another))), ("pulse:headset", false));
+        let (mut chosen, wanted) = opened(Some("pulse:desk"), "pulse:desk", start);
+        assert_eq!(chosen.stand(&wanted, Some(&at_first)), Stand::Right);
+        let gone = playing_on("headset", seen(later, &["headset"], "headset"));
+        assert_eq!(moved_to(&chosen.stand(&wanted, Some(&gone))), ("pulse:headset", true));
+    }
+
+    #[test]
+    fn a_stream_that_the_server_moved_off_the_chosen_device_is_opened_there_again() {
+        let start = Instant::now();
+        let later = start + Duration::from_millis(1);
+        let (mut chosen, wanted) = opened(Some("pulse:desk"), "pulse:desk", start);
+        let moved = playing_on("headset", seen(later, &["desk", "headset"], "headset"));
+        assert_eq!(chosen.stand(&wanted, Some(&moved)), Stand::Right, "a server that insists isn't fought");
+        assert_eq!(chosen.stand(&wanted, Some(&playing_on("desk", seen(later, &["desk", "headset"], "desk")))), Stand::Right);
+        assert_eq!(chosen.stand(&wanted, Some(&moved)), Stand::Outdated, "the default moves, or it was gone for a moment");
+        let by_hand = playing_on("tv", seen(later, &["desk", "headset", "tv"], "headset"));
+        assert_eq!(chosen.stand(&wanted, Some(&by_hand)), Stand::Right, "a person did that");
     }
 
     #[test]
@@ -207,7 +286,7 @@ mod tests {
         let start = Instant::now();
         let later = start + Duration::from_millis(1);
         let (opened, wanted) = opened(Some("alsa:hw:0"), "alsa:hw:0", start);
-        assert!(!opened.is_outdated(&wanted, Some(&seen(later, &["desk"], "desk"))));
+        assert_eq!(stands(&opened, &wanted, Some(&seen(later, &["desk"], "desk"))), Stand::Right);
     }
 
     #[test]
@@ -215,8 +294,8 @@ mod tests {
         let start = Instant::now();
         let (opened, _) = opened(Some("pulse:headset"), "pulse:headset", start);
         let choice = Choice::new(Some("pulse:headset".into()), true);
-        assert!(!opened.is_outdated(&choice.get(), None));
+        assert_eq!(stands(&opened, &choice.get(), None), Stand::Right);
         choice.choose(None);
-        assert!(opened.is_outdated(&choice.get(), None));
+        assert_eq!(stands(&opened, &choice.get(), None), Stand::Outdated);
     }
 }

@@ -11,6 +11,7 @@ use cpal::{
     traits::{DeviceTrait, HostTrait},
 };
 
+use super::whereabouts::Whereabouts;
 use crate::{
     Part, Trouble,
     devices::{
@@ -128,12 +129,14 @@ pub(crate) struct Look {
 
 impl Look {
     /// Asks the sound system, which may keep the thread for as long as it likes.
-    pub(crate) fn now() -> Self {
+    pub(crate) fn now(whereabouts: &mut Whereabouts) -> Self {
         let (at, host) = (Instant::now(), host());
         let all: Vec<_> = host.devices().into_iter().flatten().collect();
         let those = |does: fn(&Device) -> bool| all.iter().filter(|device| does(device)).filter_map(listed).collect();
         let default = |part| Some(listed(&default(part, &host)?)?.id);
-        let seen = |part, all| Seen { at, system: host.id().to_string(), all, default: default(part) };
+        let system = host.id().to_string();
+        let streams = whereabouts.ask(&system);
+        let seen = |part, all| Seen { at, system: system.clone(), all, default: default(part), ours: streams.of(part) };
         Self {
             microphones: seen(Part::Microphone, those(Device::supports_input)),
             speakers: seen(Part::Speaker, those(Device::supports_output)),

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use super::device::{self, Look};
+use super::{
+    device::{self, Look},
+    whereabouts::Whereabouts,
+};
 use crate::{Part, devices::choice::Seen};
 
 /// From one look to the next.
@@ -43,8 +46,9 @@ impl Lookout {
 
 fn look(shared: &Weak<Mutex<Option<Look>>>) {
     device::quiet();
+    let mut whereabouts = Whereabouts::default();
     while shared.strong_count() > 0 {
-        let look = Look::now();
+        let look = Look::now(&mut whereabouts);
         let Some(shared) = shared.upgrade() else { return };
         *lock(&shared) = Some(look);
         drop(shared);

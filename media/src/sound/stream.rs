@@ -13,6 +13,7 @@ use super::{
     callback::{Capture, Play, Pulse, UNSET},
     device::{self, Way},
     ring::{Drain, Source, Wake},
+    whereabouts::Whereabouts,
 };
 use crate::{
     Part, Trouble,
@@ -141,7 +142,7 @@ impl Finding {
     fn begin(part: Part, wanted: Wanted) -> Result<Self, Trouble> {
         let at = Instant::now();
         let device::Found { device, listed: Listed { id, name }, stand_in } = device::find(part, &wanted)?;
-        Ok(Self { device, opened: Opened { device: InUse { part, id, name, stand_in }, wanted, at } })
+        Ok(Self { device, opened: Opened { device: InUse { part, id, name, stand_in }, wanted, at, settled: false } })
     }
 
     fn run<T>(
@@ -157,7 +158,9 @@ impl Finding {
             device = %part, name, rate_hz = config.sample_rate, channels = config.channels, %format, buffer = ?config.buffer_size,
             "sound device opened"
         );
-        Ok((Running { _stream: Box::new(stream), pulse, errors, opened: self.opened, _held: None }, end))
+        let settled = Whereabouts::is_on(*part, &self.opened.device.id);
+        let opened = Opened { settled, ..self.opened };
+        Ok((Running { _stream: Box::new(stream), pulse, errors, opened, _held: None }, end))
     }
 }
 
@@ -223,7 +226,7 @@ impl Running {
     pub(crate) fn fake_with_errors(pulse: Pulse, stream: impl Send + 'static) -> (Self, SyncSender<Error>) {
         let (sender, errors) = sync_channel(1);
         let device = InUse { part: Part::Speaker, id: "fake:it".into(), name: "fake".into(), stand_in: false };
-        let opened = Opened { device, wanted: Wanted::default(), at: Instant::now() };
+        let opened = Opened { device, wanted: Wanted::default(), at: Instant::now(), settled: false };
         (Self { _stream: Box::new(stream), pulse, errors, opened, _held: None }, sender)
     }
 }

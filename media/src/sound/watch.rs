@@ -13,7 +13,7 @@ use std::{
 use super::{device, lookout::Lookout, stream::Running};
 use crate::{
     Part, Trouble,
-    devices::choice::{Choice, Seen},
+    devices::choice::{Choice, Seen, Stand},
     held::Held,
     spell::Spell,
     stop::Stop,
@@ -114,12 +114,12 @@ pub(crate) fn run<T: Send + 'static>(
             now(Now::Without);
         };
         let trouble = match opened {
-            Ok((running, end)) => {
+            Ok((mut running, end)) => {
                 now(Now::Open(end));
                 watch.uses(&running.opened.device);
                 lost = None;
                 let longest = device::longest_period(part);
-                let (end, worked) = attend(&running, follow, stop, &mut watch, period < longest);
+                let (end, worked) = attend(&mut running, follow, stop, &mut watch, period < longest);
                 let opened = running.opened.clone();
                 close(running);
                 if worked {
@@ -187,8 +187,8 @@ fn close(running: Running) {
 
 /// Watches a running device until it fails, another one is to be used, `stop` is set, or (if `may_grow`) a longer period is called for. Says what it was, and
 /// whether the device ever worked.
-fn attend(running: &Running, follow: &Follow, stop: &Stop, watch: &mut Watch, may_grow: bool) -> (End, bool) {
-    let (part, name) = (running.opened.device.part, &running.opened.device.name);
+fn attend(running: &mut Running, follow: &Follow, stop: &Stop, watch: &mut Watch, may_grow: bool) -> (End, bool) {
+    let part = running.opened.device.part;
     let (mut beats, mut since, mut worked) = (0, Instant::now(), false);
     let mut hiccups = Hiccups::new(running.pulse.xruns.load(Ordering::Relaxed), since);
     loop {
@@ -197,7 +197,7 @@ fn attend(running: &Running, follow: &Follow, stop: &Stop, watch: &mut Watch, ma
         }
         while let Ok(error) = running.errors.try_recv() {
             if device::harmless(&error) {
-                tracing::debug!(device = %part, name, %error, "sound device hiccup");
+                tracing::debug!(device = %part, name = running.opened.device.name, %error, "sound device hiccup");
                 continue;
             }
             let trouble = match device::trouble(part, &error) {
@@ -206,12 +206,18 @@ fn attend(running: &Running, follow: &Follow, stop: &Stop, watch: &mut Watch, ma
             };
             return (End::Broken(trouble), worked);
         }
-        if running.opened.is_outdated(&follow.choice.get(), (follow.look)().as_ref()) {
-            return (End::Outdated, worked);
+        match running.opened.stand(&follow.choice.get(), (follow.look)().as_ref()) {
+            Stand::Right => {}
+            Stand::Moved(device) => {
+                tracing::info!(device = %part, from = running.opened.device.name, to = device.name, "the system moved the sound to another device");
+                watch.uses(&device);
+                running.opened.device = device;
+            }
+            Stand::Outdated => return (End::Outdated, worked),
         }
         let now = Instant::now();
         if hiccups.begin(now, running.pulse.xruns.load(Ordering::Relaxed)) {
-            tracing::warn!(device = %part, name, "this machine is too busy for its sound, which has gaps");
+            tracing::warn!(device = %part, name = running.opened.device.name, "this machine is too busy for its sound, which has gaps");
         }
         if hiccups.too_many(now) && may_grow {
             return (End::Choppy, worked);
@@ -361,7 +367,7 @@ mod tests {
                     // As if it had been opened long ago, so that it counts as one that has played.
                     let at = at.checked_sub(PLAYED * 2).unwrap_or(at);
                     let device = InUse { part: Part::Speaker, id: id.clone(), name: id.clone(), stand_in };
-                    running.opened = Opened { device, wanted, at };
+                    running.opened = Opened { device, wanted, at, settled: true };
                     to_opened.send((id, errors)).map_err(|_| Trouble::Missing(Part::Speaker))?;
                     Ok((running, ()))
                 })
@@ -383,11 +389,17 @@ mod tests {
         fn seen(all: &[&str]) -> Seen {
             let listed = |id: &&str| Listed { id: (*id).to_owned(), name: (*id).to_owned() };
             let default = all.first().map(|id| (*id).to_owned());
-            Seen { at: Instant::now(), system: "fake".into(), all: all.iter().map(listed).collect(), default }
+            Seen { at: Instant::now(), system: "fake".into(), all: all.iter().map(listed).collect(), default, ours: Vec::new() }
         }
 
         fn becomes(&self, all: &[&str]) {
             *self.seen.lock().unwrap() = Self::seen(all);
+        }
+
+        /// The first one becomes the default, and the system moves the sound there.
+        fn moves_to(&self, all: &[&str]) {
+            let seen = Self::seen(all);
+            *self.seen.lock().unwrap() = Seen { ours: seen.default.iter().cloned().collect(), ..seen };
         }
 
         #[track_caller]
@@ -414,6 +426,17 @@ mod tests {
         machine.choice.choose(Some("fake:desk".into()));
         machine.opens("fake:desk");
         assert!(machine.end().iter().all(Result::is_ok), "nobody hears of any trouble");
+    }
+
+    #[test]
+    fn sound_that_the_system_has_moved_is_told_and_not_interrupted() {
+        let machine = Machine::new(None, &["fake:desk", "fake:tv"]);
+        machine.opens("fake:desk");
+        machine.moves_to(&["fake:tv", "fake:desk"]);
+        assert_eq!(machine.used.recv_timeout(PATIENCE).unwrap().id, "fake:tv");
+        machine.choice.choose(Some("fake:desk".into()));
+        machine.opens("fake:desk");
+        assert!(machine.end().iter().all(Result::is_ok));
     }
 
     #[test]
