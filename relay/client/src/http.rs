@@ -55,9 +55,9 @@ const ASKING_MAX: usize = 64 << 10;
 /// A request that is given up after this long was worth an answer, and one that fails before was refused one.
 const PATIENT: Duration = Duration::from_millis(1500);
 
-/// A request given up without a word after this long was kept waiting by whoever took its connection. It is just below the least time that an
-/// upload is given: one that is given up sooner was in the way.
-const SILENT: Duration = Duration::from_millis(1950);
+/// A request without a word after each of these was perhaps kept waiting by whoever took its connection: longer than a lost packet's first
+/// two retransmissions take, and just below the least time that an upload is given.
+const SILENT: [Duration; 2] = [Duration::from_millis(1000), Duration::from_millis(1950)];
 
 /// How long one attempt at a control request may take: twice the connect timeout.
 pub(crate) const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -92,6 +92,8 @@ pub(crate) struct Ask {
     timeout: Duration,
     limit: usize,
     kind: Kind,
+    /// It may be answered only after a while: silence is nothing strange then.
+    held: bool,
     light: bool,
 }
 
@@ -114,6 +116,7 @@ impl Ask {
             timeout: CONTROL_TIMEOUT,
             limit: CONTROL_ANSWER_MAX,
             kind: Kind::Brief,
+            held: false,
             light: false,
         }
     }
@@ -153,6 +156,7 @@ impl Ask {
     /// It takes a file along, or fetches one.
     pub(crate) fn file(mut self) -> Self {
         self.kind = Kind::File;
+        self.held = true;
         self
     }
 
@@ -168,9 +172,10 @@ impl Ask {
         self
     }
 
-    /// It may be held, so it makes room for others where connections are few.
-    pub(crate) fn poll(mut self) -> Self {
+    /// It may be held for `hold`, so it makes room for others where connections are few.
+    pub(crate) fn poll(mut self, hold: Duration) -> Self {
         self.kind = Kind::Poll;
+        self.held = !hold.is_zero();
         self.light()
     }
 
@@ -340,8 +345,8 @@ impl Http {
                 None => None,
             };
             let (flight, connection) = (self.lines.begin(Instant::now()), capture_connection(&mut request));
-            let trial = Trial { flight, connection, over: false, held: ask.kind != Kind::Brief };
-            let response = match client.request(request).await {
+            let trial = Trial { flight, connection };
+            let response = match trial.watch(client.request(request), ask.held).await {
                 Ok(response) => {
                     if let Some(made) = trial.answered() {
                         pool.answered(made);
@@ -450,15 +455,23 @@ impl Http {
 struct Trial<'a> {
     flight: Flight<'a>,
     connection: CaptureConnection,
-    over: bool,
-    /// It is answered only after a while, or once a file is through: silence is nothing strange then.
-    held: bool,
 }
 
 impl Trial<'_> {
+    /// Waits for the answer, and tells meanwhile of a silence that is strange: one of a request that isn't held.
+    async fn watch<T>(&self, answer: impl Future<Output = T>, held: bool) -> T {
+        let mut answer = std::pin::pin!(answer);
+        for silent in SILENT.into_iter().filter(|_| !held) {
+            match tokio::time::timeout_at((self.flight.began() + silent).into(), &mut answer).await {
+                Ok(answer) => return answer,
+                Err(_) => self.silent(),
+            }
+        }
+        answer.await
+    }
+
     /// Gives when its connection was made.
-    fn answered(mut self) -> Option<Instant> {
-        self.over = true;
+    fn answered(&self) -> Option<Instant> {
         let proven = self.proven()?;
         // The first answer on a connection says nothing about the others.
         if proven.prove() {
@@ -467,8 +480,7 @@ impl Trial<'_> {
         Some(proven.made())
     }
 
-    fn failed(mut self, error: &hyper_util::client::legacy::Error) {
-        self.over = true;
+    fn failed(&self, error: &hyper_util::client::legacy::Error) {
         let refused = match self.proven() {
             Some(proven) => !proven.get(),
             None => connector::is_refusal(error),
@@ -479,21 +491,17 @@ impl Trial<'_> {
         }
     }
 
+    /// An older connection may have been let in, and have died since.
+    fn silent(&self) {
+        if self.proven().is_some_and(|proven| !proven.get() && proven.made() >= self.flight.began()) {
+            self.flight.failed(Failed::Silent, Instant::now());
+        }
+    }
+
     fn proven(&self) -> Option<Proven> {
         let mut extras = http::Extensions::new();
         self.connection.connection_metadata().as_ref()?.get_extras(&mut extras);
         extras.get::<Proven>().cloned()
-    }
-}
-
-/// Nobody waits for it any longer.
-impl Drop for Trial<'_> {
-    fn drop(&mut self) {
-        // An older one may have been let in, and died since.
-        let silent = || self.proven().is_some_and(|proven| !proven.get() && proven.made() >= self.flight.began());
-        if !self.over && !self.held && self.flight.lasted(SILENT) && silent() {
-            self.flight.failed(Failed::Silent, Instant::now());
-        }
     }
 }
 
