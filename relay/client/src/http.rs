@@ -8,6 +8,7 @@ pub(crate) mod patience;
 pub(crate) mod pool;
 mod read;
 mod scarcity;
+mod trial;
 
 use std::{
     sync::Arc,
@@ -21,15 +22,15 @@ use http::{
 };
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
+use hyper_util::client::legacy::connect::capture_connection;
 use url::Url;
 
 use self::{
-    connector::{NoConnection, Proven},
-    lines::{Flight, Kind, Lines},
+    connector::NoConnection,
+    lines::{Kind, Lines},
     pool::{Outgoing, Pool, Purpose},
     read::Answer,
-    scarcity::Failed,
+    trial::Trial,
 };
 use crate::{
     backoff::random,
@@ -51,13 +52,6 @@ const CONTROL_ANSWER_MAX: usize = 16 << 20;
 
 /// Largest page of a proxy that asks for a password which is read to its end, in bytes; past that the connection is given up.
 const ASKING_MAX: usize = 64 << 10;
-
-/// A request that is given up after this long was worth an answer, and one that fails before was refused one.
-const PATIENT: Duration = Duration::from_millis(1500);
-
-/// A request without a word after each of these was perhaps kept waiting by whoever took its connection: longer than a lost packet's first
-/// two retransmissions take, and just below the least time that an upload is given.
-const SILENT: [Duration; 2] = [Duration::from_millis(1000), Duration::from_millis(1950)];
 
 /// How long one attempt at a control request may take: twice the connect timeout.
 pub(crate) const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -345,7 +339,7 @@ impl Http {
                 None => None,
             };
             let (flight, connection) = (self.lines.begin(Instant::now()), capture_connection(&mut request));
-            let trial = Trial { flight, connection };
+            let trial = Trial::new(flight, connection);
             let response = match trial.watch(client.request(request), ask.held).await {
                 Ok(response) => {
                     if let Some(made) = trial.answered() {
@@ -448,60 +442,6 @@ impl Http {
 
     pub(crate) fn not_a_relay(&self, found: Found) -> Error {
         Error::NotARelay { relay: self.relay.clone(), found }
-    }
-}
-
-/// A request in flight, and the connection it goes by once there is one.
-struct Trial<'a> {
-    flight: Flight<'a>,
-    connection: CaptureConnection,
-}
-
-impl Trial<'_> {
-    /// Waits for the answer, and tells meanwhile of a silence that is strange: one of a request that isn't held.
-    async fn watch<T>(&self, answer: impl Future<Output = T>, held: bool) -> T {
-        let mut answer = std::pin::pin!(answer);
-        for silent in SILENT.into_iter().filter(|_| !held) {
-            match tokio::time::timeout_at((self.flight.began() + silent).into(), &mut answer).await {
-                Ok(answer) => return answer,
-                Err(_) => self.silent(),
-            }
-        }
-        answer.await
-    }
-
-    /// Gives when its connection was made.
-    fn answered(&self) -> Option<Instant> {
-        let proven = self.proven()?;
-        // The first answer on a connection says nothing about the others.
-        if proven.prove() {
-            self.flight.answered(proven.made(), Instant::now());
-        }
-        Some(proven.made())
-    }
-
-    fn failed(&self, error: &hyper_util::client::legacy::Error) {
-        let refused = match self.proven() {
-            Some(proven) => !proven.get(),
-            None => connector::is_refusal(error),
-        };
-        // One that breaks later was let in.
-        if refused && !self.flight.lasted(PATIENT) {
-            self.flight.failed(Failed::Refused, Instant::now());
-        }
-    }
-
-    /// An older connection may have been let in, and have died since.
-    fn silent(&self) {
-        if self.proven().is_some_and(|proven| !proven.get() && proven.made() >= self.flight.began()) {
-            self.flight.failed(Failed::Silent, Instant::now());
-        }
-    }
-
-    fn proven(&self) -> Option<Proven> {
-        let mut extras = http::Extensions::new();
-        self.connection.connection_metadata().as_ref()?.get_extras(&mut extras);
-        extras.get::<Proven>().cloned()
     }
 }
 
