@@ -85,7 +85,7 @@ impl BrowserSignIn {
             let hold = http.lines.event_hold(WAIT_MAX);
             let mut url = http.url(&["oidc"]);
             url.query_pairs_mut().append_pair("wait_ms", &hold.as_millis().to_string());
-            let ask = Ask::new(Method::GET, url).bearer(&self.bearer).timeout(WAIT_MAX + POLL_MARGIN).poll();
+            let ask = Ask::new(Method::GET, url).bearer(&self.bearer).timeout(WAIT_MAX + POLL_MARGIN).poll(hold);
             let answer = http.send(&http.control, ask).await.and_then(|body| http.parse::<OidcAnswer>(&body));
             let trouble = match answer {
                 Ok(OidcAnswer { signed_in: Some(signed_in) }) => return self.relay.resume(signed_in),

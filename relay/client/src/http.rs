@@ -8,6 +8,7 @@ pub(crate) mod patience;
 pub(crate) mod pool;
 mod read;
 mod scarcity;
+mod trial;
 
 use std::{
     sync::Arc,
@@ -21,15 +22,15 @@ use http::{
 };
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
+use hyper_util::client::legacy::connect::capture_connection;
 use url::Url;
 
 use self::{
-    connector::{NoConnection, Proven},
-    lines::{Flight, Kind, Lines},
+    connector::NoConnection,
+    lines::{Kind, Lines},
     pool::{Outgoing, Pool, Purpose},
     read::Answer,
-    scarcity::Failed,
+    trial::Trial,
 };
 use crate::{
     backoff::random,
@@ -51,13 +52,6 @@ const CONTROL_ANSWER_MAX: usize = 16 << 20;
 
 /// Largest page of a proxy that asks for a password which is read to its end, in bytes; past that the connection is given up.
 const ASKING_MAX: usize = 64 << 10;
-
-/// A request that is given up after this long was worth an answer, and one that fails before was refused one.
-const PATIENT: Duration = Duration::from_millis(1500);
-
-/// A request given up without a word after this long was kept waiting by whoever took its connection. It is just below the least time that an
-/// upload is given: one that is given up sooner was in the way.
-const SILENT: Duration = Duration::from_millis(1950);
 
 /// How long one attempt at a control request may take: twice the connect timeout.
 pub(crate) const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -92,6 +86,8 @@ pub(crate) struct Ask {
     timeout: Duration,
     limit: usize,
     kind: Kind,
+    /// It may be answered only after a while: silence is nothing strange then.
+    held: bool,
     light: bool,
 }
 
@@ -114,6 +110,7 @@ impl Ask {
             timeout: CONTROL_TIMEOUT,
             limit: CONTROL_ANSWER_MAX,
             kind: Kind::Brief,
+            held: false,
             light: false,
         }
     }
@@ -153,6 +150,7 @@ impl Ask {
     /// It takes a file along, or fetches one.
     pub(crate) fn file(mut self) -> Self {
         self.kind = Kind::File;
+        self.held = true;
         self
     }
 
@@ -168,9 +166,10 @@ impl Ask {
         self
     }
 
-    /// It may be held, so it makes room for others where connections are few.
-    pub(crate) fn poll(mut self) -> Self {
+    /// It may be held for `hold`, so it makes room for others where connections are few.
+    pub(crate) fn poll(mut self, hold: Duration) -> Self {
         self.kind = Kind::Poll;
+        self.held = !hold.is_zero();
         self.light()
     }
 
@@ -340,8 +339,8 @@ impl Http {
                 None => None,
             };
             let (flight, connection) = (self.lines.begin(Instant::now()), capture_connection(&mut request));
-            let trial = Trial { flight, connection, over: false, held: ask.kind != Kind::Brief };
-            let response = match client.request(request).await {
+            let trial = Trial::new(flight, connection);
+            let response = match trial.watch(client.request(request), ask.held).await {
                 Ok(response) => {
                     if let Some(made) = trial.answered() {
                         pool.answered(made);
@@ -443,57 +442,6 @@ impl Http {
 
     pub(crate) fn not_a_relay(&self, found: Found) -> Error {
         Error::NotARelay { relay: self.relay.clone(), found }
-    }
-}
-
-/// A request in flight, and the connection it goes by once there is one.
-struct Trial<'a> {
-    flight: Flight<'a>,
-    connection: CaptureConnection,
-    over: bool,
-    /// It is answered only after a while, or once a file is through: silence is nothing strange then.
-    held: bool,
-}
-
-impl Trial<'_> {
-    /// Gives when its connection was made.
-    fn answered(mut self) -> Option<Instant> {
-        self.over = true;
-        let proven = self.proven()?;
-        // The first answer on a connection says nothing about the others.
-        if proven.prove() {
-            self.flight.answered(proven.made(), Instant::now());
-        }
-        Some(proven.made())
-    }
-
-    fn failed(mut self, error: &hyper_util::client::legacy::Error) {
-        self.over = true;
-        let refused = match self.proven() {
-            Some(proven) => !proven.get(),
-            None => connector::is_refusal(error),
-        };
-        // One that breaks later was let in.
-        if refused && !self.flight.lasted(PATIENT) {
-            self.flight.failed(Failed::Refused, Instant::now());
-        }
-    }
-
-    fn proven(&self) -> Option<Proven> {
-        let mut extras = http::Extensions::new();
-        self.connection.connection_metadata().as_ref()?.get_extras(&mut extras);
-        extras.get::<Proven>().cloned()
-    }
-}
-
-/// Nobody waits for it any longer.
-impl Drop for Trial<'_> {
-    fn drop(&mut self) {
-        // An older one may have been let in, and died since.
-        let silent = || self.proven().is_some_and(|proven| !proven.get() && proven.made() >= self.flight.began());
-        if !self.over && !self.held && self.flight.lasted(SILENT) && silent() {
-            self.flight.failed(Failed::Silent, Instant::now());
-        }
     }
 }
 

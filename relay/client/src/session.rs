@@ -277,7 +277,7 @@ impl Session {
             }
         }
         let timeout = Duration::from_millis(poll.wait_ms) + POLL_MARGIN;
-        self.parse(self.once(Ask::new(Method::GET, url).timeout(timeout).poll()).await?)
+        self.parse(self.once(Ask::new(Method::GET, url).timeout(timeout).poll(hold)).await?)
     }
 
     fn url(&self, segments: &[&str]) -> Url {

@@ -205,7 +205,7 @@ impl<T: FnMut(Progress) + Send> Look<T> {
     /// One poll, and how old it became.
     async fn hold(&mut self, http: &Http, wait: Duration) -> (Result<(), Error>, Duration) {
         let query = AskDoctor { bytes: 1, wait_ms: ms(wait), spread_ms: 0 };
-        let ask = self.give(http, query, wait + self.plan.answer).poll();
+        let ask = self.give(http, query, wait + self.plan.answer).poll(wait);
         let began = Instant::now();
         let mut asking = std::pin::pin!(http.send(&http.media, ask));
         let mut seconds = tokio::time::interval(Duration::from_secs(1));

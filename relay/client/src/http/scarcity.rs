@@ -20,6 +20,9 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// Refusals closer to each other than this are one: requests begin in bursts.
 const BURST: Duration = Duration::from_millis(30);
 
+/// A silence this long counts although nothing else was answered meanwhile, as long as something lately was.
+const LONG: Duration = Duration::from_millis(1900);
+
 /// An older request that has lasted this long without breaking shows that its connection lives.
 const LASTING: Duration = Duration::from_millis(100);
 
@@ -40,7 +43,7 @@ const CALM_MAX: Duration = Duration::from_secs(3600);
 pub(crate) enum Failed {
     /// It was refused, or closed at once.
     Refused,
-    /// It was made, and no answer came.
+    /// It was made, and no answer has come so far.
     Silent,
 }
 
@@ -97,7 +100,8 @@ impl Scarcity {
         let lately = self.answered.is_some_and(|at| now.saturating_duration_since(at) <= WINDOW);
         let meanwhile = self.answered.is_some_and(|at| at >= began);
         let lasts = oldest.is_some_and(|oldest| now.saturating_duration_since(oldest) >= LASTING);
-        if !(meanwhile || lately && lasts) {
+        let long = how == Failed::Refused || now.saturating_duration_since(began) >= LONG;
+        if !(meanwhile || lately && lasts && long) {
             return false;
         }
         if self.strikes.back().is_some_and(|last| now.saturating_duration_since(*last) < BURST) {
@@ -107,7 +111,7 @@ impl Scarcity {
         while self.strikes.front().is_some_and(|first| now.saturating_duration_since(*first) > WINDOW) {
             self.strikes.pop_front();
         }
-        // Who takes a connection and says nothing for seconds needs no further proof, unless more are answered than that: on a way that is full
+        // Who takes a connection and says nothing for so long needs no further proof, unless more are answered than that: on a way that is full
         // some wait that long.
         let alive = self.alive.iter().filter(|(_, at)| now.saturating_duration_since(*at) < ALIVE).count();
         if self.strikes.len() < STRIKES && (how == Failed::Refused || alive > FEW) {
@@ -163,6 +167,17 @@ mod tests {
         assert!(scarcity.failed(Failed::Silent, start + ms(2400), None, start + ms(4400)), "two are still too many");
         assert_eq!(scarcity.limit(), Some(1));
         assert!(!scarcity.failed(Failed::Silent, start + ms(4400), None, start + ms(6400)), "fewer than one can't be");
+    }
+
+    #[test]
+    fn a_shorter_silence_is_a_bound_only_if_something_was_answered_meanwhile() {
+        let start = Instant::now();
+        let mut scarcity = Scarcity::default();
+        scarcity.answered(start, start);
+        let (began, oldest) = (start + ms(10), Some(start));
+        assert!(!scarcity.failed(Failed::Silent, began, oldest, start + ms(1010)), "the relay may hang");
+        scarcity.answered(start, start + ms(1020));
+        assert!(scarcity.failed(Failed::Silent, began, oldest, start + ms(1030)));
     }
 
     #[test]

@@ -16,6 +16,10 @@ pub(super) const HOLD: Duration = Duration::from_secs(20);
 /// So many hasty empty answers in a row are let pass: a relay that stops answers all parked polls.
 const HASTY_MAX: u32 = 16;
 
+/// After this long without any answer one poll asks for what there is now: the others may be parked, or wait on connections that nobody serves.
+/// While there is nothing, twice as long each time, up to [`HOLD`].
+const SILENCE: Duration = Duration::from_secs(2);
+
 /// Most polls beyond the overlap in place of ones that are late.
 const LATE_MAX: usize = 4;
 
@@ -58,6 +62,10 @@ pub(super) struct Polls {
     /// How long an answer may be overtaken before it counts as lost.
     patience: Duration,
     allowance: Allowance,
+    /// When something was answered last, or nothing was expected before.
+    heard: Option<Instant>,
+    /// How long nothing may be heard from then on.
+    silence: Duration,
     /// Out of reach: one poll at a time finds out whether that is over.
     down: bool,
     not_before: Option<Instant>,
@@ -78,6 +86,8 @@ impl Polls {
             again: BTreeMap::new(),
             patience: UNEVEN,
             allowance: Allowance::default(),
+            heard: None,
+            silence: SILENCE,
             down: false,
             not_before: None,
             asked: false,
@@ -105,10 +115,11 @@ impl Polls {
         if let Some(lost) = self.lost(now) {
             return Some(Poll { reader: self.reader, number: lost, hold: HOLD });
         }
-        let asks = self.flying.values().any(|flight| flight.quick);
+        let asks = self.asks();
+        let silent = !asks && now >= *self.heard.get_or_insert(now) + self.silence;
         let late = self.flying.values().filter(|flight| flight.overtaken.is_some()).count().min(LATE_MAX);
-        let allowed = if self.down { usize::from(!asks) } else { (self.depth + late).saturating_sub(self.flying.len()) };
-        if allowed == 0 {
+        let room = if self.down { !asks } else { silent || self.flying.len() < self.depth + late };
+        if !room {
             return None;
         }
         let (number, failed) = self.again.pop_first().unwrap_or_else(|| {
@@ -116,7 +127,7 @@ impl Polls {
             self.next += 1;
             (number, 0)
         });
-        let quick = self.down || (measure && !asks);
+        let quick = self.down || silent || (measure && !asks);
         self.flying.insert(number, Flight { failed, quick, copies: 1, ..Flight::default() });
         Some(Poll { reader: self.reader, number, hold: if quick { Duration::ZERO } else { HOLD } })
     }
@@ -124,7 +135,13 @@ impl Polls {
     /// When to look again although nothing came.
     pub(super) fn wake_at(&self, now: Instant) -> Option<Instant> {
         let lost = self.losing().map(|(_, at)| at).min();
-        self.paused_until(now).or(lost)
+        let silent = self.heard.filter(|_| !self.asks()).map(|heard| heard + self.silence);
+        self.paused_until(now).or_else(|| lost.into_iter().chain(silent).min())
+    }
+
+    /// Whether one is on its way that is to be answered at once.
+    fn asks(&self) -> bool {
+        self.flying.values().any(|flight| flight.quick)
     }
 
     /// A poll whose answer has been overtaken for too long: the relay repeats it over another connection.
@@ -153,6 +170,8 @@ impl Polls {
     pub(super) fn answered(&mut self, poll: Poll, empty: bool, took: Duration, now: Instant) {
         self.flying.remove(&poll.number);
         self.allowance.earn();
+        self.heard = Some(now);
+        self.silence = if empty { (self.silence * 2).min(HOLD) } else { SILENCE };
         if !empty {
             for flight in self.flying.range_mut(..poll.number).map(|(_, flight)| flight).filter(|flight| !flight.quick) {
                 flight.overtaken.get_or_insert(now);

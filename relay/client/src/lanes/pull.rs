@@ -94,7 +94,7 @@ async fn ask(shared: &Shared, url: &Url, kind: Kind, poll: Poll) -> Answer {
     let far = lock(&shared.round_trips).shortest(Instant::now()).is_some_and(|round_trip| round_trip >= FAR);
     let again = if kind == Kind::Audio && far && !shared.thin.load(Ordering::Relaxed) { REPEATED } else { "" };
     url.set_query(Some(&format!("reader={}&poll={}&wait_ms={}{again}", poll.reader, poll.number, hold.as_millis())));
-    let ask = Ask::new(Method::GET, url).bearer(shared.session.bearer()).timeout(poll.hold + MARGIN).limit(ANSWER_MAX).poll();
+    let ask = Ask::new(Method::GET, url).bearer(shared.session.bearer()).timeout(poll.hold + MARGIN).limit(ANSWER_MAX).poll(hold);
     let start = Instant::now();
     let body = http.send(&http.media, ask).await;
     let took = start.elapsed();

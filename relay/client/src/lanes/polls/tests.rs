@@ -43,6 +43,30 @@ fn one_at_a_time_is_answered_at_once_to_measure() {
 }
 
 #[test]
+fn where_nothing_is_heard_one_asks_what_there_is_and_ever_more_rarely() {
+    let start = Instant::now();
+    let mut polls = Polls::new(Kind::Audio, 7, 1);
+    polls.set_depth(4, None);
+    assert_eq!(due(&mut polls, start).len(), 4);
+    // Fewer are wanted from now on, which is no reason not to ask.
+    polls.set_depth(2, None);
+    let mut asked = Vec::new();
+    let mut now = start;
+    for _ in 0..6 {
+        now = polls.wake_at(now).unwrap();
+        let quick = polls.poll(now, false).unwrap();
+        assert_eq!(quick.hold, Duration::ZERO);
+        assert!(polls.poll(now, false).is_none() && polls.wake_at(now).is_none(), "one at a time");
+        asked.push((now - start).as_secs());
+        polls.answered(quick, true, Duration::ZERO, now);
+    }
+    assert_eq!(asked, [2, 6, 14, 30, 50, 70]);
+    let quick = polls.poll(now + HOLD, false).unwrap();
+    polls.answered(quick, false, Duration::ZERO, now + HOLD);
+    assert_eq!(polls.wake_at(now + HOLD), Some(now + HOLD + SILENCE), "there is something again");
+}
+
+#[test]
 fn a_broken_poll_goes_again_at_once_under_its_number() {
     let now = Instant::now();
     let mut polls = Polls::new(Kind::Video, 7, 1);
@@ -96,7 +120,7 @@ fn a_relay_that_says_when_is_left_alone_until_then() {
     polls.failed(first[0], Failure::Later(Duration::from_secs(3)), now);
     assert_eq!(polls.wake_at(now), Some(now + Duration::from_secs(3)));
     polls.answered(first[1], false, TOOK, now);
-    assert_eq!(polls.wake_at(now), None, "an answer is proof enough");
+    assert_eq!(polls.wake_at(now), Some(now + SILENCE), "an answer is proof enough");
 }
 
 #[test]
@@ -134,7 +158,7 @@ fn a_relay_that_will_not_hold_is_not_asked_as_fast_as_it_answers() {
         polls.answered(poll, true, Duration::from_millis(1), now);
         assert!(asked < 100);
     }
-    assert!(polls.wake_at(now).is_some());
+    assert!(polls.paused_until(now).is_some());
     assert!(asked > 8, "a relay that stops answers all parked polls");
 }
 
@@ -153,7 +177,7 @@ fn whatever_happens_no_number_is_lost_or_given_twice() {
                 prop_assert!(!answered.contains(&poll.number));
                 flying.push(poll);
             }
-            prop_assert!(polls.flying.len() <= 8 + LATE_MAX);
+            prop_assert!(polls.flying.len() <= 8 + LATE_MAX + 1, "and one that asks what there is");
             match what {
                 5 => { polls.resend(); flying.clear(); }
                 4 => polls.set_depth(which.index(7) + 2, None),
@@ -166,7 +190,7 @@ fn whatever_happens_no_number_is_lost_or_given_twice() {
                 2 => polls.failed(flying.remove(which.index(flying.len())), Failure::Blip, now),
                 _ => polls.failed(flying.remove(which.index(flying.len())), Failure::Lasting, now),
             }
-            now = polls.wake_at(now).unwrap_or(now);
+            now = polls.wake_at(now).map_or(now, |at| at.max(now));
         }
         // In the end all that was ever asked for is answered.
         for _ in 0..100 {
@@ -209,7 +233,7 @@ fn of_a_lost_answer_with_sound_the_later_ones_have_all() {
     let first = due(&mut polls, now);
     polls.answered(first[1], false, TOOK, now);
     assert_eq!(numbers(&due(&mut polls, now)), [3, 4]);
-    assert_eq!(polls.wake_at(now), None);
+    assert_eq!(polls.wake_at(now), Some(now + SILENCE), "none of them is asked for once more");
     assert!(due(&mut polls, now + TOOK).is_empty());
 }
 
