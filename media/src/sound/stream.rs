@@ -268,8 +268,9 @@ struct Play {
 }
 
 impl Play {
-    /// Fills what it has sound for. The rest is silence already.
-    fn fill<T: Sample + FromSample<f32>>(&mut self, data: &mut [T]) {
+    /// Fills what it has sound for, to be heard after `latency`. The rest is silence already.
+    fn fill<T: Sample + FromSample<f32>>(&mut self, data: &mut [T], latency: Duration) {
+        self.drain.heard_after(latency, data.len() / self.channels);
         let mut block = [0.0; BLOCK];
         for chunk in data.chunks_mut(BLOCK * self.channels) {
             let wanted = chunk.len() / self.channels;
@@ -309,7 +310,10 @@ where
     let pulse = play.pulse.clone();
     device.build_output_stream(
         config,
-        move |data: &mut [T], _| play.fill(data),
+        move |data: &mut [T], info| {
+            let times = info.timestamp();
+            play.fill(data, times.playback.duration_since(times.callback));
+        },
         move |error| pulse.error(error, &errors),
         Some(OPEN),
     )
@@ -446,7 +450,7 @@ mod tests {
         source.samples.push_slice(&[0.5; 300]);
         let mut play = Play { drain, wake: Wake::default(), pulse: Pulse::default(), channels: 4 };
         let mut data = [0i16; 4 * 400];
-        play.fill(&mut data);
+        play.fill(&mut data, Duration::ZERO);
         assert_eq!(data[299 * 4..301 * 4], [16_384, 16_384, 0, 0, 0, 0, 0, 0]);
         assert_eq!(play.drain.lost.load(Ordering::Relaxed), 100);
     }
