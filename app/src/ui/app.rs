@@ -200,6 +200,7 @@ impl App {
         session.watch_idle(idle::since_input);
         let mut desk = Desk::new(Line::new(session), self.setup.clone(), std::mem::take(&mut self.wishes));
         desk.set_scale(self.scale);
+        desk.set_figures(self.settings.figures);
         self.screen = Screen::Desk(Box::new(desk));
         Task::none()
     }
@@ -215,6 +216,11 @@ impl App {
             }
             desk::Action::ChangeAppearance => {
                 self.settings.appearance = self.settings.appearance.next();
+                self.settings.save();
+                Task::none()
+            }
+            desk::Action::ShowFigures(shown) => {
+                self.settings.figures = shown;
                 self.settings.save();
                 Task::none()
             }

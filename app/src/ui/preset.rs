@@ -20,7 +20,7 @@ use super::{
     },
     settings::Settings,
 };
-use crate::engine::{Device, Figures, LaneHealth, Setup, Update};
+use crate::engine::{Device, LaneHealth, Setup, Update};
 
 /// One of the sample screens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,9 +138,7 @@ impl Sample {
         settle(desk, desk::Message::Phone(phone::Message::Accepted(invitation.id, Ok(joined))));
         desk.pretend_pictures(&face(Size::VGA, 40), &face(Size::VGA, 0));
         let engine = |update| desk::Message::Call(call::Message::Engine(update));
-        let figures =
-            Figures { delay_ms: Some(6.4), rtt_ms: Some(2.0), up_kbps: 812.0, down_kbps: 790.0, frames_per_second: 30.0 };
-        settle(desk, engine(Update::Figures(figures)));
+        settle(desk, engine(Update::Figures(pretend.figures())));
         if self == Self::Group {
             settle(desk, desk::Message::Call(call::Message::FiguresPressed));
         }

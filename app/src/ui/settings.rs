@@ -17,6 +17,8 @@ pub struct Settings {
     pub name: String,
     pub appearance: Appearance,
     pub connection: Connection,
+    /// Whether calls begin with their figures open.
+    pub figures: bool,
     /// Certificates of relays that nobody else vouches for, by the relays' addresses without a path.
     pub trusted: BTreeMap<String, Fingerprint>,
     /// Where they are kept; nowhere in tests.
@@ -155,6 +157,7 @@ mod tests {
         settings.relay = "https://relay.example.org".into();
         settings.name = "Ana".into();
         settings.appearance = Appearance::Dark;
+        settings.figures = true;
         settings.connection = Connection { way: Way::Proxy, proxy: "proxy:3128".into(), ..Connection::default() };
         settings.trusted.insert("https://relay.example.org".into(), Fingerprint::new([7; 32]));
         settings.save();

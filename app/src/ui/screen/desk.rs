@@ -64,6 +64,8 @@ pub struct Desk {
     /// By the chat's key.
     conversations: HashMap<String, Conversation>,
     phone: Phone,
+    /// Whether calls begin with their figures open.
+    figures: bool,
     tape: Tape,
     /// The voice message that is heard.
     playing: Option<(AttachmentId, Player)>,
@@ -140,6 +142,8 @@ pub enum Action {
     /// Tell the person.
     Tell(Kind, String, Task<Message>),
     ChangeAppearance,
+    /// Calls are to begin with their figures open, or without.
+    ShowFigures(bool),
     SignOut,
     /// The relay has ended the session.
     SignedOut(String),
@@ -159,6 +163,7 @@ impl Desk {
             focused: true,
             conversations: HashMap::new(),
             phone: Phone::Idle,
+            figures: false,
             tape: Tape::default(),
             playing: None,
             link: Link::Connecting,
