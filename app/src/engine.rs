@@ -29,9 +29,9 @@ use tokio::runtime::Handle;
 
 use self::hearing::Hearing;
 pub use self::voices::Voices;
-pub use crate::figures::{Figures, Report};
+pub use crate::figures::{Coming, Figures, Pictures, Report};
 use crate::{
-    figures::Meter,
+    figures::{Meter, Network},
     trace::{Line, Trace},
 };
 
@@ -129,6 +129,7 @@ struct Inner {
     media: media::call::Call,
     way: Arc<Way>,
     hearing: Mutex<Hearing>,
+    far: Mutex<Far>,
     meter: Meter,
     trace: Trace,
 }
@@ -152,8 +153,8 @@ impl Engine {
         };
         let media = media::call::Call::start(config, Arc::clone(&way) as Arc<dyn media::Sink>, report);
         let call = joined.call.id.clone();
-        let hearing = Mutex::default();
-        let inner = Arc::new(Inner { call: call.clone(), session: session.clone(), media, way, hearing, meter, trace });
+        let (hearing, far) = (Mutex::default(), Mutex::default());
+        let inner = Arc::new(Inner { call: call.clone(), session: session.clone(), media, way, hearing, far, meter, trace });
         let _ = back.set(Arc::downgrade(&inner));
         let downlink = Downlink { gate: inner.media.gate(), inner: Arc::downgrade(&inner), updates: updates.clone() };
         inner.expect(&joined.call);
@@ -239,6 +240,15 @@ impl Engine {
     }
 }
 
+/// What is known of the way beyond the relay.
+#[derive(Debug, Clone, Copy, Default)]
+struct Far {
+    /// The others' to the relay and back, as they report it.
+    round_trip: Option<Duration>,
+    /// How long what they send waits in queues.
+    queue: Option<Duration>,
+}
+
 impl Inner {
     /// Whose pictures are to come: what stands still for want of any isn't frozen.
     fn expect(&self, call: &model::Call) {
@@ -248,9 +258,17 @@ impl Inner {
     }
 
     fn figures(&self) -> Figures {
-        let report = self.report();
-        self.trace.figures(&report);
-        self.meter.figures(&report, &self.media.stats())
+        self.trace.figures(&self.report());
+        let lanes = self.way.stats();
+        let far = *self.far.lock().unwrap_or_else(PoisonError::into_inner);
+        let network = Network {
+            round_trip: lanes.round_trip,
+            far_round_trip: far.round_trip,
+            queue: far.queue,
+            bytes_up: lanes.bytes_up,
+            bytes_down: lanes.bytes_down,
+        };
+        self.meter.figures(self.media.stats(), network)
     }
 
     fn report(&self) -> Report {
@@ -367,6 +385,9 @@ impl Handler for Downlink {
                     inner.media.request_keyframe();
                 }
                 inner.hearing.lock().unwrap_or_else(PoisonError::into_inner).told(&feedback.heard_by, Instant::now());
+                if let Some(ms) = feedback.round_trip_ms {
+                    inner.far.lock().unwrap_or_else(PoisonError::into_inner).round_trip = Some(Duration::from_millis(ms.into()));
+                }
             }
             // It leaves a hole at the receivers; the gate sees to the keyframe that mends it.
             Err(_) if kind == Kind::Video => inner.media.gave_up(),
@@ -391,15 +412,25 @@ impl Handler for Downlink {
     }
 
     fn reception(&self) -> Option<Reception> {
+        let inner = self.inner.upgrade()?;
+        let round_trip_ms = inner.way.stats().round_trip.map(millis);
+        let receptions = inner.media.receptions();
+        let queue = receptions.iter().filter_map(|reception| reception.delay).max();
+        inner.far.lock().unwrap_or_else(PoisonError::into_inner).queue = queue;
         let received = |reception: media::reception::Reception| Received {
             peer: PeerId(reception.peer),
-            delay_ms: reception.delay.map(|delay| u32::try_from(delay.as_millis()).unwrap_or(u32::MAX)),
+            delay_ms: reception.delay.map(millis),
             received_bps: reception.received_bps,
-            heard_ms: u32::try_from(reception.heard.as_millis()).unwrap_or(u32::MAX),
+            heard_ms: millis(reception.heard),
+            round_trip_ms,
         };
-        let peers: Vec<_> = self.inner.upgrade()?.media.receptions().into_iter().map(received).take(RECEIVED_MAX).collect();
+        let peers: Vec<_> = receptions.into_iter().map(received).take(RECEIVED_MAX).collect();
         (!peers.is_empty()).then_some(Reception { peers })
     }
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
 
 fn media_kind(kind: Kind) -> media::Kind {
@@ -442,6 +473,10 @@ fn media_reports(
             }
             media::Report::Decoded { captured, at, bytes, keyframe, .. } => {
                 trace.note(|_| Line::Video { captured, at, bytes, keyframe });
+                None
+            }
+            media::Report::Shown { captured, at, offset, .. } => {
+                trace.note(|_| Line::Shown { captured, at, av_offset_us: offset });
                 None
             }
             media::Report::Recording { reason } => Some(Update::NotRecorded { reason }),

@@ -1,6 +1,7 @@
 //! What is measured in a call, for a status line and for a report.
 
 mod history;
+mod now;
 
 use std::{
     fs,
@@ -9,23 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use media::stats::{Delays, Received, Stats};
+use media::stats::{Delays, Offsets, Received, Stats};
 use proto::PeerId;
 use relay_client::lanes;
 use serde::Serialize;
 
 use self::history::History;
-
-/// What a status line shows, of the last second.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Figures {
-    /// From the other's camera to this decoder; known for test pictures alone.
-    pub delay_ms: Option<f32>,
-    pub rtt_ms: Option<f32>,
-    pub up_kbps: f32,
-    pub down_kbps: f32,
-    pub frames_per_second: f32,
-}
+pub use self::now::{Coming, Figures, Network, Pictures};
 
 /// Everything measured in a call so far; of several peers, the sums.
 #[derive(Debug, Clone, Serialize)]
@@ -34,6 +25,7 @@ pub struct Report {
     pub video: Video,
     pub audio: Audio,
     pub delay_ms: DelayPair,
+    pub av_offset_ms: Offset,
     pub bitrate_kbps: Bitrates,
     pub http: Http,
     /// Peers whose machines play this one's sound just now.
@@ -60,6 +52,7 @@ pub struct Second {
     pub queue_ms: Option<f64>,
     /// Capture to decoded of the others' test pictures of this second.
     pub delay_ms: Percentiles,
+    pub av_offset_ms: Offset,
     pub concealed_ms: f64,
 }
 
@@ -90,6 +83,8 @@ pub struct Video {
     pub size: Option<String>,
     pub encode_ms: Percentiles,
     pub decode_ms: Percentiles,
+    /// How long decoded pictures waited for their sound.
+    pub held_ms: Percentiles,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -108,15 +103,29 @@ pub struct Audio {
     pub concealed_ms: f64,
     pub stalled_ms: f64,
     pub playout_delay_ms: f64,
+    /// From decoded to out of the speaker, as far as its driver tells.
+    pub speaker_ms: f64,
     /// Silence played since the next sound was not decoded in time.
     pub missed_ms: f64,
     pub underruns: u64,
+}
+
+/// How much later than a picture is put up for showing its sound is heard, in milliseconds: positive where the sound is late, negative where
+/// it comes first. Each picture that has sound counts; without a value there were none.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Offset {
+    pub count: u64,
+    pub p5: Option<f64>,
+    pub p50: Option<f64>,
+    pub p95: Option<f64>,
 }
 
 /// Capture to decoded for pictures, capture to played for sound: of test pictures and test sound alone.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct DelayPair {
     pub video: Percentiles,
+    /// Capture to put up for showing.
+    pub shown: Percentiles,
     pub audio: Percentiles,
 }
 
@@ -158,9 +167,8 @@ pub struct Meter {
 
 struct Last {
     at: Instant,
-    bytes_up: u64,
-    bytes_down: u64,
-    shown: u64,
+    stats: Stats,
+    network: Network,
 }
 
 impl Meter {
@@ -169,26 +177,18 @@ impl Meter {
         Self {
             begun: now,
             file,
-            last: Mutex::new(Last { at: now, bytes_up: 0, bytes_down: 0, shown: 0 }),
+            last: Mutex::new(Last { at: now, stats: Stats::default(), network: Network::default() }),
             history: History::default(),
         }
     }
 
     /// The figures since the last time they were taken.
-    pub fn figures(&self, report: &Report, stats: &Stats) -> Figures {
-        self.history.note(self.begun.elapsed(), stats);
+    pub fn figures(&self, stats: Stats, network: Network) -> Figures {
+        self.history.note(self.begun.elapsed(), &stats);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let seconds = (now - last.at).as_secs_f32().max(0.001);
-        let per_second = |now: u64, before: u64| now.saturating_sub(before) as f32 / seconds;
-        let figures = Figures {
-            delay_ms: report.delay_ms.video.p50.map(|delay| delay as f32),
-            rtt_ms: report.http.rtt_ms.map(|rtt| rtt as f32),
-            up_kbps: per_second(report.http.bytes_up, last.bytes_up) * 8.0 / 1000.0,
-            down_kbps: per_second(report.http.bytes_down, last.bytes_down) * 8.0 / 1000.0,
-            frames_per_second: per_second(report.video.shown, last.shown),
-        };
-        *last = Last { at: now, bytes_up: report.http.bytes_up, bytes_down: report.http.bytes_down, shown: report.video.shown };
+        let at = Instant::now();
+        let figures = now::between((&last.stats, &last.network), (&stats, &network), at - last.at);
+        *last = Last { at, stats, network };
         figures
     }
 
@@ -226,6 +226,7 @@ impl Meter {
                 size: stats.received.values().find_map(|peer| peer.video.size).map(|size| size.to_string()),
                 encode_ms: Percentiles::of(&video.encode_time),
                 decode_ms: merged(|peer| &peer.video.decode_time),
+                held_ms: merged(|peer| &peer.video.held),
             },
             audio: Audio {
                 captured: audio.captured,
@@ -241,10 +242,16 @@ impl Meter {
                 concealed_ms: time(|peer| peer.audio.concealed),
                 stalled_ms: time(|peer| peer.audio.stalled),
                 playout_delay_ms: stats.received.values().map(|peer| millis(peer.audio.playout_delay)).fold(0.0, f64::max),
+                speaker_ms: millis(stats.played.ahead),
                 missed_ms: millis(stats.played.missed),
                 underruns: stats.played.underruns,
             },
-            delay_ms: DelayPair { video: merged(|peer| &peer.video.delay), audio: merged(|peer| &peer.audio.delay) },
+            delay_ms: DelayPair {
+                video: merged(|peer| &peer.video.delay),
+                shown: merged(|peer| &peer.video.shown_delay),
+                audio: merged(|peer| &peer.audio.delay),
+            },
+            av_offset_ms: Offset::of(stats.received.values().map(|peer| peer.video.offset.clone())),
             bitrate_kbps: Bitrates {
                 video_up: kbps(video.bytes),
                 audio_up: kbps(audio.bytes),
@@ -278,6 +285,15 @@ impl Percentiles {
     fn of(delays: &Delays) -> Self {
         let at = |quantile| delays.quantile(quantile).map(millis);
         Self { count: delays.count(), p50: at(0.5), p95: at(0.95), p99: at(0.99), max: delays.max().map(millis) }
+    }
+}
+
+impl Offset {
+    fn of(all: impl Iterator<Item = Offsets>) -> Self {
+        let mut merged = Offsets::default();
+        all.for_each(|offsets| merged.add(&offsets));
+        let at = |quantile| merged.quantile(quantile).map(|micros| micros as f64 / 1000.0);
+        Self { count: merged.count(), p5: at(0.05), p50: at(0.5), p95: at(0.95) }
     }
 }
 

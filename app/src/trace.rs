@@ -19,6 +19,9 @@ use crate::figures::Report;
 pub enum Line {
     /// A test picture was decoded.
     Video { captured: u64, at: u64, bytes: usize, keyframe: bool },
+    /// A test picture was put up for showing; its sound is heard so much later, less than 0 where it's heard first. Without sound there's no
+    /// offset.
+    Shown { captured: u64, at: u64, av_offset_us: Option<i64> },
     /// A packet of sound came; its own time is the sender's.
     Audio { at: u64, seq: u32, media_us: u64 },
     /// Another device is used from now on.

@@ -3,5 +3,7 @@
 pub(crate) mod asking;
 pub(crate) mod audio;
 pub(crate) mod freezes;
+mod hold;
 mod pool;
+pub(crate) mod together;
 pub(crate) mod video;

@@ -89,7 +89,9 @@ mod tests {
                 sent += 1;
             }
             while ready < 10e3 {
-                let Output::Packet { data, pace } = jitter.pull(at(now), Duration::from_nanos((ready * 1e3) as u64)) else {
+                let Output::Packet { packet: Packet { data, .. }, pace } =
+                    jitter.pull(at(now), Duration::from_nanos((ready * 1e3) as u64))
+                else {
                     ready += 20e3;
                     continue;
                 };

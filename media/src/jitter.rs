@@ -114,7 +114,7 @@ pub(crate) enum Output {
     /// This packet.
     Packet {
         /// What to decode.
-        data: Bytes,
+        packet: Packet,
         /// How fast to play it.
         pace: Pace,
     },
@@ -320,7 +320,7 @@ impl Jitter {
             }
             self.recent.push_back(delay);
         }
-        Output::Packet { data: packet.data, pace: Pace::Normal }
+        Output::Packet { packet, pace: Pace::Normal }
     }
 
     /// Packets are asked for in steps of a frame, so their delay comes to rest between the target and one frame more. What is

@@ -93,10 +93,13 @@ pub(crate) fn run(wish: &Wish<SpeakerSpec>, changes: &Receiver<Change>, mut list
         }
         let now = Instant::now();
         let heard_at = unix_micros().saturating_add(playback.buffered().as_micros() as u64);
+        let ahead = playback.ahead();
         mix.fill(0.0);
         for (peer, player) in &mut players {
             let mut frame = [0.0; PIECE];
-            player.voice.pull(now, &mut frame);
+            if let Some(time) = player.voice.pull(now, &mut frame) {
+                player.audio.heard(now + ahead, time);
+            }
             player.detect(&frame, heard_at);
             listeners.recording.audio(*peer, &frame);
             mixer::add(&mut mix, &frame);
@@ -107,7 +110,7 @@ pub(crate) fn run(wish: &Wish<SpeakerSpec>, changes: &Receiver<Change>, mut list
         }
         // What finds no room would be a second late: it's better dropped.
         playback.write(&mix);
-        listeners.shared.set(Played { missed: playback.missed(), underruns: playback.underruns() });
+        listeners.shared.set(Played { missed: playback.missed(), underruns: playback.underruns(), ahead });
     }
 }
 
@@ -143,13 +146,14 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Incoming, Kind, payload, report::Reporter, watch::State};
+    use crate::{Incoming, Kind, downlink::together::Together, payload, report::Reporter, watch::State};
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
     /// A voice of one tone that's there at once, 100 ms of it.
     fn voice(peer: u16, hertz: f32) -> Audio {
-        let (audio, mut encoder) = (Audio::new(Instant::now()), Encoder::new(Config::default()).unwrap());
+        let (audio, mut encoder) =
+            (Audio::new(Instant::now(), Together::new(Instant::now())), Encoder::new(Config::default()).unwrap());
         for seq in 0..5_u32 {
             let start = seq as usize * FRAME;
             let samples = std::array::from_fn(|index| 0.3 * (TAU * hertz * (start + index) as f32 / 48_000.0).sin());

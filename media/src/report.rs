@@ -43,6 +43,17 @@ pub enum Report {
         /// Whether it stands for itself.
         keyframe: bool,
     },
+    /// A test picture was put up for showing.
+    Shown {
+        /// Whose picture.
+        peer: u16,
+        /// When it was captured, in microseconds since 1970.
+        captured: u64,
+        /// When it was put up, by this machine's clock.
+        at: u64,
+        /// How much later its sound is heard, in microseconds; less than 0 where it's heard first. `None` where there's no sound.
+        offset: Option<i64>,
+    },
     /// What is received can't be recorded any more, and why; the call goes on.
     Recording {
         /// What went wrong.

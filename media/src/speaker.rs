@@ -152,6 +152,13 @@ impl Playback {
         duration(self.pending.len() + filled(&self.line.source.samples), self.line.rate) + duration(waiting, opus::SAMPLE_RATE)
     }
 
+    /// How long it takes until what's written now leaves the speaker, as far as its driver tells. It's asked best just after
+    /// [`Playback::wait_until_below`]: devices take sound in pieces, and that ends when one has been taken.
+    #[must_use]
+    pub fn ahead(&self) -> Duration {
+        self.buffered() + self.line.source.ahead()
+    }
+
     /// Waits until no more than `target` is buffered; false if it doesn't come to that within `timeout`.
     pub fn wait_until_below(&mut self, target: Duration, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;

@@ -2,12 +2,16 @@
 //!
 //! Counts and times grow from the call's start and are never reset, so a rate is the difference of two readings.
 
+mod offsets;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use codecs::Size;
 use hdrhistogram::Histogram;
 
 use crate::Level;
+
+pub use offsets::Offsets;
 
 /// Everything measured in a call.
 #[derive(Clone, Debug, Default)]
@@ -129,6 +133,12 @@ pub struct VideoReceived {
     pub size: Option<Size>,
     /// From capture to decoded, read off the test picture's barcode. Empty for any other picture.
     pub delay: Delays,
+    /// The same to put up for showing, of those that were; a screen adds what it takes to its next redraw.
+    pub shown_delay: Delays,
+    /// How long decoded pictures waited for their sound before they were put up for showing, of those that were.
+    pub held: Delays,
+    /// How much later than each picture its sound was heard; nothing of pictures without sound.
+    pub offset: Offsets,
     /// Time to decode one frame.
     pub decode_time: Delays,
 }
@@ -195,6 +205,8 @@ pub struct Played {
     pub missed: Duration,
     /// Times the speaker had played all it had before it was looked after: a gap of unknown length each.
     pub underruns: u64,
+    /// How long sound waits now between decoding and leaving the speaker, as far as its driver tells.
+    pub ahead: Duration,
 }
 
 /// A distribution of durations, exact to a thousandth, in microseconds.

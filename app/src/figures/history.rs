@@ -8,7 +8,7 @@ use std::{
 
 use media::stats::{Delays, Received, Stats};
 
-use super::{Percentiles, Second, millis};
+use super::{Offset, Percentiles, Second, millis};
 
 /// Seconds kept: half an hour.
 const SECONDS_MAX: usize = 1800;
@@ -65,6 +65,9 @@ fn second(at: Duration, passed: Duration, before: &Stats, now: &Stats) -> Second
         received_size: now.received.values().find_map(|peer| peer.video.size).map(|size| size.to_string()),
         queue_ms: sent.queue.map(millis),
         delay_ms: Percentiles::of(&delays),
+        av_offset_ms: Offset::of(now.received.iter().map(|(peer, received)| {
+            received.video.offset.since(before.received.get(peer).map(|received| &received.video.offset))
+        })),
         concealed_ms: millis(concealed(now).saturating_sub(concealed(before))),
     }
 }

@@ -201,6 +201,7 @@ impl App {
         let mut desk = Desk::new(Line::new(session), self.setup.clone(), std::mem::take(&mut self.wishes));
         desk.set_scale(self.scale);
         desk.equip(self.settings.equipment.clone());
+        desk.set_figures(self.settings.figures);
         self.screen = Screen::Desk(Box::new(desk));
         Task::none()
     }
@@ -221,6 +222,11 @@ impl App {
             }
             desk::Action::Remember(equipment) => {
                 self.settings.equipment = *equipment;
+                self.settings.save();
+                Task::none()
+            }
+            desk::Action::ShowFigures(shown) => {
+                self.settings.figures = shown;
                 self.settings.save();
                 Task::none()
             }

@@ -20,7 +20,7 @@ use super::{
     },
     settings::{Chosen, Equipment, Settings},
 };
-use crate::engine::{Device, Figures, LaneHealth, Setup, Update, Voices};
+use crate::engine::{Device, LaneHealth, Setup, Update, Voices};
 
 /// One of the sample screens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,9 +143,7 @@ impl Sample {
         settle(desk, desk::Message::Phone(phone::Message::Accepted(invitation.id, Ok(joined))));
         desk.pretend_pictures(&face(Size::VGA, 40), &face(Size::VGA, 0));
         let engine = |update| desk::Message::Call(call::Message::Engine(update));
-        let figures =
-            Figures { delay_ms: Some(6.4), rtt_ms: Some(2.0), up_kbps: 812.0, down_kbps: 790.0, frames_per_second: 30.0 };
-        settle(desk, engine(Update::Figures(figures)));
+        settle(desk, engine(Update::Figures(pretend.figures())));
         let speaking = if self == Self::Group { vec![proto::PeerId(2), proto::PeerId(4)] } else { Vec::new() };
         settle(desk, engine(Update::Voices(Voices { level: 5, speaks: self == Self::InCall, speaking })));
         if self == Self::Group {

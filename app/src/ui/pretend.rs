@@ -14,6 +14,7 @@ use super::{
     notice::Notice,
     screen::desk::{conversation::files::Source, equipment::Lists},
 };
+use crate::engine;
 
 /// A message that contains this can't be sent.
 pub const LOST: &str = "(lost)";
@@ -80,6 +81,33 @@ impl Pretend {
         ];
         let way = "http://proxy.example.org:3128 (as ana, password not shown)";
         Report::new("https://relay.example.org/".to_owned(), way.to_owned(), rungs, Figures::default())
+    }
+
+    /// How the sample call fares.
+    pub fn figures(&self) -> engine::Figures {
+        let pictures = |codec_ms, queue_ms, held_ms| engine::Pictures {
+            size: Some(codecs::Size::VGA),
+            per_second: 30.0,
+            codec_ms: Some(codec_ms),
+            way_ms: Some(24.0),
+            queue_ms: Some(queue_ms),
+            held_ms,
+            measured_ms: None,
+        };
+        let coming = engine::Coming {
+            pictures: pictures(0.6, 3.0, Some(19.0)),
+            freezes: 0,
+            sound_ms: 48.0,
+            made_up_percent: 0.2,
+            av_offset_ms: Some(44.0),
+        };
+        engine::Figures {
+            round_trip_ms: Some(22.0),
+            up_kbps: 1012.0,
+            down_kbps: 990.0,
+            sent: pictures(1.2, 1.0, None),
+            received: [(PeerId(2), coming)].into(),
+        }
     }
 
     /// Into the sample call.

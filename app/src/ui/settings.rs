@@ -21,6 +21,8 @@ pub struct Settings {
     pub appearance: Appearance,
     pub connection: Connection,
     pub equipment: Equipment,
+    /// Whether calls begin with their figures open.
+    pub figures: bool,
     /// Certificates of relays that nobody else vouches for, by the relays' addresses without a path.
     pub trusted: BTreeMap<String, Fingerprint>,
     /// Where they are kept; nowhere in tests.
@@ -162,6 +164,7 @@ mod tests {
         settings.relay = "https://relay.example.org".into();
         settings.name = "Ana".into();
         settings.appearance = Appearance::Dark;
+        settings.figures = true;
         settings.connection = Connection { way: Way::Proxy, proxy: "proxy:3128".into(), ..Connection::default() };
         settings.equipment.choose(Part::Speaker, Some(Chosen { id: "pulseaudio:headset".into(), name: "Headset".into() }));
         settings.equipment.automatic_gain = false;

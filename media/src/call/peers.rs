@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     Incoming, Kind, Level, Slot,
-    downlink::{audio::Audio, video},
+    downlink::{audio::Audio, together::Together, video},
     playout::Change,
     reception::{Arrivals, Reception},
     recording::Recording,
@@ -38,8 +38,9 @@ pub(super) struct Peers {
 }
 
 /// One who sends something.
-#[derive(Default)]
 struct Peer {
+    /// What its sound tells its pictures.
+    together: Together,
     audio: Option<Audio>,
     video: Option<video::Video>,
     /// By kind.
@@ -81,13 +82,13 @@ impl Peers {
             }
             return;
         }
-        let peer = self.here.entry(number).or_default();
+        let peer = self.here.entry(number).or_insert_with(|| Peer::new(now));
         let since = now.saturating_duration_since(self.start);
         peer.arrivals[usize::from(incoming.kind == Kind::Video)].arrived(since, incoming.time, incoming.payload.len(), now);
         match incoming.kind {
             Kind::Audio => {
                 let audio = peer.audio.get_or_insert_with(|| {
-                    let audio = Audio::new(now);
+                    let audio = Audio::new(now, peer.together.clone());
                     // Without the thread that plays there's nobody to hear it.
                     let _ = changes.send(Change::Join(number, audio.clone()));
                     audio
@@ -101,6 +102,7 @@ impl Peers {
                         slot: self.pictures.entry(number).or_default().clone(),
                         reporter: self.reporter.clone(),
                         recording: self.recording.clone(),
+                        together: peer.together.clone(),
                     };
                     let (video, work) = video::Video::new(outlet);
                     if let Some(workers) = &mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -167,6 +169,10 @@ impl Peers {
 }
 
 impl Peer {
+    fn new(now: Instant) -> Self {
+        Self { together: Together::new(now), audio: None, video: None, arrivals: Default::default(), heard: Duration::ZERO }
+    }
+
     fn reception(&mut self, peer: u16, seconds: f64) -> Reception {
         let [(sound, _), (pictures, bytes)] = self.arrivals.each_mut().map(Arrivals::take);
         let played = self.audio.as_ref().map_or(Duration::ZERO, |audio| {

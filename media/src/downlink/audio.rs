@@ -5,8 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use codecs::opus::{Decoder, FRAME, SAMPLE_RATE};
+use codecs::{
+    MediaTime,
+    opus::{Decoder, FRAME, SAMPLE_RATE},
+};
 
+use super::together::Together;
 use crate::{
     Incoming, Level,
     drift::{self, Drift},
@@ -21,7 +25,10 @@ use crate::{
 
 /// The receiving end of a peer's audio track.
 #[derive(Clone)]
-pub(crate) struct Audio(Arc<Mutex<State>>);
+pub(crate) struct Audio {
+    state: Arc<Mutex<State>>,
+    together: Together,
+}
 
 struct State {
     jitter: Jitter,
@@ -42,8 +49,10 @@ struct Extra {
 }
 
 impl Audio {
-    pub(crate) fn new(now: Instant) -> Self {
-        Self(Arc::new(Mutex::new(State { jitter: Jitter::new(now), extra: Extra::default(), malformed: false })))
+    /// Tells `together` what is heard.
+    pub(crate) fn new(now: Instant, together: Together) -> Self {
+        let state = State { jitter: Jitter::new(now), extra: Extra::default(), malformed: false };
+        Self { state: Arc::new(Mutex::new(state)), together }
     }
 
     /// Takes a packet that came at `now`.
@@ -77,6 +86,11 @@ impl Audio {
         self.lock().extra.level
     }
 
+    /// Sound captured at `time` leaves the speaker at `at`.
+    pub(crate) fn heard(&self, at: Instant, time: MediaTime) {
+        self.together.heard(at, time);
+    }
+
     pub(crate) fn stats(&self) -> AudioReceived {
         let state = self.lock();
         let (counts, extra) = (state.jitter.counts(), &state.extra);
@@ -103,7 +117,7 @@ impl Audio {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -114,6 +128,9 @@ fn frames(count: u64) -> Duration {
 fn samples(count: u64) -> Duration {
     Duration::from_secs_f64(count as f64 / f64::from(SAMPLE_RATE))
 }
+
+/// How much later than it was captured sound is in a decoded packet: what Opus looks ahead.
+const CODEC_DELAY: Duration = Duration::from_micros(6_500);
 
 /// Samples over which sound that comes back grows to its loudness: 5 ms, in which an ear hears no delay and no click.
 const FADE_IN: usize = FRAME / 4;
@@ -141,6 +158,8 @@ pub(crate) struct Voice {
     meter: Meter,
     /// Sound ready beyond the last frame given: what stretching leaves over, less than two frames.
     ready: Vec<f32>,
+    /// When the end of that was captured; `None` where it's made up or silence.
+    until: Option<MediaTime>,
     refusing: Spell,
 }
 
@@ -155,24 +174,32 @@ impl Voice {
             resampler: Resampler::near(drift::MOST),
             meter: Meter::default(),
             ready: Vec::with_capacity(3 * FRAME),
+            until: None,
             refusing: Spell::default(),
         }
     }
 
-    /// The next piece of sound, at most 20 ms, asked for at `now`.
-    pub(crate) fn pull(&mut self, now: Instant, out: &mut [f32]) {
+    /// The next piece of sound, at most 20 ms, asked for at `now`; when it was captured, where somebody is to be heard in it.
+    pub(crate) fn pull(&mut self, now: Instant, out: &mut [f32]) -> Option<MediaTime> {
         while self.ready.len() < out.len() {
-            let waiting = self.resampler.as_ref().map_or(0, Resampler::waiting);
-            let spare = samples((self.ready.len() + waiting) as u64);
+            let spare = self.spare();
             let mut state = self.audio.lock();
             let (output, excess) = (state.jitter.pull(now, spare), state.jitter.excess());
             drop(state);
             self.lead(excess);
             self.render(output);
         }
+        let time = self.until.map(|until| until - self.spare());
         out.copy_from_slice(&self.ready[..out.len()]);
         self.ready.drain(..out.len());
         self.audio.lock().extra.level = self.meter.measure(out);
+        time
+    }
+
+    /// Sound decoded and not given yet.
+    fn spare(&self) -> Duration {
+        let waiting = self.resampler.as_ref().map_or(0, Resampler::waiting);
+        samples((self.ready.len() + waiting) as u64)
     }
 
     /// Speeds sound up a little if it waits too long, or slows it down.
@@ -205,10 +232,12 @@ impl Voice {
         let mut frame = [0.0; FRAME];
         let mut pace = Pace::Normal;
         let sounding = output != Output::Silence;
+        self.until = None;
         match output {
-            Output::Packet { data, pace: wanted } => {
+            Output::Packet { packet, pace: wanted } => {
                 pace = wanted;
-                match decoder.decode(&data, &mut frame) {
+                self.until = (!packet.silence).then(|| packet.time + jitter::FRAME - CODEC_DELAY);
+                match decoder.decode(&packet.data, &mut frame) {
                     Ok(()) => self.refusing.end(),
                     Err(error) => {
                         decoder.conceal(&mut frame);
@@ -296,7 +325,7 @@ mod tests {
     /// What is heard of packets that come with these delays in milliseconds, and the measurements.
     fn hear(packets: Vec<Incoming>, delay: impl Fn(u32) -> Option<u64>) -> (Vec<f32>, AudioReceived) {
         let start = Instant::now();
-        let audio = Audio::new(start);
+        let audio = Audio::new(start, Together::new(start));
         let mut voice = Voice::new(1, audio.clone());
         let mut coming: Vec<_> = packets.into_iter().filter_map(|p| Some((u64::from(p.seq) * 20 + delay(p.seq)?, p))).collect();
         coming.sort_by_key(|(at, _)| *at);

@@ -1,4 +1,4 @@
-//! One peer's pictures: put in order, decoded at once on a thread of their own, the newest shown.
+//! One peer's pictures: put in order, decoded at once on a thread of their own, the newest shown once its sound is near.
 
 use std::{
     sync::{
@@ -11,7 +11,7 @@ use std::{
 
 use codecs::{Frame, MediaTime, Size, h264::Decoder};
 
-use super::{asking::Asking, freezes::Watcher, pool::Pool};
+use super::{asking::Asking, freezes::Watcher, hold::Hold, pool::Pool, together::Together};
 use crate::{
     Incoming, Report, Slot, barcode,
     camera::unix_micros,
@@ -67,6 +67,7 @@ pub(crate) struct Outlet {
     pub(crate) slot: Slot,
     pub(crate) reporter: Reporter,
     pub(crate) recording: Recording,
+    pub(crate) together: Together,
 }
 
 impl Video {
@@ -82,7 +83,7 @@ impl Video {
             asking: Asking::default(),
             pool: Pool::default(),
             size: None,
-            latest: None,
+            hold: Hold::default(),
             shown: None,
             refusing: Spell::default(),
         };
@@ -140,7 +141,7 @@ impl Shared {
     }
 }
 
-/// A picture, and when it was captured, if it says so.
+/// A picture, and when it was captured in microseconds since 1970, if it says so.
 type Decoded = (Arc<Frame>, Option<u64>);
 
 /// The state of the thread.
@@ -153,8 +154,8 @@ struct Work {
     pool: Pool,
     /// The size last reported, and when.
     size: Option<(Size, Instant)>,
-    /// The newest picture that isn't shown yet.
-    latest: Option<Arc<Frame>>,
+    /// The pictures that aren't shown yet.
+    hold: Hold<Decoded>,
     /// When one was shown.
     shown: Option<Instant>,
     refusing: Spell,
@@ -166,7 +167,7 @@ impl Work {
             let received = match packets.try_recv() {
                 Err(TryRecvError::Empty) => {
                     self.show(Instant::now());
-                    match self.reorder.deadline() {
+                    match self.reorder.deadline().into_iter().chain(self.hold.deadline()).min() {
                         Some(deadline) => packets.recv_timeout(deadline.saturating_duration_since(Instant::now())),
                         None => packets.recv().map_err(|_| RecvTimeoutError::Disconnected),
                     }
@@ -194,8 +195,8 @@ impl Work {
             while let Some(next) = self.reorder.pop(Instant::now()) {
                 match next {
                     Next::Packet(packet) => {
-                        if let Some(frame) = self.decode(&packet) {
-                            self.latest = Some(frame);
+                        if let Some(decoded) = self.decode(&packet) {
+                            self.hold(decoded);
                         }
                     }
                     Next::Ask => self.want_keyframe(),
@@ -217,7 +218,7 @@ impl Work {
         self.outlet.slot.clear();
     }
 
-    fn decode(&mut self, packet: &Packet) -> Option<Arc<Frame>> {
+    fn decode(&mut self, packet: &Packet) -> Option<Decoded> {
         let started = Instant::now();
         let outcome = self.attempt(packet);
         let took = started.elapsed();
@@ -244,7 +245,7 @@ impl Work {
                 }
                 let frame = frame?;
                 self.outlet.recording.video(self.outlet.peer, &frame);
-                Some(frame)
+                Some((frame, captured))
             }
             Err(error) => {
                 self.shared.count(|stats| stats.refused += 1);
@@ -270,16 +271,36 @@ impl Work {
         Ok(Some((self.pool.copy(&picture), captured)))
     }
 
+    /// Has a picture wait for its sound, if it's far.
+    fn hold(&mut self, decoded: Decoded) {
+        let now = Instant::now();
+        let together = &self.outlet.together;
+        self.hold.push(now, together.late(now, decoded.0.time()), together.sound(now), decoded);
+    }
+
     fn show(&mut self, now: Instant) {
-        let Some(frame) = self.latest.take() else { return };
+        let Some(((frame, captured), held)) = self.hold.pop(now) else { return };
         self.shown = Some(now);
         let size = frame.size();
+        let at = unix_micros();
+        let delay = captured.and_then(|micros| at.checked_sub(micros));
+        let offset = self.outlet.together.offset(now, frame.time());
         self.shared.watcher().shown(now);
         self.shared.count(|stats| {
             stats.shown += 1;
             stats.size = Some(size);
+            stats.held.record(held);
+            if let Some(delay) = delay {
+                stats.shown_delay.record(Duration::from_micros(delay));
+            }
+            if let Some(offset) = offset {
+                stats.offset.record(offset);
+            }
         });
         self.outlet.slot.put(frame);
+        if let Some(captured) = captured {
+            self.outlet.reporter.tell(Report::Shown { peer: self.outlet.peer, captured, at, offset });
+        }
         let news = self.size.is_none_or(|(last, when)| last != size && now.saturating_duration_since(when) >= SIZES_APART);
         if news {
             self.size = Some((size, now));
@@ -351,11 +372,13 @@ mod tests {
         fn after(arrived: &[Incoming]) -> Self {
             let (slot, (to_screen, reports)) = (Slot::new(), channel());
             let reporter = Reporter::new(Box::new(move |report| {
-                if !matches!(report, Report::Decoded { .. }) {
+                if !matches!(report, Report::Decoded { .. } | Report::Shown { .. }) {
                     to_screen.send(report).unwrap();
                 }
             }));
-            let (video, work) = Video::new(Outlet { peer: 5, slot: slot.clone(), reporter, recording: Recording::default() });
+            let together = Together::new(Instant::now());
+            let outlet = Outlet { peer: 5, slot: slot.clone(), reporter, recording: Recording::default(), together };
+            let (video, work) = Video::new(outlet);
             for incoming in arrived {
                 video.receive(incoming.clone());
             }

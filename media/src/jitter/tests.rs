@@ -67,7 +67,7 @@ impl Ear {
 
     fn packets(&self) -> Vec<u32> {
         let number = |output: &Output| match output {
-            Output::Packet { data, .. } => Some(u32::from_be_bytes(data[..].try_into().unwrap())),
+            Output::Packet { packet, .. } => Some(u32::from_be_bytes(packet.data[..].try_into().unwrap())),
             _ => None,
         };
         self.heard.iter().filter_map(number).collect()
@@ -249,7 +249,7 @@ proptest! {
             now += Duration::from_micros(wait);
             let packet = Packet { time: MediaTime(u64::from(n) * 20 * MS), silence, data: n.to_be_bytes().to_vec().into() };
             jitter.push(now, start.wrapping_add(n), packet);
-            if pull && let Output::Packet { data, .. } = jitter.pull(now, Duration::ZERO) {
+            if pull && let Output::Packet { packet: Packet { data, .. }, .. } = jitter.pull(now, Duration::ZERO) {
                 let n = u32::from_be_bytes(data[..].try_into().unwrap());
                 prop_assert!(last.is_none_or(|last| n > last), "{n} after {last:?}");
                 last = Some(n);

@@ -134,8 +134,9 @@ impl Play {
         Self { drain, wake, pulse, channels }
     }
 
-    /// Fills what it has sound for. The rest is silence already.
-    pub(super) fn fill<T: Sample + FromSample<f32>>(&mut self, data: &mut [T]) {
+    /// Fills what it has sound for, to be heard after `latency`. The rest is silence already.
+    pub(super) fn fill<T: Sample + FromSample<f32>>(&mut self, data: &mut [T], latency: Duration) {
+        self.drain.heard_after(latency, data.len() / self.channels);
         let mut block = [0.0; BLOCK];
         for chunk in data.chunks_mut(BLOCK * self.channels) {
             let wanted = chunk.len() / self.channels;
@@ -242,7 +243,7 @@ mod tests {
         source.samples.push_slice(&[0.5; 300]);
         let mut play = Play::new(drain, Wake::default(), Pulse::default(), 4);
         let mut data = [0i16; 4 * 400];
-        play.fill(&mut data);
+        play.fill(&mut data, Duration::ZERO);
         assert_eq!(data[299 * 4..301 * 4], [16_384, 16_384, 0, 0, 0, 0, 0, 0]);
         assert_eq!(play.drain.lost.load(Ordering::Relaxed), 100);
     }
@@ -323,7 +324,7 @@ mod formats {
         assert_eq!(source.samples.push_slice(&converted), converted.len());
         let mut play = Play::new(drain, Wake::default(), Pulse::default(), channels);
         let mut data = vec![T::EQUILIBRIUM; converted.len() * channels];
-        play.fill(&mut data);
+        play.fill(&mut data, Duration::ZERO);
         let frames = || data.chunks_exact(channels);
         let right = frames().all(|frame| frame.get(1).is_none_or(|right| *right == frame[0]));
         let silent = frames().all(|frame| frame.iter().skip(2).all(|sample| *sample == T::EQUILIBRIUM));

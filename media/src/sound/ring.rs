@@ -18,6 +18,9 @@ use ringbuf::{
 /// first one waits.
 const NAP: Duration = Duration::from_millis(5);
 
+/// The longest latency of a device that's believed: what's wireless takes a quarter of a second.
+const LATENCY_MAX: Duration = Duration::from_millis(500);
+
 /// Wakes the thread that waits. Waking neither locks nor allocates, so a callback may do it.
 #[derive(Clone, Default)]
 pub(crate) struct Wake(Arc<OnceLock<Thread>>);
@@ -74,9 +77,15 @@ pub(crate) struct Source {
     pub(crate) samples: HeapProd<f32>,
     /// Samples that found no room.
     pub(crate) lost: Arc<AtomicU64>,
+    ahead: Arc<AtomicU64>,
 }
 
 impl Source {
+    /// How long after the other end took samples the last of them was to be heard, when that end last said.
+    pub(crate) fn ahead(&self) -> Duration {
+        Duration::from_micros(self.ahead.load(Ordering::Relaxed))
+    }
+
     /// Notes samples that found no room.
     pub(crate) fn lose(&self, count: usize) {
         if count > 0 {
@@ -90,9 +99,17 @@ pub(crate) struct Drain {
     pub(crate) samples: HeapCons<f32>,
     /// Samples that found no room, or that were asked for in vain.
     pub(crate) lost: Arc<AtomicU64>,
+    ahead: Arc<AtomicU64>,
+    rate: u32,
 }
 
 impl Drain {
+    /// So many samples are taken now, the first of them to be heard after `latency`.
+    pub(crate) fn heard_after(&self, latency: Duration, count: usize) {
+        let latency = if latency <= LATENCY_MAX { latency } else { Duration::ZERO };
+        self.ahead.store((latency + duration(count, self.rate)).as_micros() as u64, Ordering::Relaxed);
+    }
+
     /// Notes samples that were asked for in vain.
     pub(crate) fn lose(&self, count: usize) {
         if count > 0 {
@@ -104,8 +121,9 @@ impl Drain {
 /// A ring for one second at `rate` Hz.
 pub(crate) fn ring(rate: u32) -> (Source, Drain) {
     let (producer, consumer) = HeapRb::new(rate.max(1) as usize).split();
-    let lost = Arc::new(AtomicU64::new(0));
-    (Source { samples: producer, lost: lost.clone() }, Drain { samples: consumer, lost })
+    let (lost, ahead) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let source = Source { samples: producer, lost: lost.clone(), ahead: ahead.clone() };
+    (source, Drain { samples: consumer, lost, ahead, rate })
 }
 
 /// How long `samples` take at `rate` Hz.
@@ -131,6 +149,16 @@ mod tests {
         other.offer(2);
         assert_eq!(exchange.take(), Some(2));
         assert_eq!(exchange.take(), None);
+    }
+
+    #[test]
+    fn a_device_says_when_its_sound_is_heard_and_is_believed_within_reason() {
+        let (source, drain) = ring(48_000);
+        assert_eq!(source.ahead(), Duration::ZERO);
+        drain.heard_after(Duration::from_millis(7), 480);
+        assert_eq!(source.ahead(), Duration::from_millis(17));
+        drain.heard_after(Duration::from_secs(7), 480);
+        assert_eq!(source.ahead(), Duration::from_millis(10));
     }
 
     #[test]

@@ -209,7 +209,10 @@ where
     let pulse = play.pulse.clone();
     device.build_output_stream(
         config,
-        move |data: &mut [T], _| play.fill(data),
+        move |data: &mut [T], info| {
+            let times = info.timestamp();
+            play.fill(data, times.playback.duration_since(times.callback));
+        },
         move |error| pulse.error(error, &errors),
         Some(OPEN),
     )

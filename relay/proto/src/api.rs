@@ -350,6 +350,9 @@ pub struct Received {
     /// Sound of its own packets that was really played here, in milliseconds.
     #[serde(default)]
     pub heard_ms: u32,
+    /// The reader's own way to the relay and back, in milliseconds. Absent while it isn't known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip_ms: Option<u32>,
 }
 
 /// Answer to an upload: what the publisher of the track must know.
@@ -371,6 +374,9 @@ pub struct Feedback {
     /// Payload of this peer's pictures that came, in bits per second, at the reader whose delay this is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received_bps: Option<u32>,
+    /// The way from the relay to that reader and back, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip_ms: Option<u32>,
     /// Who has just played this peer's sound.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub heard_by: Vec<PeerId>,

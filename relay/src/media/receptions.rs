@@ -17,6 +17,7 @@ struct Word {
     at: Instant,
     delay_ms: Option<u32>,
     received_bps: u32,
+    round_trip_ms: Option<u32>,
     heard: Option<Instant>,
 }
 
@@ -30,7 +31,8 @@ impl Receptions {
         let words = self.0.entry(received.peer).or_default();
         let heard_before = words.get(&reader).and_then(|word| word.heard);
         let heard = if received.heard_ms > 0 { Some(now) } else { heard_before };
-        words.insert(reader, Word { at: now, delay_ms: received.delay_ms, received_bps: received.received_bps, heard });
+        let Received { delay_ms, received_bps, round_trip_ms, .. } = *received;
+        words.insert(reader, Word { at: now, delay_ms, received_bps, round_trip_ms, heard });
     }
 
     /// The peer is gone, as a publisher and as a reader.
@@ -54,14 +56,17 @@ impl Receptions {
                 feedback.heard_by.push(*reader);
             }
             let Some(delay_ms) = word.delay_ms.filter(|_| within(word.at, RECEPTION_FRESH)) else { continue };
-            let this = Some((delay_ms, word.received_bps));
+            let this = Some((delay_ms, word.received_bps, word.round_trip_ms));
             if this > worst {
                 (worst, second) = (this, worst);
             } else {
                 second = second.max(this);
             }
         }
-        (feedback.delay_ms, feedback.received_bps) = second.or(worst).unzip();
+        if let Some((delay_ms, received_bps, round_trip_ms)) = second.or(worst) {
+            (feedback.delay_ms, feedback.received_bps) = (Some(delay_ms), Some(received_bps));
+            feedback.round_trip_ms = round_trip_ms;
+        }
     }
 }
 
@@ -82,13 +87,20 @@ mod tests {
         }
 
         fn report(&mut self, reader: u16, ms: u64, delay_ms: Option<u32>, heard_ms: u32) {
-            let received = Received { peer: ANA, delay_ms, received_bps: 1000 * u32::from(reader), heard_ms };
+            let received = Received {
+                peer: ANA,
+                delay_ms,
+                received_bps: 1000 * u32::from(reader),
+                heard_ms,
+                round_trip_ms: Some(u32::from(reader)),
+            };
             self.receptions.report(PeerId(reader), &received, self.start + Duration::from_millis(ms));
         }
 
         fn told(&self, ms: u64) -> (Option<u32>, Option<u32>, Vec<u16>) {
             let mut feedback = Feedback::default();
             self.receptions.tell(ANA, self.start + Duration::from_millis(ms), &mut feedback);
+            assert_eq!(feedback.round_trip_ms.map(|ms| ms * 1000), feedback.received_bps, "of the same reader");
             (feedback.delay_ms, feedback.received_bps, feedback.heard_by.iter().map(|peer| peer.0).collect())
         }
     }

@@ -64,6 +64,12 @@ fn bens_picture_is_anas_clip() {
     println!("the sound correlates with {best:.3}");
     assert!(best > 0.8, "the sound correlates with {best:.3} only");
     assert!(ben.number("/audio/concealed_ms") < 200.0, "{:#}", ben.report);
+
+    // Heard when they are seen: sound is no more than 40 ms before its picture and no more than 60 ms after it.
+    let [early, late] = ["/av_offset_ms/p5", "/av_offset_ms/p95"].map(|path| ben.number(path));
+    println!("sound is {early:.0} to {late:.0} ms later than its picture");
+    assert!(early >= -40.0 && late <= 60.0, "{:#}", ben.report);
+    assert!(ben.number("/av_offset_ms/count") > 150.0, "{:#}", ben.report);
 }
 
 fn samples(file: &Path) -> Vec<f32> {

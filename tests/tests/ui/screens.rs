@@ -223,12 +223,24 @@ fn a_call_shows_who_is_in_it_and_how_it_is() {
     stand.expect("0:00");
     stand.expect("Ben");
     let stand = Stand::new(Sample::Group);
-    for text in ["zoe.king", "Kim", "delay 6 ms \u{b7} round trip 2 ms \u{b7} 30 frames/s \u{b7} up 812, down 790 kbit/s"] {
+    for text in ["zoe.king", "Kim", "640x480", "about 47 ms", "1012 kbit/s", "+44 ms"] {
         stand.expect(text);
     }
     let stand = Stand::new(Sample::Reconnecting);
     stand.expect("Reconnecting\u{2026} 3 s");
     stand.expect("The camera is in use by another program. Close that program.");
+}
+
+#[test]
+fn how_a_call_fares_is_shown_on_demand_and_in_later_calls_too() {
+    let mut stand = Stand::new(Sample::InCall);
+    stand.expect_not("Round trip");
+    stand.click(Id::new("figures"));
+    stand.expect("Round trip");
+    assert!(stand.app.settings().figures);
+    stand.click(Id::new("figures"));
+    stand.expect_not("Round trip");
+    assert!(!stand.app.settings().figures);
 }
 
 #[test]

@@ -74,6 +74,8 @@ pub struct Desk {
     /// By the chat's key.
     conversations: HashMap<String, Conversation>,
     phone: Phone,
+    /// Whether calls begin with their figures open.
+    figures: bool,
     tape: Tape,
     /// The voice message that is heard.
     playing: Option<(AttachmentId, Player)>,
@@ -155,6 +157,8 @@ pub enum Action {
     ChangeAppearance,
     /// This is to be used in later runs, too.
     Remember(Box<Equipment>),
+    /// Calls are to begin with their figures open, or without.
+    ShowFigures(bool),
     SignOut,
     /// The relay has ended the session.
     SignedOut(String),
@@ -176,6 +180,7 @@ impl Desk {
             focused: true,
             conversations: HashMap::new(),
             phone: Phone::Idle,
+            figures: false,
             tape: Tape::default(),
             playing: None,
             link: Link::Connecting,

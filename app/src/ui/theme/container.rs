@@ -91,6 +91,12 @@ pub fn step(lit: Option<bool>) -> impl Fn(&Theme) -> Style {
     }
 }
 
+/// Where much is to be read.
+pub fn figures(theme: &Theme) -> Style {
+    let palette = palette::of(theme);
+    Style { text_color: Some(palette.on_stage), ..filled(palette.stage.scale_alpha(0.88), spacing::RADIUS_S) }
+}
+
 pub fn veil(theme: &Theme) -> Style {
     filled(palette::of(theme).veil, 0.0)
 }

@@ -48,6 +48,10 @@ pub const METER: f32 = 4.0;
 pub const TILE: (f32, f32) = (144.0, 108.0);
 pub const PREVIEW: (f32, f32) = (184.0, 138.0);
 
+/// Columns of a call's figures: what they are of, and a figure. The longest fit, so that nothing moves when they change.
+pub const FIGURE_OF: f32 = 112.0;
+pub const FIGURE: f32 = 82.0;
+
 /// Diameters of avatars.
 pub const AVATAR_XS: f32 = 24.0;
 pub const AVATAR_S: f32 = 36.0;

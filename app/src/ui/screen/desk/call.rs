@@ -103,6 +103,8 @@ pub enum Action {
     News(String),
     /// The chat was opened, or is with another person now.
     OpenChat,
+    /// The figures were opened or put away.
+    ShowFigures(bool),
     /// Someone else is asked to join.
     Invite(Name),
     /// A link into the call is wanted.
@@ -165,6 +167,11 @@ impl Call {
     /// Says that there is no encryption on the way.
     pub fn warn_in_the_clear(&mut self) {
         self.in_the_clear = true;
+    }
+
+    /// Opens the figures, or puts them away.
+    pub fn set_figures(&mut self, open: bool) {
+        self.figures_open = open;
     }
 
     pub fn id(&self) -> &CallId {
@@ -322,7 +329,7 @@ impl Call {
             }
             Message::FiguresPressed => {
                 self.figures_open = !self.figures_open;
-                Action::None
+                Action::ShowFigures(self.figures_open)
             }
             Message::InvitePressed => {
                 self.invite_open = !self.invite_open;

@@ -59,6 +59,11 @@ impl Desk {
         Action::None
     }
 
+    /// Says whether calls begin with their figures open.
+    pub fn set_figures(&mut self, open: bool) {
+        self.figures = open;
+    }
+
     pub(super) fn in_call(&mut self, message: call::Message) -> Action {
         let Phone::Talking(call) = &mut self.phone else { return Action::None };
         match call.update(message, self.now) {
@@ -71,6 +76,10 @@ impl Desk {
             call::Action::OpenPanel => self.open_panel(),
             call::Action::News(text) => Action::Tell(Kind::News, text, Task::none()),
             call::Action::OpenChat => Action::Run(self.fetch_seen()),
+            call::Action::ShowFigures(shown) => {
+                self.figures = shown;
+                Action::ShowFigures(shown)
+            }
             call::Action::Invite(name) => {
                 let call = call.id().clone();
                 Action::Run(self.invite(name, call))
@@ -151,6 +160,7 @@ impl Desk {
         });
         let (mut call, task) = Call::new(joined, self.line.me(), &setup, engine, self.now);
         call.begin_with(&self.equipment);
+        call.set_figures(self.figures);
         if self.line.is_in_the_clear() {
             call.warn_in_the_clear();
         }

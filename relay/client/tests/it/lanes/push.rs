@@ -16,8 +16,15 @@ use crate::{
     soon,
 };
 
-const FEEDBACK: Feedback =
-    Feedback { keyframe: true, backlog_ms: 7, readers: 2, delay_ms: Some(35), received_bps: Some(640_000), heard_by: Vec::new() };
+const FEEDBACK: Feedback = Feedback {
+    keyframe: true,
+    backlog_ms: 7,
+    readers: 2,
+    delay_ms: Some(35),
+    received_bps: Some(640_000),
+    round_trip_ms: None,
+    heard_by: Vec::new(),
+};
 
 #[tokio::test]
 async fn a_broken_upload_is_repeated_byte_by_byte_and_its_feedback_told() {

@@ -76,7 +76,7 @@ impl Call {
             line = line.push(text::caption("hears you").style(text::on_stage_muted));
         }
         let name = container(line).padding([spacing::XS, spacing::M]).style(theme::container::over_picture);
-        row![name, space().width(Fill)].push(self.figures_line()).align_y(Alignment::Start).spacing(spacing::S).into()
+        row![name, space().width(Fill)].push(self.figures()).align_y(Alignment::Start).spacing(spacing::S).into()
     }
 
     /// The others in the call, in a row; pressing one makes it large.
