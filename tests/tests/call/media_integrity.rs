@@ -15,6 +15,8 @@ use crate::{AROUND, alone};
 
 /// Of how many samples the sound is compared at a time: 200 ms.
 const PART: usize = 9_600;
+/// By how many samples playout may have bent the time between two parts: 60 ms.
+const BENT: usize = 2_880;
 
 /// Each picture of the clip, by the timecode in it.
 fn clip(file: &Path) -> BTreeMap<u64, Frame> {
@@ -61,14 +63,24 @@ fn bens_picture_is_anas_clip() {
     // In short parts, for playout bends time a little wherever sound comes unevenly; and in those with something to hear.
     let (whole, received) = (samples(&audio), samples(&record.join("peer-1.wav")));
     let loudness = |part: &[f32]| part.iter().map(|sample| sample * sample).sum::<f32>() / part.len() as f32;
-    let parts = received.chunks_exact(PART).filter(|part| loudness(part) >= loudness(&received));
-    let mut found: Vec<_> = parts.map(|part| correlate(&whole, part).0).collect();
-    found.sort_by(f32::total_cmp);
+    let bound = loudness(&received);
+    let parts = received.chunks_exact(PART).enumerate().filter(|(_, part)| loudness(part) >= bound);
+    let found: Vec<_> = parts.map(|(index, part)| (index * PART, correlate(&whole, part))).collect();
     println!("the sound correlates with {found:.2?}");
     assert!(found.len() >= 8, "only {} parts with sound", found.len());
     // The clip is looped, so a part may lie across its end, and parts that were bent or made up are like none of it.
-    let median = found[found.len() / 2];
+    let mut alike: Vec<_> = found.iter().map(|(_, (alike, _))| *alike).collect();
+    alike.sort_by(f32::total_cmp);
+    let median = alike[alike.len() / 2];
     assert!(median > 0.8, "the sound correlates with {median:.3} only: {found:.2?}");
+    // And each part is where it was, counted from the one before.
+    let known: Vec<_> = found.iter().filter(|(_, (alike, _))| *alike > 0.8).collect();
+    for ((one, (_, from)), (next, (_, to))) in known.iter().zip(&known[1..]) {
+        let (passed, in_clip) = ((next - one) % whole.len(), (to + whole.len() - from) % whole.len());
+        let off = passed.abs_diff(in_clip);
+        let off = off.min(whole.len() - off);
+        assert!(off < BENT, "{off} samples between {one} and {next} were lost or doubled: {found:.2?}");
+    }
     assert!(ben.number("/audio/concealed_ms") < 200.0, "{:#}", ben.report);
 
     // Heard when they are seen: sound is no more than 40 ms before its picture and no more than 60 ms after it.
