@@ -37,7 +37,7 @@ const UNEVEN: f64 = 1.25;
 /// without any queue.
 const CUBIC: f64 = 0.06;
 /// How much faster the curve is gone along while there is no queue at all: that is no path at its limit.
-const HURRY: f64 = 0.3;
+const HURRY: f64 = 0.5;
 /// Growth a second before any queue was ever seen: tripled.
 const START: f64 = 2.0;
 /// How long the first rate is kept.
@@ -223,9 +223,12 @@ impl Rate {
         // What was allowed and not used has filled no queue.
         let used = self.video.min(self.signals.sent(now).unwrap_or(self.video).max(through) * UNEVEN);
         // Sound's requests alone may fill a path that has become narrow.
-        self.crowded = self.signals.waiting(now) > CROWDED;
-        self.thin |= queue > FAR_OVER || self.crowded;
+        let growing = self.signals.waiting(now) > CROWDED;
+        self.thin |= queue > FAR_OVER || growing;
+        self.crowded = growing || self.thin && queue > CROWDED;
         if queue > FAR_OVER && !draining {
+            // What got through before the path became narrow says little.
+            let through = if growing { 0.0 } else { through };
             self.reduce((used * HALVED).max(through * BACK_OFF).min(used * BACK_OFF), now);
         } else if queue > TARGET && !draining && !burst && !self.signals.falls() {
             self.reduce((through * BACK_OFF).clamp(used * HALVED, used * BACK_OFF), now);

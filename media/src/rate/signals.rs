@@ -16,6 +16,8 @@ const SENT_OVER: Duration = Duration::from_millis(600);
 const ALL_OF: usize = 3;
 /// As long as they are no further apart.
 const TOGETHER: Duration = Duration::from_millis(300);
+/// What comes through this much later than the quickest stood in a queue.
+const BEGUN: Duration = Duration::from_millis(20);
 /// Over how long the mean of the time uploads take is taken.
 const MEAN_OVER: Duration = Duration::from_millis(150);
 /// Least weight of a new upload in it.
@@ -64,7 +66,9 @@ impl Signals {
             mean + (longer - mean) * passed.clamp(WEIGHT, 1.0)
         });
         lane.longer = Some((now, mean));
-        self.waiting = Some((now, uploaded.waiting.saturating_sub(way)));
+        // Losses hold back what waits, and nothing of what comes through.
+        let queued = self.lanes[0].longer.is_some_and(|(_, longer)| longer > BEGUN.as_secs_f64());
+        self.waiting = Some((now, if queued { uploaded.waiting.saturating_sub(way) } else { Duration::ZERO }));
         if let Some(delay) = uploaded.delay {
             if let Some((_, last)) = self.reported.filter(|(_, last)| *last != delay) {
                 self.before = Some(last);
