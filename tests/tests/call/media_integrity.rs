@@ -13,6 +13,9 @@ use tests::{
 
 use crate::{AROUND, alone};
 
+/// Of how many samples the sound is compared at a time: 200 ms.
+const PART: usize = 9_600;
+
 /// Each picture of the clip, by the timecode in it.
 fn clip(file: &Path) -> BTreeMap<u64, Frame> {
     let mut clip = media::camera::clip::Clip::open(file).expect("the clip can be read");
@@ -55,14 +58,17 @@ fn bens_picture_is_anas_clip() {
     println!("{compared} pictures compared, the worst has {worst:.1} dB");
     assert!(compared > 200, "only {compared} pictures in 8 s");
 
-    let whole = samples(&audio);
-    let received = samples(&record.join("peer-1.wav"));
-    // A second from the middle; the clip is looped, so it may lie across its end: then the next second doesn't.
-    let middle = received.len() / 2;
-    let part = |start: usize| &received[start..start + 48_000];
-    let best = [middle, middle + 48_000].map(|start| correlate(&whole, part(start)).0).into_iter().fold(0.0, f32::max);
-    println!("the sound correlates with {best:.3}");
-    assert!(best > 0.8, "the sound correlates with {best:.3} only");
+    // In short parts, for playout bends time a little wherever sound comes unevenly; and in those with something to hear.
+    let (whole, received) = (samples(&audio), samples(&record.join("peer-1.wav")));
+    let loudness = |part: &[f32]| part.iter().map(|sample| sample * sample).sum::<f32>() / part.len() as f32;
+    let parts = received.chunks_exact(PART).filter(|part| loudness(part) >= loudness(&received));
+    let mut found: Vec<_> = parts.map(|part| correlate(&whole, part).0).collect();
+    found.sort_by(f32::total_cmp);
+    println!("the sound correlates with {found:.2?}");
+    assert!(found.len() >= 8, "only {} parts with sound", found.len());
+    // The clip is looped, so a part may lie across its end, and parts that were bent or made up are like none of it.
+    let median = found[found.len() / 2];
+    assert!(median > 0.8, "the sound correlates with {median:.3} only: {found:.2?}");
     assert!(ben.number("/audio/concealed_ms") < 200.0, "{:#}", ben.report);
 }
 
