@@ -6,7 +6,10 @@ mod voices;
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, RwLock, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -41,6 +44,9 @@ const LOOKED_AT_EVERY: Duration = Duration::from_millis(100);
 const FIGURES_EVERY: u32 = 10;
 /// Uploads remembered for when they are answered: more than the lanes ever have under way.
 const UNDER_WAY_MAX: usize = 128;
+/// One lost packet holds up one request, a queue all of them: more sounds than two requests carry, where each carries its own and where they
+/// share them.
+const SEVERAL: [usize; 2] = [3, 7];
 
 /// What a call captures, plays and keeps.
 #[derive(Debug, Clone)]
@@ -289,11 +295,13 @@ struct Way {
     lanes: RwLock<Option<Lanes>>,
     /// When they were handed over that aren't answered yet, and their bytes.
     under_way: Mutex<BTreeMap<(Kind, u32), (Instant, usize)>>,
+    /// Sounds share requests.
+    thin: AtomicBool,
 }
 
 impl Way {
     fn new(me: PeerId) -> Self {
-        Self { me, open: OnceLock::new(), lanes: RwLock::new(None), under_way: Mutex::default() }
+        Self { me, open: OnceLock::new(), lanes: RwLock::new(None), under_way: Mutex::default(), thin: AtomicBool::new(false) }
     }
 
     fn goes(&self, kind: Kind, seq: u32, bytes: usize) {
@@ -310,6 +318,15 @@ impl Way {
         gone.map(|(when, bytes)| (when.elapsed(), bytes))
     }
 
+    /// How long each of several sounds has been on its way; zero where fewer are.
+    fn waiting(&self) -> Duration {
+        let several = SEVERAL[usize::from(self.thin.load(Ordering::Relaxed))];
+        let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone: Vec<_> = under_way.iter().filter(|((kind, _), _)| *kind == Kind::Audio).map(|(_, (when, _))| *when).collect();
+        gone.sort_unstable();
+        gone.get(several - 1).map(Instant::elapsed).unwrap_or_default()
+    }
+
     fn open(&self, lanes: Lanes) {
         *self.lanes.write().unwrap_or_else(PoisonError::into_inner) = Some(lanes);
         let _ = self.open.set(());
@@ -320,6 +337,7 @@ impl Way {
     }
 
     fn set_thin(&self, thin: bool) {
+        self.thin.store(thin, Ordering::Relaxed);
         if let Some(lanes) = self.lanes.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
             lanes.set_thin(thin);
         }
@@ -375,6 +393,7 @@ impl Handler for Downlink {
                     kind: media_kind(kind),
                     took,
                     bytes,
+                    waiting: inner.way.waiting(),
                     backlog: Duration::from_millis(feedback.backlog_ms.into()),
                     readers: feedback.readers,
                     delay: feedback.delay_ms.map(|delay_ms| Duration::from_millis(delay_ms.into())),

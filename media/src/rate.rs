@@ -20,6 +20,8 @@ use crate::{Kind, VideoConfig};
 const TARGET: Duration = Duration::from_millis(40);
 /// From here on the rate is halved: at this pace the queue wouldn't be gone within a second.
 const FAR_OVER: Duration = Duration::from_millis(120);
+/// Sounds that wait longer than this, several at once, stand in a queue that has just begun.
+const CROWDED: Duration = Duration::from_millis(60);
 /// Below it the path has room.
 const EMPTY: Duration = Duration::from_millis(20);
 /// Below it there is none, and pictures pass in no time.
@@ -29,11 +31,13 @@ const NONE: Duration = Duration::from_millis(10);
 const BACK_OFF: f64 = 0.85;
 /// What is left of the rate when the queue is far over.
 const HALVED: f64 = 0.5;
+/// How much more than what is sent in the mean may be meant: pictures differ.
+const UNEVEN: f64 = 1.25;
 /// Growth in parts of the rate where the last queue was, per cubed second: back there after 1.4 s, at five times as much 4 s later; a little sooner
 /// without any queue.
 const CUBIC: f64 = 0.06;
 /// How much faster the curve is gone along while there is no queue at all: that is no path at its limit.
-const HURRY: f64 = 0.3;
+const HURRY: f64 = 0.5;
 /// Growth a second before any queue was ever seen: tripled.
 const START: f64 = 2.0;
 /// How long the first rate is kept.
@@ -62,7 +66,7 @@ const AUDIO: [(f64, u32); 3] = [(120_000.0, 32_000), (50_000.0, 24_000), (0.0, 1
 
 /// How much longer than the way pictures may be on it before the next one waits.
 const PATIENCE: Duration = Duration::from_millis(30);
-/// Fewest pictures in flight: one on its way while the other one's answer comes back.
+/// Fewest pictures in flight where there is room: one on its way while the other one's answer comes back.
 const IN_FLIGHT_MIN: usize = 2;
 
 /// What has become of an upload.
@@ -74,6 +78,9 @@ pub struct Uploaded {
     pub took: Duration,
     /// Bytes of payload.
     pub bytes: usize,
+    /// How long each of several other uploads of sound has been on its way by now: a queue that is only growing shows there first. Zero where
+    /// fewer are.
+    pub waiting: Duration,
     /// Age of the oldest packet of this track that some reader hasn't fetched.
     pub backlog: Duration,
     /// How many peers read the track.
@@ -120,6 +127,7 @@ pub struct Rate {
     burst: Option<Instant>,
     stepped: Instant,
     thin: bool,
+    crowded: bool,
 }
 
 impl Rate {
@@ -139,6 +147,7 @@ impl Rate {
             burst: None,
             stepped: now,
             thin: false,
+            crowded: false,
         }
     }
 
@@ -187,7 +196,7 @@ impl Rate {
             frames_per_second,
             size: self.ladder.size(),
             audio_bps: AUDIO.iter().find(|(from, _)| self.video >= *from).map_or(16_000, |(_, rate)| *rate),
-            in_flight: (periods + 1).clamp(IN_FLIGHT_MIN, crate::gate::LIMIT_MAX),
+            in_flight: if self.crowded { 1 } else { (periods + 1).clamp(IN_FLIGHT_MIN, crate::gate::LIMIT_MAX) },
             patience: way + PATIENCE + self.share(),
             keyframes_apart: way,
             thin: self.thin,
@@ -210,13 +219,19 @@ impl Rate {
         let drains = DRAINS + self.signals.way();
         let just = |at: Option<Instant>| at.is_some_and(|at| now.saturating_duration_since(at) < drains);
         let (draining, burst) = (just(self.reduced), just(self.burst));
+        let through = self.signals.through(now).unwrap_or(self.video);
+        // What was allowed and not used has filled no queue.
+        let used = self.video.min(self.signals.sent(now).unwrap_or(self.video).max(through) * UNEVEN);
+        // Sound's requests alone may fill a path that has become narrow.
+        let growing = self.signals.waiting(now) > CROWDED;
+        self.thin |= queue > FAR_OVER || growing;
+        self.crowded = growing || self.thin && queue > CROWDED;
         if queue > FAR_OVER && !draining {
-            let through = self.signals.through(now).unwrap_or(self.video);
-            self.thin = true;
-            self.reduce((self.video * HALVED).max(through * BACK_OFF).min(self.video * BACK_OFF), now);
+            // What got through before the path became narrow says little.
+            let through = if growing { 0.0 } else { through };
+            self.reduce((used * HALVED).max(through * BACK_OFF).min(used * BACK_OFF), now);
         } else if queue > TARGET && !draining && !burst && !self.signals.falls() {
-            let through = self.signals.through(now).unwrap_or(self.video);
-            self.reduce((through * BACK_OFF).clamp(self.video * HALVED, self.video * BACK_OFF), now);
+            self.reduce((through * BACK_OFF).clamp(used * HALVED, used * BACK_OFF), now);
         } else if queue < EMPTY && !draining {
             self.grow(passed, now);
         } else if let Some((_, since)) = &mut self.knee {

@@ -16,6 +16,8 @@ const SENT_OVER: Duration = Duration::from_millis(600);
 const ALL_OF: usize = 3;
 /// As long as they are no further apart.
 const TOGETHER: Duration = Duration::from_millis(300);
+/// What comes through this much later than the quickest stood in a queue.
+const BEGUN: Duration = Duration::from_millis(20);
 /// Over how long the mean of the time uploads take is taken.
 const MEAN_OVER: Duration = Duration::from_millis(150);
 /// Least weight of a new upload in it.
@@ -30,6 +32,8 @@ pub(super) struct Signals {
     received: Option<(Instant, f64)>,
     report: Option<u32>,
     backlog: Option<(Instant, Duration)>,
+    /// How much longer than the way several have been on it.
+    waiting: Option<(Instant, Duration)>,
     sent: VecDeque<(Instant, usize)>,
     began: Option<Instant>,
 }
@@ -62,6 +66,9 @@ impl Signals {
             mean + (longer - mean) * passed.clamp(WEIGHT, 1.0)
         });
         lane.longer = Some((now, mean));
+        // Losses hold back what waits, and nothing of what comes through.
+        let queued = self.lanes[0].longer.is_some_and(|(_, longer)| longer > BEGUN.as_secs_f64());
+        self.waiting = Some((now, if queued { uploaded.waiting.saturating_sub(way) } else { Duration::ZERO }));
         if let Some(delay) = uploaded.delay {
             if let Some((_, last)) = self.reported.filter(|(_, last)| *last != delay) {
                 self.before = Some(last);
@@ -93,9 +100,15 @@ impl Signals {
     pub(super) fn queue(&self, now: Instant, picture: Duration) -> Option<Duration> {
         let fresh = |at: &Instant| now.saturating_duration_since(*at) <= FRESH;
         let longer = |lane: &Lane| lane.longer.filter(|(at, _)| fresh(at)).map(|(_, mean)| Duration::from_secs_f64(mean));
-        let told = [self.reported, self.backlog].map(|told| told.filter(|(at, _)| fresh(at)).map(|(_, wait)| wait));
+        let told = [self.reported, self.backlog, self.waiting].map(|told| told.filter(|(at, _)| fresh(at)).map(|(_, wait)| wait));
         let longest = self.lanes.iter().map(longer).chain(told).flatten().max();
         longest.map(|wait| wait.saturating_sub(picture))
+    }
+
+    /// How much longer than the way several sounds have been on it.
+    pub(super) fn waiting(&self, now: Instant) -> Duration {
+        let fresh = self.waiting.filter(|(at, _)| now.saturating_duration_since(*at) <= FRESH);
+        fresh.map(|(_, wait)| wait).unwrap_or_default()
     }
 
     /// How long it is known how uploads fare.

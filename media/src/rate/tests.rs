@@ -104,7 +104,7 @@ impl Path {
     fn upload(&mut self, kind: Kind, took: f64, bytes: usize) {
         let (backlog, took_ms) = (Duration::ZERO, self.now as f64 + took);
         let took = Duration::from_secs_f64(took / 1000.0);
-        let uploaded = Uploaded { kind, took, bytes, backlog, readers: 1, delay: None, received_bps: None };
+        let uploaded = Uploaded { kind, took, bytes, backlog, waiting: Duration::ZERO, readers: 1, delay: None, received_bps: None };
         self.answers.push((took_ms as u64, uploaded));
     }
 
@@ -127,6 +127,15 @@ impl Path {
         let at_reader = there + self.rtt as f64 / 2.0;
         self.arrived.push((at_reader as u64, at_reader - self.now as f64, bytes));
         self.upload(Kind::Video, there + self.rtt as f64 / 2.0 - self.now as f64, bytes);
+    }
+
+    /// How long each of three sounds has been on its way.
+    fn waiting(&self) -> Duration {
+        let sounds = self.answers.iter().filter(|(_, uploaded)| uploaded.kind == Kind::Audio);
+        let mut ages: Vec<_> =
+            sounds.map(|(at, uploaded)| uploaded.took.saturating_sub(Duration::from_millis(at - self.now))).collect();
+        ages.sort_unstable();
+        ages.iter().rev().nth(2).copied().unwrap_or_default()
     }
 
     /// Every 250 ms, from what came in the last 250 ms.
@@ -158,7 +167,8 @@ impl Path {
             let known = self.reports.iter().rev().find(|(at, ..)| at + self.rtt / 2 <= now);
             let known = known.filter(|(at, ..)| at + 1500 > now);
             let (delay, received_bps) = (known.map(|(_, delay, _)| *delay), known.map(|(.., bps)| *bps));
-            self.rate.uploaded(&Uploaded { delay, received_bps, ..uploaded }, self.at(now));
+            let waiting = self.waiting();
+            self.rate.uploaded(&Uploaded { waiting, delay, received_bps, ..uploaded }, self.at(now));
         }
     }
 }
@@ -260,7 +270,8 @@ fn what_is_given_up_halves_the_rate() {
     assert_eq!(rate.decision().video_bps, before, "nothing has got through yet");
     let (took, backlog) = (Duration::from_millis(10), Duration::ZERO);
     let (kind, bytes, readers) = (Kind::Video, 1000, 1);
-    rate.uploaded(&Uploaded { kind, took, bytes, backlog, readers, delay: None, received_bps: None }, now);
+    let waiting = Duration::ZERO;
+    rate.uploaded(&Uploaded { kind, took, bytes, waiting, backlog, readers, delay: None, received_bps: None }, now);
     let later = now + Duration::from_secs(1);
     rate.gave_up(later);
     rate.gave_up(later);

@@ -450,7 +450,8 @@ mod tests {
         assert_eq!(shared.decision().video_bps, before.bits_per_second, "nothing is known of the path");
         let (took, backlog) = (Duration::from_millis(10), Duration::ZERO);
         let (kind, bytes, readers) = (track::Kind::Video, 1000, 1);
-        shared.uploaded(&Uploaded { kind, took, bytes, backlog, readers, delay: None, received_bps: None }, now);
+        let waiting = Duration::ZERO;
+        shared.uploaded(&Uploaded { kind, took, bytes, waiting, backlog, readers, delay: None, received_bps: None }, now);
         for second in 1..4 {
             shared.gave_up(now + Duration::from_secs(second));
             shared.gave_up(now + Duration::from_secs(second));
