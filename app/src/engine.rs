@@ -322,7 +322,8 @@ impl Way {
     fn waiting(&self) -> Duration {
         let several = SEVERAL[usize::from(self.thin.load(Ordering::Relaxed))];
         let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut gone: Vec<_> = under_way.iter().filter(|((kind, _), _)| *kind == Kind::Audio).map(|(_, (when, _))| *when).collect();
+        let mut gone: Vec<_> =
+            under_way.iter().filter(|((kind, _), _)| *kind == Kind::Audio).map(|(_, (when, _))| *when).collect();
         gone.sort_unstable();
         gone.get(several - 1).map(Instant::elapsed).unwrap_or_default()
     }
