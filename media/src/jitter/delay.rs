@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 /// The longest target, in microseconds: what waits longer is no conversation.
 pub(crate) const TARGET_MAX_US: i64 = 250_000;
 
-/// The shortest target, in microseconds: one frame, since playing asks for whole frames.
-pub(crate) const TARGET_MIN_US: i64 = 20_000;
+/// The shortest target, in microseconds: what is played at once. Where packets come more unevenly than that the histogram says so.
+pub(crate) const TARGET_MIN_US: i64 = 10_000;
 
 /// Over how long the quickest transit counts, in microseconds. Long enough to see a quick packet between slow ones, short enough to
 /// follow a new path; clocks drift less than 1 ms meanwhile.

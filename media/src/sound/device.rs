@@ -101,6 +101,11 @@ fn host() -> Arc<Host> {
     host
 }
 
+/// Whether a sound server has it.
+fn is_served(device: &Device) -> bool {
+    cfg!(target_os = "linux") && device.id().is_ok_and(|id| id.host().to_string() != "alsa")
+}
+
 /// Whether asking it goes through a connection. ALSA must be asked anew instead: it reads its list of cards as it's begun.
 fn is_server(host: &Host) -> bool {
     cfg!(target_os = "linux") && host.id().to_string() != "alsa"
@@ -181,6 +186,8 @@ pub(crate) fn choose(part: Part, device: &Device, period: Duration) -> Result<Ve
     } else {
         device.supported_output_configs().map(Iterator::collect)
     };
+    // A server keeps what isn't taken at once, so it's asked twice as often; where that is too much for the machine, a longer period is wanted.
+    let period = if period == self::period(part) && is_served(device) { period / 2 } else { period };
     let mut ways = rank(part, ranges.as_deref().unwrap_or_default(), period);
     if ways.is_empty() {
         // A device that lists nothing may still have a default.

@@ -1,4 +1,4 @@
-//! What a call lives through: a relay that is killed and comes back, a relay that stands still for a while.
+//! What a call lives through: a relay that is killed and comes back, a relay that stands still for a while, a computer that sleeps.
 
 use std::{
     fs::File,
@@ -10,7 +10,7 @@ use std::{
 };
 
 use media::{barcode, y4m};
-use tests::{eventually, people::Relay, robot::Robot};
+use tests::{eventually, people::Relay, process::Process, robot::Robot};
 
 use crate::{AROUND, alone};
 
@@ -54,9 +54,9 @@ fn a_call_outlives_a_network_that_is_gone_for_a_while() {
     let (ana, ben) = pair(&relay, "14", &record);
     wait_for_a_second_of(&record);
     // A stopped process keeps its connections and answers nothing: to the clients it is a network that swallows all.
-    signal(&mut relay, "STOP");
+    signal(relay.process(), "STOP");
     sleep(Duration::from_secs(5));
-    signal(&mut relay, "CONT");
+    signal(relay.process(), "CONT");
     let settled = micros_now() + 3_000_000;
     let newest = || newest_capture(&record);
     eventually("pictures of 3 s after the network is back", AROUND, || newest().filter(|time| *time > settled));
@@ -79,6 +79,46 @@ fn a_call_outlives_a_network_that_is_gone_for_a_while() {
     assert!(median < Duration::from_millis(150), "the newest picture is {median:?} old; in microseconds: {ages:?}");
 }
 
+#[test]
+fn a_computer_that_slept_is_back_in_the_call_with_its_next_request() {
+    let _alone = alone();
+    let relay = Relay::with_ana_and_ben();
+    let records = ["Ana's", "Ben's"].map(|whose| relay.folder().join(whose));
+    let [at_ana, at_ben] = &records;
+    let start = |name: &str, options: &[&str], record: &Path| {
+        let record = ["--record", record.to_str().expect("a plain path"), "--camera", CAMERA, "--microphone", "chirp"];
+        Robot::start(&relay, name, &[options, &record[..]].concat())
+    };
+    let mut ben = start("Ben", &["--answer"], at_ben);
+    let ana = start("Ana", &["--call", "Ben", "--duration", "24"], at_ana);
+    records.iter().for_each(|record| wait_for_a_second_of(record));
+    // Far longer than the relay keeps pictures and sound, shorter than it keeps a place in the call.
+    signal(ben.process(), "STOP");
+    sleep(Duration::from_secs(12));
+    let woken = micros_now();
+    signal(ben.process(), "CONT");
+    for (record, whose) in [(at_ben, "Ana's"), (at_ana, "Ben's")] {
+        let new = || newest_capture(record).filter(|time| *time > woken);
+        eventually(&format!("{whose} new pictures"), AROUND, new);
+        let after = Duration::from_micros(micros_now() - woken);
+        println!("{whose} new pictures are seen {} ms after waking", after.as_millis());
+        assert!(after < Duration::from_millis(1_500), "{whose} new pictures came after {after:?}");
+    }
+    let settled = micros_now() + 2_000_000;
+    eventually("pictures of 2 s later", AROUND, || newest_capture(at_ben).filter(|time| *time > settled));
+    let mut ages: Vec<_> = (0..40)
+        .map(|_| {
+            sleep(Duration::from_millis(50));
+            micros_now().saturating_sub(newest_capture(at_ben).expect("there is a newest picture"))
+        })
+        .collect();
+    let (ana, ben) = (ana.finish(AROUND), ben.finish(AROUND));
+    assert!(ana.success && ben.success, "{:#}\n{:#}", ana.report, ben.report);
+    ages.sort_unstable();
+    let median = Duration::from_micros(ages[ages.len() / 2]);
+    assert!(median < Duration::from_millis(150), "the newest picture is {median:?} old after waking; in microseconds: {ages:?}");
+}
+
 fn pair(relay: &Relay, seconds: &str, record: &Path) -> (Robot, Robot) {
     let common = ["--camera", CAMERA, "--microphone", "chirp"];
     let record = record.to_str().expect("a plain path");
@@ -92,8 +132,8 @@ fn wait_for_a_second_of(record: &Path) {
     eventually("a second of pictures arrives", AROUND, || (recorded_bytes(record) > 30 * PICTURE).then_some(()));
 }
 
-fn signal(relay: &mut Relay, signal: &str) {
-    let status = Command::new("kill").args(["-s", signal, &relay.process().id().to_string()]).status();
+fn signal(process: &Process, signal: &str) {
+    let status = Command::new("kill").args(["-s", signal, &process.id().to_string()]).status();
     assert!(status.expect("kill runs").success());
 }
 
