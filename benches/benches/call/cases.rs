@@ -9,10 +9,16 @@ use benches::{
     trace::{Trace, quantile, slope},
 };
 
-use crate::run::{Change, Conditions, Run, Squid};
+use crate::run::{CLIP, Change, Conditions, Run, Squid};
 
 /// What libwebrtc is measured under, too.
 pub(crate) const BESIDE_WEBRTC: &str = "1 % loss, 50 ms";
+
+/// What Chromium is measured beside.
+pub(crate) const BESIDE_CHROMIUM: &str = "loopback";
+
+/// What libwebrtc's pictures are compared under.
+pub(crate) const LIKENESS: &str = "a face at 1 % loss, 50 ms";
 
 const VGA: &str = "pattern:640x480@30";
 
@@ -43,6 +49,7 @@ impl Case {
             drift: false,
             talk: false,
             camera: VGA,
+            compared: false,
             kbit: "900",
             length,
         };
@@ -109,7 +116,7 @@ impl Rows<'_> {
 
 /// All cases that robots alone can be measured in.
 pub(crate) fn all(length: Duration, long: Duration) -> Vec<Case> {
-    let mut cases = vec![Case::new("loopback", "loopback", None, length, loopback)];
+    let mut cases = vec![Case::new(BESIDE_CHROMIUM, "loopback", None, length, loopback)];
     for (ms, group) in [(50, "round trip 50 ms"), (100, "round trip 100 ms"), (200, "round trip 200 ms")] {
         let line = Some(Impairment::round_trip(ms));
         let case = |name: &str, rows| Case::new(format!("{ms} ms{name}"), group, line, length, rows);
@@ -126,6 +133,9 @@ pub(crate) fn all(length: Duration, long: Duration) -> Vec<Case> {
         Case { conditions: Conditions { talk: true, ..case.conditions }, ..case }
     };
     cases.push(Case { group: "losses at 50 ms", ..bad(BESIDE_WEBRTC, Impairment::round_trip(50).loss(1.0), little_loss) });
+    let face = bad(LIKENESS, Impairment::round_trip(50).loss(1.0), face);
+    let conditions = Conditions { camera: CLIP, compared: true, length: FACE_LENGTH, ..face.conditions };
+    cases.push(Case { conditions, ..face });
     cases.push(Case { group: "losses at 50 ms", ..bad("3 % loss, 50 ms", Impairment::round_trip(50).loss(3.0), much_loss) });
     let step = Case { group: "step", ..bad("3,000 to 500 kbit/s and back", STEP_HIGH, step) };
     let conditions = Conditions { steps: STEPS, length: STEP_LENGTH, kbit: "3000", ..step.conditions };
@@ -143,6 +153,8 @@ pub(crate) fn all(length: Duration, long: Duration) -> Vec<Case> {
     cases
 }
 
+/// Long enough for half a hundred pictures to compare: recording them is work for the disk.
+const FACE_LENGTH: Duration = Duration::from_secs(20);
 const STEP_HIGH: Impairment = Impairment::round_trip(50).rate(3_000);
 const STEPS: &[(u64, Change)] = &[(12, Change::Line(Impairment::round_trip(50).rate(500))), (24, Change::Line(STEP_HIGH))];
 const STEP_LENGTH: Duration = Duration::from_secs(36);
@@ -188,6 +200,16 @@ fn little_loss(of: &Rows<'_>) -> Vec<Row> {
     let mut rows = vec![of.late().limit(0.1), of.bound(95.0, 70.0)];
     rows.extend(losses(of));
     rows
+}
+
+fn face(of: &Rows<'_>) -> Vec<Row> {
+    let sent = |run: &Run| {
+        run.least(|trace| trace.pictures.iter().map(|picture| picture.bytes).sum::<usize>() as f64) / run.seconds / 125.0
+    };
+    vec![
+        of.high("pictures", "1/s", |run| run.least(|trace| trace.rate(run.seconds))),
+        of.high("bitrate of the pictures", "kbit/s", sent),
+    ]
 }
 
 fn much_loss(of: &Rows<'_>) -> Vec<Row> {

@@ -8,6 +8,7 @@
 //! length of the long one, `TVPHONE_BENCH_TRACES` a folder that keeps what the robots wrote down, and `TVPHONE_BENCH_CASES` names parts of the cases' names, with commas between, where not all are wanted.
 
 mod cases;
+mod chromium;
 mod page;
 mod run;
 mod webrtc;
@@ -23,18 +24,13 @@ use benches::{
 
 use self::{
     cases::Case,
+    chromium::Presented,
     run::{Conditions, Lacking, Run, WARM_UP, measure},
     webrtc::Webrtc,
 };
 
 /// Of the losses: the first run's, then one more for each.
 const SEED: u64 = 7;
-
-/// What needs somebody else beside us, who isn't asked yet.
-const PEERS: &[(&str, &str)] = &[
-    ("mouth to ear through two null sinks, p50", "no PulseAudio is started here yet"),
-    ("video p50 beside Chromium's loopback", "no Chromium is started here yet"),
-];
 
 fn main() -> anyhow::Result<()> {
     // Builds the programs if need be: not inside a network without a way out.
@@ -53,11 +49,18 @@ fn main() -> anyhow::Result<()> {
             if one.case.name == cases::BESIDE_WEBRTC && one.runs.len() > theirs.runs.len() {
                 theirs.measure(&one.case.conditions, repeat);
             }
+            if one.case.name == cases::LIKENESS && one.runs.len() > theirs.alike.len() {
+                theirs.compare(&one.case.conditions, repeat);
+            }
+            if one.case.name == cases::BESIDE_CHROMIUM && one.runs.len() > theirs.presented.len() {
+                theirs.present(&one.case.conditions, repeat);
+            }
         }
     }
     let mut rows: Vec<Row> = measured.iter().flat_map(Measured::rows).collect();
     rows.extend(measured.iter().filter(|one| one.case.name == cases::BESIDE_WEBRTC).map(|one| theirs.row(&one.runs)));
-    rows.extend(PEERS.iter().filter(|(name, _)| is_wanted(name)).map(|(name, why)| Row::not_measured(name, "", Lower, why)));
+    rows.extend(measured.iter().filter(|one| one.case.name == cases::LIKENESS).map(|one| theirs.likeness(&one.runs)));
+    rows.extend(measured.iter().filter(|one| one.case.name == cases::BESIDE_CHROMIUM).map(|one| theirs.presenting(&one.runs)));
     let facts = facts(&measured);
     let cases: Vec<(Case, Vec<Run>)> = measured.into_iter().map(|one| (one.case, one.runs)).collect();
     page::write(&cases, &rows, &facts)?;
@@ -120,14 +123,76 @@ impl Measured {
     }
 }
 
-/// What libwebrtc did under the same conditions, run by run.
+/// What libwebrtc did under the same conditions, and Chromium with itself, run by run.
 #[derive(Default)]
 struct Beside {
     runs: Vec<[Trace; 2]>,
+    /// How alike its pictures were to those sent.
+    alike: Vec<[f64; 2]>,
     lacking: Option<String>,
+    /// From drawing to presenting, half of the pictures, in milliseconds.
+    presented: Vec<f64>,
+    no_chromium: Option<String>,
 }
 
 impl Beside {
+    fn present(&mut self, conditions: &Conditions, repeat: usize) {
+        if self.no_chromium.is_some() {
+            return;
+        }
+        match chromium::call(conditions.length) {
+            Ok(Presented { codec, pictures, p50, p95 }) => {
+                eprintln!("Chromium, run {}: {codec}, {pictures} pictures, p50 {p50:.1} p95 {p95:.1} ms", repeat + 1);
+                self.presented.push(p50);
+            }
+            Err(error) => {
+                eprintln!("Chromium: SKIPPED, {error:#}");
+                self.no_chromium = Some(format!("{error:#}"));
+            }
+        }
+    }
+
+    fn presenting(&self, ours: &[Run]) -> Row {
+        let (name, peer) = ("loopback: capture to decoded, p50, and Chromium's to presented", "Chromium");
+        let ours: Vec<f64> = ours.iter().map(|run| run.delay(0.5)).collect();
+        match &self.no_chromium {
+            None if ours.is_empty() || ours.len() != self.presented.len() => {
+                Row::not_measured(name, "ms", Lower, "no call of ours to compare with")
+            }
+            Some(why) => Row::new(name, "ms", Lower, &ours).without_peer(peer, why),
+            None => Row::new(name, "ms", Lower, &ours).beside(peer, &ours, &self.presented).ratio_limit(0.6),
+        }
+    }
+
+    fn compare(&mut self, conditions: &Conditions, repeat: usize) {
+        let (Some(line), None) = (conditions.line, &self.lacking) else { return };
+        let call = Webrtc::find().map_err(anyhow::Error::from);
+        match call.and_then(|webrtc| webrtc.likeness(line, conditions.length, SEED + repeat as u64)) {
+            Ok(alike) => {
+                eprintln!("libwebrtc, run {}: pictures alike by {:.4} and {:.4}", repeat + 1, alike[0], alike[1]);
+                self.alike.push(alike);
+            }
+            Err(error) => {
+                eprintln!("libwebrtc: SKIPPED, {error:#}");
+                self.lacking = Some(format!("{error:#}"));
+            }
+        }
+    }
+
+    fn likeness(&self, ours: &[Run]) -> Row {
+        let (name, peer) = ("a face at 1 % loss, 50 ms, through TURN/TCP: likeness (SSIM)", "libwebrtc");
+        let least = |alike: &[f64; 2]| alike[0].min(alike[1]);
+        let theirs: Vec<f64> = self.alike.iter().map(least).collect();
+        let ours: Vec<f64> = ours.iter().filter_map(|run| run.alike.as_ref().map(least)).collect();
+        match &self.lacking {
+            None if ours.is_empty() || ours.len() != theirs.len() => {
+                Row::not_measured(name, "", Higher, "no call of ours to compare with")
+            }
+            Some(why) => Row::new(name, "", Higher, &ours).without_peer(peer, why),
+            None => Row::new(name, "", Higher, &ours).beside(peer, &ours, &theirs).ratio_limit(0.98),
+        }
+    }
+
     fn measure(&mut self, conditions: &Conditions, repeat: usize) {
         let (Some(line), None) = (conditions.line, &self.lacking) else { return };
         let call = Webrtc::find().map_err(anyhow::Error::from);

@@ -13,12 +13,15 @@ use benches::{
     spent::{Spent, resident},
     trace::{Trace, quantile},
 };
+use codecs::Frame;
+use media::{barcode, y4m};
 use serde_json::Value;
 use tests::{
     eventually,
     people::Relay,
     proxies::{Kit, Place, forward},
     robot::Robot,
+    video::{clip, ssim},
 };
 
 /// The beginning of a call that isn't measured: connections open, the round trip is learnt, the first keyframe passes.
@@ -26,6 +29,12 @@ pub(crate) const WARM_UP: Duration = Duration::from_secs(4);
 
 /// From one look at the line and the processes to the next.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// A clip whose pictures tell their number.
+pub(crate) const CLIP: &str = concat!("file:", env!("CARGO_MANIFEST_DIR"), "/../assets/clips/ana.mp4");
+
+/// Of so many pictures one is compared.
+pub(crate) const COMPARED: usize = 10;
 
 /// The call has this long to come about, on the worst line.
 const RING: Duration = Duration::from_secs(40);
@@ -66,6 +75,8 @@ pub(crate) struct Conditions {
     /// nothing.
     pub(crate) talk: bool,
     pub(crate) camera: &'static str,
+    /// Whether what arrives is kept and compared with what was sent; the camera is [`CLIP`] then.
+    pub(crate) compared: bool,
     /// Most that is sent of pictures, in kilobits a second.
     pub(crate) kbit: &'static str,
     pub(crate) length: Duration,
@@ -92,6 +103,8 @@ pub(crate) struct Run {
     /// Percent of a core: the busier robot, the relay.
     pub(crate) robot_percent: f64,
     pub(crate) relay_percent: f64,
+    /// How alike the pictures that Ana and Ben received are to those sent ([`ssim`]), where that is compared.
+    pub(crate) alike: Option<[f64; 2]>,
 }
 
 impl Run {
@@ -204,6 +217,10 @@ impl Stage {
         self.relay.folder().join(format!("{name}.trace"))
     }
 
+    fn record(&self, name: &str) -> PathBuf {
+        self.relay.folder().join(format!("{name}.record"))
+    }
+
     fn robot(&self, home: Host, conditions: &Conditions, options: &[&str]) -> Robot {
         let (name, proxy, ppm) = match home {
             Host::Ana => ("Ana", &self.addresses[0], "100"),
@@ -217,6 +234,9 @@ impl Stage {
             command.arg("--trust").arg(self.relay.fingerprint());
         }
         command.arg("--trace").arg(self.trace(name));
+        if conditions.compared {
+            command.arg("--record").arg(self.record(name));
+        }
         if conditions.naive {
             command.env("TVPHONE_LANES", "naive");
         }
@@ -308,6 +328,8 @@ pub(crate) fn measure(conditions: &Conditions, seed: u64) -> anyhow::Result<Run>
     let from = begun + micros(WARM_UP);
     let until = begun + micros(conditions.length);
     let read = |name| anyhow::Ok(Trace::read(&stage.trace(name))?.between(from, until));
+    let alike = |name| alike(&stage.record(name));
+    let alike = if conditions.compared { Some([alike("Ana")?, alike("Ben")?]) } else { None };
     Ok(Run {
         received: [read("Ana")?, read("Ben")?],
         reports: outcomes.map(|outcome| outcome.report),
@@ -320,7 +342,37 @@ pub(crate) fn measure(conditions: &Conditions, seed: u64) -> anyhow::Result<Run>
         memory,
         robot_percent,
         relay_percent,
+        alike,
     })
+}
+
+/// How alike a recording's pictures are to those of the clip, without the first seconds.
+fn alike(record: &Path) -> anyhow::Result<f64> {
+    let mut reader = y4m::Reader::open(&record.join("peer-1.y4m"))
+        .or_else(|_| y4m::Reader::open(&record.join("peer-2.y4m")))
+        .context("nothing was recorded")?;
+    let mut pictures = Vec::new();
+    let mut number = 0;
+    while let Ok(Some(frame)) = reader.next_frame() {
+        number += 1;
+        // Only some are kept, or they would fill the memory.
+        if number % COMPARED == 0 && number > WARM_UP.as_secs() as usize * 30 {
+            pictures.push(frame);
+        }
+    }
+    likeness(&pictures)
+}
+
+/// The mean [`ssim`] of pictures and those of the clip that they were made of.
+pub(crate) fn likeness(pictures: &[Frame]) -> anyhow::Result<f64> {
+    let sent = clip(Path::new(CLIP.trim_start_matches("file:")));
+    ensure!(pictures.len() > 10, "only {} pictures to compare", pictures.len());
+    let mut sum = 0.0;
+    for picture in pictures {
+        let code = barcode::read(picture).context("a picture that doesn't tell its number")?;
+        sum += ssim(sent.get(&code).context("a picture that wasn't sent")?, picture);
+    }
+    Ok(sum / pictures.len() as f64)
 }
 
 fn now() -> u64 {

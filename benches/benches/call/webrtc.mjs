@@ -3,8 +3,11 @@
 // and output.
 //
 //   node webrtc.mjs '{"modules": FOLDER, "offers": true, "clip": FILE, "width": 640, "height": 480, "rate": 30, "seconds": 30,
-//                     "trace": FILE, "turn": "turn:HOST:PORT?transport=tcp", "kbit": 900}'
-import { openSync, readFileSync, writeFileSync } from 'node:fs'
+//                     "trace": FILE, "turn": "turn:HOST:PORT?transport=tcp", "kbit": 900,
+//                     "keep": FILE, "every": 10}'
+//
+// With `keep` the clip is sent as it is, and one of so many pictures that arrive is written there, I420 without gaps.
+import { openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 
@@ -65,7 +68,10 @@ const trace = []
 connection.onicecandidate = ({ candidate }) => candidate && say({ candidate })
 connection.ontrack = ({ track }) => {
   const sink = new nonstandard.RTCVideoSink(track)
+  const kept = options.keep && openSync(options.keep, 'w')
+  let arrived = 0
   sink.onframe = ({ frame }) => {
+    if (kept && ++arrived % options.every === 0 && frame.width === width) writeSync(kept, frame.data)
     const [captured, at] = [read(frame), micros()]
     if (captured) trace.push(JSON.stringify({ video: { captured, at, bytes: 0, keyframe: false } }))
   }
@@ -108,7 +114,7 @@ async function begin() {
   const next = () => {
     const place = (number % (clip.length / length)) * length
     const data = new Uint8ClampedArray(clip.subarray(place, place + length))
-    draw(data, micros())
+    if (!options.keep) draw(data, micros())
     source.onFrame({ width, height, data })
     number += 1
     if (number < total) setTimeout(next, Math.max(0, start + (number * 1000) / rate - performance.now()))

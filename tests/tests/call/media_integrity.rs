@@ -1,14 +1,13 @@
 //! What arrives is what was sent: the clip's pictures and sound, as Ben's robot recorded them.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
-use codecs::Frame;
 use media::{barcode, y4m};
 use tests::{
     people::Relay,
     robot::Robot,
     root,
-    video::{correlate, psnr},
+    video::{clip, correlate, psnr},
 };
 
 use crate::{AROUND, alone};
@@ -17,19 +16,6 @@ use crate::{AROUND, alone};
 const PART: usize = 9_600;
 /// By how many samples playout may have bent the time between two parts: 60 ms.
 const BENT: usize = 2_880;
-
-/// Each picture of the clip, by the timecode in it.
-fn clip(file: &Path) -> BTreeMap<u64, Frame> {
-    let mut clip = media::camera::clip::Clip::open(file).expect("the clip can be read");
-    let mut frames = BTreeMap::new();
-    while let Some(frame) = clip.next_frame().expect("whole frames") {
-        let code = barcode::read(&frame).expect("each picture of the clip carries its time");
-        if frames.insert(code, frame).is_some() {
-            break;
-        }
-    }
-    frames
-}
 
 #[test]
 fn bens_picture_is_anas_clip() {
