@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use codecs::Size;
-use media::{CameraSpec, MicrophoneSpec, SpeakerSpec, VoiceProcessing};
+use media::{CameraSpec, MicrophoneSpec, SpeakerSpec, VoiceProcessing, camera::Turn};
 use proto::{Fingerprint, Name};
 use relay_client::{ProxyLogin, ProxySettings, ProxySource, Trust};
 
@@ -44,6 +44,9 @@ pub struct Devices {
     /// device[:ID], pattern[:WxH@FPS], file:PATH (Y4M or MP4 with H.264, looped) or none
     #[arg(long, value_name = "SPEC", default_value = "device")]
     pub camera: CameraSpec,
+    /// Turn the camera's pictures so far clockwise: 0, 90, 180 or 270 degrees [default: 0, or as chosen in the window]
+    #[arg(long, value_name = "DEGREES")]
+    pub turn: Option<Turn>,
     /// device[:ID], chirp, file:PATH.wav or none
     #[arg(long, value_name = "SPEC", default_value = "device")]
     pub microphone: MicrophoneSpec,
@@ -75,6 +78,7 @@ impl Devices {
         let voice = self.voice(VoiceProcessing::ALL);
         let mut setup = Setup::new(self.camera.clone(), self.microphone.clone(), self.speaker.clone().unwrap_or(speaker));
         setup.voice = voice;
+        setup.turn = self.turn.unwrap_or_default();
         if let CameraSpec::Pattern { size, frames_per_second } = self.camera {
             setup.video.size = size;
             setup.video.frames_per_second = frames_per_second;

@@ -16,7 +16,7 @@ use std::{
 use futures::channel::mpsc::UnboundedSender;
 use media::{
     CameraSpec, Gate, Incoming, MicrophoneSpec, Outgoing, Part, Slot, SpeakerSpec, Trouble, VideoConfig, VoiceProcessing,
-    devices::InUse, rate::Uploaded,
+    camera::Turn, devices::InUse, rate::Uploaded,
 };
 use proto::{
     CallId, Chunk, Header, Kind, PeerId, TrackId,
@@ -55,6 +55,8 @@ pub struct Setup {
     pub microphone: MicrophoneSpec,
     pub speaker: SpeakerSpec,
     pub video: VideoConfig,
+    /// How the camera's pictures are turned.
+    pub turn: Turn,
     /// What is done to the sound of a real microphone.
     pub voice: VoiceProcessing,
     /// Whether the system's default device stands in for one that was chosen and isn't there.
@@ -69,8 +71,8 @@ pub struct Setup {
 
 impl Setup {
     pub fn new(camera: CameraSpec, microphone: MicrophoneSpec, speaker: SpeakerSpec) -> Self {
-        let (video, voice) = (VideoConfig::default(), VoiceProcessing::ALL);
-        Self { camera, microphone, speaker, video, voice, stand_ins: false, record: None, report: None, trace: None }
+        let (video, turn, voice) = (VideoConfig::default(), Turn::None, VoiceProcessing::ALL);
+        Self { camera, microphone, speaker, video, turn, voice, stand_ins: false, record: None, report: None, trace: None }
     }
 
     /// What there is something to send of.
@@ -154,6 +156,7 @@ impl Engine {
             voice: setup.voice,
             speaker: setup.speaker,
             video: setup.video,
+            turn: setup.turn,
             record: setup.record,
             stand_ins: setup.stand_ins,
         };
@@ -189,6 +192,11 @@ impl Engine {
     /// From now on this device is used, or the system's default one.
     pub fn choose(&self, part: Part, id: Option<String>) {
         self.0.media.choose(part, id);
+    }
+
+    /// From now on the camera's pictures are turned so far.
+    pub fn turn(&self, turn: Turn) {
+        self.0.media.turn(turn);
     }
 
     /// What is done to the own sound from now on.

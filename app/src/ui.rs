@@ -72,6 +72,9 @@ impl TryFrom<cli::Window> for Options {
         // A password in a file is automation, which must not change what the person's own window remembers.
         let mut settings = if window.password_file.is_some() { Settings::default() } else { Settings::load() };
         settings.equipment.set_voice(window.devices.voice(settings.equipment.voice()));
+        if let Some(turn) = window.devices.turn {
+            settings.equipment.turn = turn.degrees();
+        }
         Ok(Self {
             password: window.password()?,
             proxy: window.proxy.settings()?,

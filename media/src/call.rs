@@ -22,7 +22,7 @@ use std::{
 use self::peers::Peers;
 use crate::{
     CameraSpec, Gate, Incoming, Kind, Level, MicrophoneSpec, Part, Report, Sink, Slot, SpeakerSpec, Stats, VideoConfig,
-    camera::Camera,
+    camera::{Camera, Turn},
     devices::choice::{Choice, Wish},
     playout::{self, Listeners},
     rate::{Decision, Uploaded},
@@ -50,6 +50,8 @@ pub struct Config {
     pub speaker: SpeakerSpec,
     /// The pictures sent, and what they may cost.
     pub video: VideoConfig,
+    /// How those of a device or a file are turned.
+    pub turn: Turn,
     /// The folder that what is received is recorded into, decoded.
     pub record: Option<PathBuf>,
     /// Whether the system's default device stands in for one that's named above, or [chosen](Call::choose) later, while that isn't there.
@@ -118,6 +120,7 @@ impl Call {
         let workers = Arc::new(Mutex::new(Some(workers)));
         let peers = Mutex::new(Peers::new(reporter.clone(), recording, changes, Arc::clone(&workers)));
         let filmed = Wish::new(&config.camera, config.stand_ins, device(&reporter, Report::Camera));
+        filmed.choice.turned().set(config.turn);
         let choices = [filmed.choice.clone(), microphone.choice, speaker.choice];
         let camera = Mutex::default();
         let call =
@@ -217,6 +220,11 @@ impl Call {
             Part::Speaker => speaker,
         };
         choice.choose(id);
+    }
+
+    /// From now on the camera's pictures are turned so far.
+    pub fn turn(&self, turn: Turn) {
+        self.filmed.choice.turned().set(turn);
     }
 
     /// How loud the own microphone is, muted or not, and each peer from whom sound has come. Costs far less than [`Call::stats`].

@@ -6,6 +6,7 @@ mod fit;
 mod format;
 mod mp4;
 pub mod pattern;
+mod turn;
 
 use std::{
     thread,
@@ -24,6 +25,8 @@ use crate::{
 };
 
 pub(crate) use clip::reason;
+pub use turn::Turn;
+pub(crate) use turn::Turned;
 
 /// A running source of pictures. Dropping it ends it at once: nothing is put into the slot or taken out of it after that, even if the
 /// device is stuck and its thread takes longer to go.
@@ -69,7 +72,8 @@ impl Camera {
     ) -> (Self, Result<(), Trouble>) {
         let stop = Stop::default();
         let watch = Watch::new(Part::Camera, wish.told.clone());
-        let outlet = Outlet { slot, stop: stop.clone(), started, begun, watch };
+        let turned = wish.choice.turned();
+        let outlet = Outlet { slot, stop: stop.clone(), started, begun, watch, turned };
         let choice = wish.choice.clone();
         let work: Box<dyn FnOnce() + Send> = match wish.spec.clone() {
             CameraSpec::None => return (Self { stop }, Ok(())),
@@ -98,6 +102,8 @@ struct Outlet {
     /// When the source began, which may be much later.
     begun: Instant,
     watch: Watch,
+    /// How pictures that aren't made up are turned.
+    turned: Turned,
 }
 
 impl Outlet {
@@ -206,13 +212,41 @@ mod tests {
     }
 
     #[test]
+    fn pictures_are_turned_from_the_moment_that_is_wanted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.y4m");
+        let mut frame = Frame::new(Size::VGA, codecs::Color::default(), MediaTime::ZERO);
+        frame.planes_mut().0[..Size::VGA.width as usize].fill(200);
+        let mut file = crate::y4m::Writer::create(&path, &frame, 30).unwrap();
+        file.write(&frame).unwrap();
+        drop(file);
+        let (slot, (state, _news)) = (Slot::new(), told());
+        let wish = Wish::exactly(&CameraSpec::File(path), state);
+        let (_camera, spawned) = Camera::begin_since(Instant::now(), &wish, VideoConfig::default(), slot.clone());
+        assert_eq!(spawned, Ok(()));
+        let last = |frame: &Frame| frame.y()[frame.strides().0 * (Size::VGA.height as usize - 1)];
+        let seen = slot.wait(0, Duration::from_secs(10)).unwrap();
+        let upright = seen.frame.unwrap();
+        assert_eq!((upright.y()[0], last(&upright)), (200, 16));
+        wish.choice.turned().set(Turn::Over);
+        let mut generation = seen.generation;
+        // One may have been under way.
+        let turned = (0..3).find_map(|_| {
+            let seen = slot.wait(generation, Duration::from_secs(10)).unwrap();
+            generation = seen.generation;
+            seen.frame.filter(|frame| frame.y()[0] == 16)
+        });
+        assert_eq!(last(&turned.expect("a picture that is turned")), 200);
+    }
+
+    #[test]
     fn trouble_empties_the_slot_of_a_camera_that_is_still_wanted_and_of_no_other() {
         let (slot, (state, news)) = (Slot::new(), told());
         let frame = || Frame::new(Size::MIN, codecs::Color::default(), MediaTime::ZERO);
         let outlet = |stop: &Stop| {
             let watch = Watch::new(Part::Camera, state.clone());
             let now = Instant::now();
-            Outlet { slot: slot.clone(), stop: stop.clone(), started: now, begun: now, watch }
+            Outlet { slot: slot.clone(), stop: stop.clone(), started: now, begun: now, watch, turned: Turned::default() }
         };
         let (old, new) = (Stop::default(), Stop::default());
         let (mut late, mut live) = (outlet(&old), outlet(&new));
@@ -235,7 +269,8 @@ mod tests {
         };
         let now = Instant::now();
         let watch = Watch::new(Part::Camera, state);
-        let mut outlet = Outlet { slot: Slot::new(), stop: stop.clone(), started: now, begun: now, watch };
+        let turned = Turned::default();
+        let mut outlet = Outlet { slot: Slot::new(), stop: stop.clone(), started: now, begun: now, watch, turned };
         outlet.trouble(Trouble::Missing(Part::Camera));
         assert!(stop.is_set());
     }

@@ -44,7 +44,7 @@ pub(crate) fn reason(error: &Error) -> String {
 /// Ends with an error, or when the camera is dropped.
 fn play(path: &Path, want: VideoConfig, outlet: &mut Outlet) -> Result<(), Error> {
     let mut clip = Clip::open(path)?;
-    let mut fit = Fit::new(want.size);
+    let mut fit = Fit::new(want.size, outlet.turned.clone());
     let mut clock = Clock::new(clip.period());
     let mut skipped = 0;
     // A retry begins where the clock stands, so that times go on.

@@ -63,7 +63,7 @@ enum End {
 
 /// Captures until the camera is dropped.
 pub(super) fn run(choice: &Choice, want: VideoConfig, mut outlet: Outlet) {
-    let mut fit = Fit::new(want.size);
+    let mut fit = Fit::new(want.size, outlet.turned.clone());
     // Why the last camera failed, while another one is tried before anybody hears of that.
     let mut lost = None;
     loop {

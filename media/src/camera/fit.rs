@@ -1,6 +1,8 @@
-//! Brings a camera's picture to the wanted size without stretching faces.
+//! Brings a camera's picture upright and to the wanted size, without stretching faces.
 
 use codecs::{Error, Frame, Size, convert::Scaler};
+
+use super::Turned;
 
 /// The largest part of a picture that's cut off to fill the wanted shape: a 16:9 camera then fills 4:3 (a quarter is lost at the
 /// sides). An upright phone picture doesn't, and gets black bars instead.
@@ -8,19 +10,21 @@ const MOST_CUT: f64 = 0.34;
 /// Shapes that differ by less than this are taken for the same: a stretch by 2 % is invisible.
 const SAME_SHAPE: f64 = 0.02;
 
-/// Scales pictures to one size.
+/// Turns pictures, and scales them to one size.
 pub(crate) struct Fit {
     want: Size,
+    turned: Turned,
     scaler: Scaler,
 }
 
 impl Fit {
-    pub(crate) fn new(want: Size) -> Self {
-        Self { want, scaler: Scaler::default() }
+    pub(crate) fn new(want: Size, turned: Turned) -> Self {
+        Self { want, turned, scaler: Scaler::default() }
     }
 
-    /// The picture in the wanted size; unchanged if it has it.
+    /// The picture as it is to be seen; unchanged if it is that.
     pub(crate) fn apply(&mut self, frame: Frame) -> Result<Frame, Error> {
+        let frame = self.turned.apply(frame)?;
         let size = frame.size();
         if size == self.want {
             return Ok(frame);
@@ -118,15 +122,15 @@ mod tests {
 
     #[test]
     fn the_same_size_is_left_alone() {
-        let frame = Fit::new(Size::new(64, 48).unwrap()).apply(white(64, 48)).unwrap();
+        let frame = Fit::new(Size::new(64, 48).unwrap(), Turned::default()).apply(white(64, 48)).unwrap();
         assert_eq!(frame.data(), white(64, 48).data());
     }
 
     #[test]
     fn a_wide_camera_fills_the_picture_and_an_upright_one_gets_bars() {
         let want = Size::new(640, 480).unwrap();
-        assert_eq!(corner_and_middle(&Fit::new(want).apply(white(1280, 720)).unwrap()), (235, 235));
-        let (corner, middle) = corner_and_middle(&Fit::new(want).apply(white(720, 1280)).unwrap());
+        assert_eq!(corner_and_middle(&Fit::new(want, Turned::default()).apply(white(1280, 720)).unwrap()), (235, 235));
+        let (corner, middle) = corner_and_middle(&Fit::new(want, Turned::default()).apply(white(720, 1280)).unwrap());
         assert!(corner < 20 && middle == 235, "{corner} {middle}");
     }
 
@@ -138,7 +142,7 @@ mod tests {
             line[..156].fill(16);
             line[1124..].fill(16);
         }
-        let frame = Fit::new(Size::new(960, 720).unwrap()).apply(wide).unwrap();
+        let frame = Fit::new(Size::new(960, 720).unwrap(), Turned::default()).apply(wide).unwrap();
         assert!(frame.y().iter().all(|&luma| luma == 235));
         assert_eq!(frame.time(), MediaTime(7));
     }
@@ -149,7 +153,7 @@ mod tests {
         #[test]
         fn any_size_becomes_any_other(a in 8u32..200, b in 8u32..200, c in 8u32..200, d in 8u32..200) {
             let want = Size::new(c * 2, d * 2).unwrap();
-            let frame = Fit::new(want).apply(white(a * 2, b * 2)).unwrap();
+            let frame = Fit::new(want, Turned::default()).apply(white(a * 2, b * 2)).unwrap();
             prop_assert_eq!(frame.size(), want);
             prop_assert_eq!(corner_and_middle(&frame).1, 235);
         }

@@ -8,6 +8,7 @@ use std::{
 use super::Listed;
 use crate::{
     CameraSpec, MicrophoneSpec, Part, SpeakerSpec,
+    camera::Turned,
     watch::{State, Told},
 };
 
@@ -35,11 +36,14 @@ pub(crate) struct Wanted {
 
 /// What is wanted of one kind of device. Another one may be chosen while it runs.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Choice(Arc<Mutex<Wanted>>);
+pub(crate) struct Choice {
+    wanted: Arc<Mutex<Wanted>>,
+    turned: Turned,
+}
 
 impl Choice {
     pub(crate) fn new(id: Option<String>, stand_in: bool) -> Self {
-        Self(Arc::new(Mutex::new(Wanted { id, stand_in })))
+        Self { wanted: Arc::new(Mutex::new(Wanted { id, stand_in })), turned: Turned::default() }
     }
 
     pub(crate) fn choose(&self, id: Option<String>) {
@@ -50,8 +54,13 @@ impl Choice {
         self.lock().clone()
     }
 
+    /// How a camera's pictures are turned.
+    pub(crate) fn turned(&self) -> Turned {
+        self.turned.clone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Wanted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Camera, microphone and speaker as the person has chosen them, and what is done to their voice.
 
-use media::{CameraSpec, MicrophoneSpec, Part, SpeakerSpec, VoiceProcessing, devices::Listed};
+use media::{CameraSpec, MicrophoneSpec, Part, SpeakerSpec, VoiceProcessing, camera::Turn, devices::Listed};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Setup;
@@ -12,6 +12,8 @@ pub struct Equipment {
     pub camera: Option<Chosen>,
     pub microphone: Option<Chosen>,
     pub speaker: Option<Chosen>,
+    /// How far the camera's pictures are turned, clockwise, in degrees.
+    pub turn: u16,
     pub echo_cancellation: bool,
     pub noise_suppression: bool,
     pub automatic_gain: bool,
@@ -38,8 +40,8 @@ impl From<&Listed> for Chosen {
 impl Default for Equipment {
     fn default() -> Self {
         let VoiceProcessing { echo_cancellation, noise_suppression, automatic_gain } = VoiceProcessing::ALL;
-        let (camera, microphone, speaker, push_to_talk) = (None, None, None, false);
-        Self { camera, microphone, speaker, echo_cancellation, noise_suppression, automatic_gain, push_to_talk }
+        let (camera, microphone, speaker, turn, push_to_talk) = (None, None, None, 0, false);
+        Self { camera, microphone, speaker, turn, echo_cancellation, noise_suppression, automatic_gain, push_to_talk }
     }
 }
 
@@ -62,6 +64,10 @@ impl Equipment {
         *chosen = device;
     }
 
+    pub fn turn(&self) -> Turn {
+        self.turn.to_string().parse().unwrap_or_default()
+    }
+
     pub fn voice(&self) -> VoiceProcessing {
         let Self { echo_cancellation, noise_suppression, automatic_gain, .. } = *self;
         VoiceProcessing { echo_cancellation, noise_suppression, automatic_gain }
@@ -75,7 +81,7 @@ impl Equipment {
     /// The setup with what was chosen, where the command line leaves a choice.
     pub fn applied(&self, setup: &Setup) -> Setup {
         let id = |part| self.of(part).map(|chosen| chosen.id.clone());
-        let mut setup = Setup { voice: self.voice(), ..setup.clone() };
+        let mut setup = Setup { voice: self.voice(), turn: self.turn(), ..setup.clone() };
         if setup.camera == CameraSpec::Device(None) {
             setup.camera = CameraSpec::Device(id(Part::Camera));
         }

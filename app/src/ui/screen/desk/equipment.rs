@@ -6,6 +6,7 @@ use iced::{
 };
 use media::{
     Part,
+    camera::Turn,
     devices::{self, Listed},
 };
 
@@ -67,6 +68,7 @@ pub struct Panel {
 pub enum Message {
     Listed(Lists),
     Chosen(Part, Option<Chosen>),
+    TurnPressed,
     EchoCancellation(bool),
     NoiseSuppression(bool),
     AutomaticGain(bool),
@@ -92,6 +94,7 @@ impl Panel {
             }
             Message::ClosePressed => return Action::Close,
             Message::Chosen(part, device) => equipment.choose(part, device),
+            Message::TurnPressed => equipment.turn = equipment.turn().next().degrees(),
             Message::EchoCancellation(on) => equipment.echo_cancellation = on,
             Message::NoiseSuppression(on) => equipment.noise_suppression = on,
             Message::AutomaticGain(on) => equipment.automatic_gain = on,
@@ -137,9 +140,17 @@ impl Panel {
             choice(says, true, Message::Chosen(part, Some(gone.clone())))
         });
         let wait = there.is_none().then(|| text::body("Looking\u{2026}").style(text::muted).into());
-        let rows = std::iter::once(usual).chain(listed).chain(missing).chain(wait);
+        let turn = (part == Part::Camera).then(|| turn(equipment.turn()));
+        let rows = std::iter::once(usual).chain(listed).chain(missing).chain(wait).chain(turn);
         column![text::caption(says), column(rows).spacing(spacing::XS)].spacing(spacing::XS).into()
     }
+}
+
+fn turn<'a>(turn: Turn) -> Element<'a, Message> {
+    let says = if turn == Turn::None { "Turn the picture".to_owned() } else { format!("Turn the picture (now by {turn}\u{b0})") };
+    let line = row![icon(Icon::RotateCw, icon::SMALL), text::body(says)].spacing(spacing::S).align_y(Center);
+    let button = button(line).width(Fill).padding([spacing::XS, spacing::S]).style(theme::button::row(false));
+    button.on_press(Message::TurnPressed).into()
 }
 
 fn choice<'a>(says: String, chosen: bool, message: Message) -> Element<'a, Message> {
@@ -170,6 +181,8 @@ mod tests {
         let Action::Use(loud) = panel.update(message, &quiet) else { panic!("not used") };
         assert_eq!(loud.of(Part::Speaker).map(|chosen| chosen.name.as_str()), Some("Headset"));
         assert!(loud.push_to_talk && loud.of(Part::Camera).is_none());
+        let Action::Use(turned) = panel.update(Message::TurnPressed, &loud) else { panic!("not used") };
+        assert_eq!((turned.turn(), loud.turn()), (Turn::Right, Turn::None));
         assert!(matches!(panel.update(Message::Listed(Lists::default()), &loud), Action::None));
     }
 }

@@ -31,6 +31,7 @@ impl Call {
                     engine.choose(part, equipment.of(part).map(|chosen| chosen.id.clone()));
                 }
             }
+            engine.turn(equipment.turn());
             engine.set_voice_processing(equipment.voice());
         }
         self.equipment = equipment.clone();
