@@ -23,6 +23,9 @@ const FRAME_RATES: RangeInclusive<f32> = 1.0..=60.0;
 /// picture on a thin uplink no choice but to drop frames; 46 keeps it moving, and softer.
 const QUANTISERS: QpRange = QpRange::new(12, 46);
 
+/// The same for a shared screen: text has to be read, so it gets fewer pictures before it gets worse ones, and there is no noise to spend bits on.
+const SCREEN_QUANTISERS: QpRange = QpRange::new(18, 36);
+
 /// What an [`Encoder`] is made for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EncoderConfig {
@@ -42,11 +45,19 @@ pub struct EncoderConfig {
 pub struct Encoder {
     inner: openh264::encoder::Encoder,
     config: EncoderConfig,
+    content: Content,
     /// The library is initialised by the first frame and can't change a rate before.
     started: bool,
     keyframe_wanted: bool,
     /// Bytes.
     keyframe_max: Option<usize>,
+}
+
+/// What the frames show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    Camera,
+    Screen,
 }
 
 impl Encoder {
@@ -56,11 +67,24 @@ impl Encoder {
     /// [`Error::Size`], [`Error::FrameRate`] or [`Error::Bitrate`] when the configuration is out of bounds,
     /// [`Error::H264Setup`] when the library can't be set up.
     pub fn new(config: EncoderConfig) -> Result<Self, Error> {
+        Self::of(config, Content::Camera)
+    }
+
+    /// An encoder for what screens show: edges stay sharp, what scrolls is found again, and no frame is skipped. Its bitrate is what it aims at
+    /// within what can still be read; who has to keep to it sends fewer frames.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn screen(config: EncoderConfig) -> Result<Self, Error> {
+        Self::of(config, Content::Screen)
+    }
+
+    fn of(config: EncoderConfig, content: Content) -> Result<Self, Error> {
         // The fields are public, so the size may have been changed since it was checked.
         Size::new(config.size.width, config.size.height)?;
         check_frame_rate(config.frames_per_second)?;
         check_bitrate(config.bits_per_second)?;
-        Ok(Self { inner: open(&config)?, config, started: false, keyframe_wanted: false, keyframe_max: None })
+        Ok(Self { inner: open(&config, content)?, config, content, started: false, keyframe_wanted: false, keyframe_max: None })
     }
 
     /// Encodes a frame, reading its planes where they are; `None` when it was skipped to keep to the bitrate.
@@ -142,7 +166,7 @@ impl Encoder {
         if self.started {
             option::set_bitrate(&mut self.inner, self.config.bits_per_second, bits_per_second)?;
         } else {
-            self.inner = open(&config)?;
+            self.inner = open(&config, self.content)?;
         }
         self.config = config;
         Ok(())
@@ -160,7 +184,7 @@ impl Encoder {
         if self.started {
             option::set_frame_rate(&mut self.inner, frames_per_second)?;
         } else {
-            self.inner = open(&config)?;
+            self.inner = open(&config, self.content)?;
         }
         self.config = config;
         Ok(())
@@ -193,9 +217,13 @@ fn check_frame_rate(frames_per_second: f32) -> Result<(), Error> {
     if FRAME_RATES.contains(&frames_per_second) { Ok(()) } else { Err(Error::FrameRate { frames_per_second }) }
 }
 
-fn open(config: &EncoderConfig) -> Result<openh264::encoder::Encoder, Error> {
+fn open(config: &EncoderConfig, content: Content) -> Result<openh264::encoder::Encoder, Error> {
+    let (usage, quantisers) = match content {
+        Content::Camera => (UsageType::CameraVideoRealTime, QUANTISERS),
+        Content::Screen => (UsageType::ScreenContentRealTime, SCREEN_QUANTISERS),
+    };
     let settings = Settings::new()
-        .usage_type(UsageType::CameraVideoRealTime)
+        .usage_type(usage)
         .profile(Profile::Baseline)
         .complexity(Complexity::Low)
         .num_threads(1)
@@ -203,8 +231,11 @@ fn open(config: &EncoderConfig) -> Result<openh264::encoder::Encoder, Error> {
         .bitrate(BitRate::from_bps(config.bits_per_second))
         .max_frame_rate(FrameRate::from_hz(config.frames_per_second))
         // Without, the library does not keep to a bitrate at all.
-        .skip_frames(true)
-        .qp(QUANTISERS)
+        .skip_frames(content == Content::Camera)
+        .qp(quantisers)
+        // The library takes neither along with what screens show.
+        .long_term_reference(false)
+        .adaptive_quantization(content == Content::Camera)
         .intra_frame_period(IntraFramePeriod::from_num_frames(0))
         // It answers a change of scene with a keyframe; intra blocks in an ordinary frame do as well, without the burst.
         .scene_change_detect(false)
