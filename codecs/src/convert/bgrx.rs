@@ -10,7 +10,7 @@ use crate::{Color, Error, Frame, MediaTime, Size};
 /// [`Error::Length`] when the rows are shorter than the size says or there are fewer, [`Error::Convert`], which that should rule out.
 pub fn bgrx(buf: &[u8], stride: usize, size: Size, time: MediaTime) -> Result<Frame, Error> {
     let (width, height) = (size.width as usize, size.height as usize);
-    let expected = stride.max(4 * width).saturating_mul(height - 1) + 4 * width;
+    let expected = stride.max(4 * width).saturating_mul(height - 1).saturating_add(4 * width);
     if stride < 4 * width || buf.len() < expected {
         return Err(Error::Length { expected, actual: buf.len() });
     }
