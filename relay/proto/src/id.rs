@@ -121,6 +121,8 @@ pub enum Kind {
     Audio,
     /// H.264 access units.
     Video,
+    /// The picture of a shared screen or window.
+    Screen,
 }
 
 impl Kind {
