@@ -74,6 +74,9 @@ impl Desk {
                 Action::Run(self.line.set_media(id, media).map(Message::Done))
             }
             call::Action::OpenPanel => self.open_panel(),
+            call::Action::ListScreens => {
+                Action::Run(self.line.screens().map(|sources| Message::Call(call::Message::ShareListed(sources))))
+            }
             call::Action::News(text) => Action::Tell(Kind::News, text, Task::none()),
             call::Action::OpenChat => Action::Run(self.fetch_seen()),
             call::Action::ShowFigures(shown) => {
