@@ -36,7 +36,9 @@ pub enum Sample {
     /// Three peers, a muted one and one without a camera.
     Group,
     Reconnecting,
-    /// Two of three others share their screens, and one's own is about to be.
+    /// Choosing what to share.
+    Choosing,
+    /// Two of three others share their screens, and so does this person.
     Sharing,
     /// Choosing a headset.
     Equipment,
@@ -45,7 +47,7 @@ pub enum Sample {
 }
 
 impl Sample {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::SignedOut,
         Self::Home,
         Self::Empty,
@@ -55,6 +57,7 @@ impl Sample {
         Self::InCall,
         Self::Group,
         Self::Reconnecting,
+        Self::Choosing,
         Self::Sharing,
         Self::Equipment,
         Self::Checked,
@@ -72,6 +75,7 @@ impl Sample {
             Self::InCall => "in_call",
             Self::Group => "group",
             Self::Reconnecting => "reconnecting",
+            Self::Choosing => "choosing",
             Self::Sharing => "sharing",
             Self::Equipment => "equipment",
             Self::Checked => "checked",
@@ -125,7 +129,7 @@ impl Sample {
                 }
                 settle(&mut desk, desk::Message::Phone(phone::Message::Placed(ben, Ok(rung))));
             }
-            Self::InCall | Self::Group | Self::Reconnecting | Self::Sharing => self.talk(&mut desk, &pretend),
+            Self::InCall | Self::Group | Self::Reconnecting | Self::Choosing | Self::Sharing => self.talk(&mut desk, &pretend),
             Self::Equipment => choose(&mut desk, &pretend),
             _ => {}
         }
@@ -143,7 +147,8 @@ impl Sample {
             }
         }
         if self == Self::Sharing {
-            joined.call.peers.iter_mut().filter(|peer| peer.name == pretend.other).for_each(|ben| ben.screen = true);
+            // Ana and Ben.
+            joined.call.peers.iter_mut().take(2).for_each(|peer| peer.screen = true);
         }
         let happen = |event| desk::Message::Relay(relay_client::Update::Event(event));
         settle(desk, happen(proto::Event::Invitation { invitation: invitation.clone() }));
@@ -157,10 +162,13 @@ impl Sample {
         if self == Self::Group {
             settle(desk, desk::Message::Call(call::Message::FiguresPressed));
         }
-        if self == Self::Sharing {
-            settle(desk, desk::Message::Call(call::Message::ScreenPressed(proto::PeerId(2))));
+        if matches!(self, Self::Choosing | Self::Sharing) {
             settle(desk, desk::Message::Call(call::Message::SharePressed));
             settle(desk, desk::Message::Call(call::Message::ShareListed(Ok(pretend.screens()))));
+        }
+        if let (Self::Sharing, Some(shared)) = (self, pretend.screens().pop()) {
+            settle(desk, desk::Message::Call(call::Message::ShareChosen(shared)));
+            settle(desk, desk::Message::Call(call::Message::ScreenPressed(proto::PeerId(2))));
         }
         if self == Self::Reconnecting {
             let since = std::time::Instant::now() - std::time::Duration::from_millis(3500);

@@ -45,6 +45,16 @@ impl Call {
         self.sharing.shared.is_some()
     }
 
+    /// Whether something is to be shared of which the others don't know.
+    pub fn shares_unknown(&self) -> bool {
+        self.media().screen && !self.is_seen()
+    }
+
+    /// Whether the others know that something is shared: before, nothing is.
+    fn is_seen(&self) -> bool {
+        self.call.peers.iter().any(|peer| peer.peer == self.me && peer.screen)
+    }
+
     /// Escape: nothing is chosen.
     pub(super) fn end_choosing(&mut self) {
         self.sharing.choosing = None;
@@ -144,8 +154,10 @@ impl Call {
     /// What is shared, so that nobody forgets it, or what could be.
     pub fn sharing(&self) -> Option<Element<'_, Message>> {
         if let Some(name) = &self.sharing.shared {
-            let seen = self.call.peers.iter().any(|peer| peer.peer == self.me && peer.screen);
-            let says = if seen { format!("Everyone in the call sees \u{201c}{name}\u{201d}.") } else { format!("Showing \u{201c}{name}\u{201d}\u{2026}") };
+            let says = match self.is_seen() {
+                true => format!("Everyone in the call sees \u{201c}{name}\u{201d}."),
+                false => format!("Showing \u{201c}{name}\u{201d}\u{2026}"),
+            };
             let stop = row![icon(Icon::ScreenShareOff, icon::SMALL), text::body("Stop sharing")].spacing(spacing::S).align_y(Center);
             let stop = button(stop).padding([spacing::XS, spacing::M]).style(theme::button::danger).on_press(Message::SharePressed);
             let sign = icon(Icon::ScreenShare, icon::MEDIUM).style(text::danger);
