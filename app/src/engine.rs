@@ -15,8 +15,8 @@ use std::{
 
 use futures::channel::mpsc::UnboundedSender;
 use media::{
-    CameraSpec, Incoming, MicrophoneSpec, Outgoing, Part, ScreenSpec, ScreenTrouble, Slot, SpeakerSpec, Trouble, VideoConfig, VoiceProcessing,
-    devices::InUse, rate::Uploaded,
+    CameraSpec, Incoming, MicrophoneSpec, Outgoing, Part, ScreenSpec, ScreenTrouble, Slot, SpeakerSpec, Trouble, VideoConfig,
+    VoiceProcessing, devices::InUse, rate::Uploaded,
 };
 use proto::{
     CallId, Chunk, Header, Kind, PeerId, TrackId,
@@ -72,7 +72,18 @@ pub struct Setup {
 impl Setup {
     pub fn new(camera: CameraSpec, microphone: MicrophoneSpec, speaker: SpeakerSpec) -> Self {
         let (video, voice) = (VideoConfig::default(), VoiceProcessing::ALL);
-        Self { camera, microphone, speaker, screen: ScreenSpec::None, video, voice, stand_ins: false, record: None, report: None, trace: None }
+        Self {
+            camera,
+            microphone,
+            speaker,
+            screen: ScreenSpec::None,
+            video,
+            voice,
+            stand_ins: false,
+            record: None,
+            report: None,
+            trace: None,
+        }
     }
 
     /// What there is something to send of.
@@ -375,7 +386,8 @@ impl Way {
     fn waiting(&self) -> Duration {
         let several = SEVERAL[usize::from(self.thin.load(Ordering::Relaxed))];
         let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut gone: Vec<_> = under_way.iter().filter(|((kind, _), _)| *kind == Kind::Audio).map(|(_, (when, _))| *when).collect();
+        let mut gone: Vec<_> =
+            under_way.iter().filter(|((kind, _), _)| *kind == Kind::Audio).map(|(_, (when, _))| *when).collect();
         gone.sort_unstable();
         gone.get(several - 1).map(Instant::elapsed).unwrap_or_default()
     }

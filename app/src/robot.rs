@@ -330,7 +330,10 @@ impl<'a> Conversation<'a> {
             }
             engine::Update::Lanes(health) => tracing::info!(?health, "lanes"),
             engine::Update::HeardBy(peers) => tracing::debug!(?peers, "heard by"),
-            engine::Update::PictureStarted(_) | engine::Update::ScreenStarted(_) | engine::Update::Figures(_) | engine::Update::Voices(_) => {}
+            engine::Update::PictureStarted(_)
+            | engine::Update::ScreenStarted(_)
+            | engine::Update::Figures(_)
+            | engine::Update::Voices(_) => {}
         }
     }
 

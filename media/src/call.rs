@@ -22,7 +22,8 @@ use std::{
 
 use self::peers::Peers;
 use crate::{
-    CameraSpec, Gate, Incoming, Kind, Level, MicrophoneSpec, Part, Report, ScreenSpec, Sink, Slot, SpeakerSpec, Stats, VideoConfig,
+    CameraSpec, Gate, Incoming, Kind, Level, MicrophoneSpec, Part, Report, ScreenSpec, Sink, Slot, SpeakerSpec, Stats,
+    VideoConfig,
     camera::Camera,
     devices::choice::{Choice, Wish},
     playout::{self, Listeners},

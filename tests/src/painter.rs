@@ -15,8 +15,8 @@ use x11rb::{
     COPY_DEPTH_FROM_PARENT,
     connection::Connection as _,
     protocol::xproto::{
-        AtomEnum, ConfigureWindowAux, ConnectionExt as _, CreateGCAux, CreateWindowAux, Gcontext, ImageFormat, PropMode, StackMode,
-        Window, WindowClass,
+        AtomEnum, ConfigureWindowAux, ConnectionExt as _, CreateGCAux, CreateWindowAux, Gcontext, ImageFormat, PropMode,
+        StackMode, Window, WindowClass,
     },
     rust_connection::RustConnection,
     wrapper::ConnectionExt as _,
@@ -44,7 +44,9 @@ impl Painter {
             let window = connection.generate_id().expect("an id");
             let (aux, class) = (CreateWindowAux::new(), WindowClass::INPUT_OUTPUT);
             connection.create_window(COPY_DEPTH_FROM_PARENT, window, root, x, y, width, height, 0, class, 0, &aux).expect("sent");
-            connection.change_property8(PropMode::REPLACE, window, AtomEnum::WM_NAME, AtomEnum::STRING, name.as_bytes()).expect("sent");
+            connection
+                .change_property8(PropMode::REPLACE, window, AtomEnum::WM_NAME, AtomEnum::STRING, name.as_bytes())
+                .expect("sent");
             connection.map_window(window).expect("sent").check().expect("it is shown");
             window
         };

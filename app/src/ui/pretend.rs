@@ -136,7 +136,11 @@ impl Pretend {
         vec![
             source("eDP-1", "eDP-1", true),
             source("0x3a00007", "Holiday plans \u{2013} Spreadsheet", false),
-            source("0x4000001", "How to get from the station to the old harbour, with all the stops on the way and where to eat \u{2013} Browser", false),
+            source(
+                "0x4000001",
+                "How to get from the station to the old harbour, with all the stops on the way and where to eat \u{2013} Browser",
+                false,
+            ),
         ]
     }
 

@@ -20,7 +20,8 @@ pub fn bgrx(buf: &[u8], stride: usize, size: Size, time: MediaTime) -> Result<Fr
     let (y, u, v) = frame.planes_mut();
     // To the end of the rows: the library asks for whole ones.
     let rows = buf.get(..stride.saturating_mul(height)).unwrap_or(buf);
-    convert_image(size.width, size.height, &packed, Some(&[stride]), &[rows], &planar, None, &mut [y, u, v]).map_err(Error::Convert)?;
+    convert_image(size.width, size.height, &packed, Some(&[stride]), &[rows], &planar, None, &mut [y, u, v])
+        .map_err(Error::Convert)?;
     Ok(frame)
 }
 
@@ -53,7 +54,11 @@ mod tests {
             for y in 0..height {
                 for x in 0..width {
                     let shown = &out[4 * (y * width + x)..][..3];
-                    assert!(shown.iter().zip(pixel(x, y)).all(|(a, b)| a.abs_diff(b) <= 6), "{x},{y}: {shown:?} for {:?}", pixel(x, y));
+                    assert!(
+                        shown.iter().zip(pixel(x, y)).all(|(a, b)| a.abs_diff(b) <= 6),
+                        "{x},{y}: {shown:?} for {:?}",
+                        pixel(x, y)
+                    );
                 }
             }
         }

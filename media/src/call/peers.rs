@@ -183,7 +183,14 @@ impl Peers {
 
 impl Peer {
     fn new(now: Instant) -> Self {
-        Self { together: Together::new(now), audio: None, video: None, screen: None, arrivals: Default::default(), heard: Duration::ZERO }
+        Self {
+            together: Together::new(now),
+            audio: None,
+            video: None,
+            screen: None,
+            arrivals: Default::default(),
+            heard: Duration::ZERO,
+        }
     }
 
     fn reception(&mut self, peer: u16, seconds: f64) -> Reception {

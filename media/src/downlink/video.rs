@@ -380,7 +380,8 @@ mod tests {
                 }
             }));
             let together = Together::new(Instant::now());
-            let outlet = Outlet { peer: 5, kind: Kind::Video, slot: slot.clone(), reporter, recording: Recording::default(), together };
+            let outlet =
+                Outlet { peer: 5, kind: Kind::Video, slot: slot.clone(), reporter, recording: Recording::default(), together };
             let (video, work) = Video::new(outlet);
             for incoming in arrived {
                 video.receive(incoming.clone());
@@ -420,7 +421,10 @@ mod tests {
             screen.receive(incoming);
             screen.until_shown(incoming.time);
         }
-        assert_eq!(screen.reports.recv_timeout(PATIENCE).unwrap(), Report::PictureStarted { peer: 5, kind: Kind::Video, size: SIZE });
+        assert_eq!(
+            screen.reports.recv_timeout(PATIENCE).unwrap(),
+            Report::PictureStarted { peer: 5, kind: Kind::Video, size: SIZE }
+        );
         let stats = screen.end();
         assert_eq!((stats.received, stats.decoded, stats.shown, stats.keyframes, stats.keyframes_wanted), (10, 10, 10, 1, 0));
         assert_eq!((stats.delay.count(), stats.size), (10, Some(SIZE)));

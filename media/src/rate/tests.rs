@@ -104,7 +104,8 @@ impl Path {
     fn upload(&mut self, kind: Kind, took: f64, bytes: usize) {
         let (backlog, took_ms) = (Duration::ZERO, self.now as f64 + took);
         let took = Duration::from_secs_f64(took / 1000.0);
-        let uploaded = Uploaded { kind, took, bytes, backlog, waiting: Duration::ZERO, readers: 1, delay: None, received_bps: None };
+        let uploaded =
+            Uploaded { kind, took, bytes, backlog, waiting: Duration::ZERO, readers: 1, delay: None, received_bps: None };
         self.answers.push((took_ms as u64, uploaded));
     }
 

@@ -10,9 +10,12 @@ use x11rb::{
     connection::{Connection as _, RequestConnection as _},
     errors::{ConnectionError, ReplyError},
     protocol::{
-        Event, composite, composite::ConnectionExt as _,
-        damage, damage::ConnectionExt as _,
-        randr, randr::ConnectionExt as _,
+        Event, composite,
+        composite::ConnectionExt as _,
+        damage,
+        damage::ConnectionExt as _,
+        randr,
+        randr::ConnectionExt as _,
         xfixes::ConnectionExt as _,
         xproto::{
             AtomEnum, ChangeWindowAttributesAux, ConnectionExt as _, Drawable, EventMask, ImageFormat, ImageOrder, MapState,
@@ -134,7 +137,8 @@ impl Display {
     fn windows(&self) -> Result<Vec<Window>, ScreenTrouble> {
         for list in [self.atoms._NET_CLIENT_LIST_STACKING, self.atoms._NET_CLIENT_LIST] {
             let property = self.connection.get_property(false, self.root, list, AtomEnum::WINDOW, 0, 1024).map_err(lost)?;
-            let listed = property.reply().map_err(failed)?.value32().map(|windows| windows.collect::<Vec<_>>()).unwrap_or_default();
+            let listed =
+                property.reply().map_err(failed)?.value32().map(|windows| windows.collect::<Vec<_>>()).unwrap_or_default();
             if !listed.is_empty() {
                 return Ok(listed.into_iter().rev().collect());
             }
@@ -355,7 +359,9 @@ impl Picture {
             return self.halved().frame(time);
         }
         let size = Size::new(even(self.width), even(self.height)).ok()?;
-        bgrx(&self.pixels, 4 * self.width, size, time).inspect_err(|error| tracing::warn!(%error, "no picture of the screen")).ok()
+        bgrx(&self.pixels, 4 * self.width, size, time)
+            .inspect_err(|error| tracing::warn!(%error, "no picture of the screen"))
+            .ok()
     }
 
     /// Every second pixel of every second row: what is larger than any frame may be is made much smaller later anyway.

@@ -150,12 +150,7 @@ mod tests {
         let payload = prop::collection::vec(any::<u8>(), 1..300);
         (1..=u16::MAX, prop::sample::select(&Kind::ALL), any::<u32>(), any::<u64>(), any::<bool>(), payload).prop_map(
             |(peer, kind, seq, media_time_us, keyframe, payload)| Chunk {
-                header: Header {
-                    track: TrackId { peer: PeerId(peer), kind },
-                    seq,
-                    media_time_us,
-                    keyframe,
-                },
+                header: Header { track: TrackId { peer: PeerId(peer), kind }, seq, media_time_us, keyframe },
                 payload: payload.into(),
             },
         )

@@ -374,12 +374,7 @@ impl Switchboard {
     }
 
     /// A peer says what it sends.
-    pub(crate) fn set_media(
-        &mut self,
-        session: SessionId,
-        id: &CallId,
-        media: SetMedia,
-    ) -> Result<Vec<Effect>, Refused> {
+    pub(crate) fn set_media(&mut self, session: SessionId, id: &CallId, media: SetMedia) -> Result<Vec<Effect>, Refused> {
         let (call, peer) = self.of_member(session, id)?;
         let member = call.members.get_mut(&peer).ok_or(Refused::NoSuchCall)?;
         let SetMedia { audio, video, screen } = media;

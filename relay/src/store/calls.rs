@@ -147,10 +147,11 @@ impl Store {
         let mut rows = Vec::new();
         for call in calls {
             let id: String = call.try_get(0)?;
-            let members = sqlx::query("SELECT peer, session, audio, video, muted, screen FROM members WHERE call = $1 ORDER BY peer")
-                .bind(&id)
-                .fetch_all(&self.writer)
-                .await?;
+            let members =
+                sqlx::query("SELECT peer, session, audio, video, muted, screen FROM members WHERE call = $1 ORDER BY peer")
+                    .bind(&id)
+                    .fetch_all(&self.writer)
+                    .await?;
             let members = members
                 .iter()
                 .map(|row| {

@@ -81,7 +81,8 @@ fn a_window_that_is_closed_ends_what_is_shared_and_nothing_else() {
     let (relay, display) = (Relay::with_ana_and_ben(), Display::start(SIZE.0, SIZE.1));
     let painter = Painter::start(&display, (100, 80), Size::VGA, false);
     let (ana, ben, record) = share(&relay, &display, &painter.spec(), "9");
-    let seen = |limit| tests::eventually("the window is seen", limit, || std::fs::metadata(&record).ok().filter(|file| file.len() > 0));
+    let seen =
+        |limit| tests::eventually("the window is seen", limit, || std::fs::metadata(&record).ok().filter(|file| file.len() > 0));
     seen(AROUND);
     drop(painter);
     let (ana, ben) = (ana.finish(AROUND), ben.finish(AROUND));

@@ -348,7 +348,8 @@ impl Uploads {
 
     // Pictures of a screen differ so much in size that none is known to be late.
     fn is_late(&self, batch: &Batch, now: Instant) -> bool {
-        self.kind != Kind::Screen && self.usual.late_after().is_some_and(|after| now.saturating_duration_since(batch.sent) >= after)
+        self.kind != Kind::Screen
+            && self.usual.late_after().is_some_and(|after| now.saturating_duration_since(batch.sent) >= after)
     }
 
     /// What is late goes once more, by another connection.

@@ -46,8 +46,20 @@ impl Call {
             }
         };
         let share = match self.shares() {
-            true => control("share", Icon::ScreenShareOff, format!("Stop sharing ({})", keys::SHARE), false, Some(Message::SharePressed)),
-            false => control("share", Icon::ScreenShare, format!("Share a screen ({})", keys::SHARE), true, Some(Message::SharePressed)),
+            true => control(
+                "share",
+                Icon::ScreenShareOff,
+                format!("Stop sharing ({})", keys::SHARE),
+                false,
+                Some(Message::SharePressed),
+            ),
+            false => control(
+                "share",
+                Icon::ScreenShare,
+                format!("Share a screen ({})", keys::SHARE),
+                true,
+                Some(Message::SharePressed),
+            ),
         };
         let hang_up = button(sign(Icon::PhoneOff))
             .width(spacing::CONTROL * 1.5)

@@ -6,10 +6,7 @@ use iced::{
     Center, Element, Fill,
     widget::{button, column, container, row, scrollable, text::Wrapping},
 };
-use media::{
-    ScreenSpec, ScreenTrouble, Slot,
-    screen::Source,
-};
+use media::{ScreenSpec, ScreenTrouble, Slot, screen::Source};
 use proto::{PeerId, api::SetMedia, model::Peer};
 
 use super::{Action, Call, Message};
@@ -158,8 +155,10 @@ impl Call {
                 true => format!("Everyone in the call sees \u{201c}{name}\u{201d}."),
                 false => format!("Showing \u{201c}{name}\u{201d}\u{2026}"),
             };
-            let stop = row![icon(Icon::ScreenShareOff, icon::SMALL), text::body("Stop sharing")].spacing(spacing::S).align_y(Center);
-            let stop = button(stop).padding([spacing::XS, spacing::M]).style(theme::button::danger).on_press(Message::SharePressed);
+            let stop =
+                row![icon(Icon::ScreenShareOff, icon::SMALL), text::body("Stop sharing")].spacing(spacing::S).align_y(Center);
+            let stop =
+                button(stop).padding([spacing::XS, spacing::M]).style(theme::button::danger).on_press(Message::SharePressed);
             let sign = icon(Icon::ScreenShare, icon::MEDIUM).style(text::danger);
             let line = row![sign, text::strong(says).width(Fill).wrapping(Wrapping::None), stop];
             let line = container(line.spacing(spacing::S).align_y(Center)).padding([spacing::S, spacing::M]);

@@ -68,7 +68,8 @@ impl Call {
     fn screen<'a>(&'a self, of: &'a Peer, scale: f32, large: bool, radius: f32) -> Element<'a, Message> {
         let waiting = if large { format!("Waiting for {}\u{2019}s screen\u{2026}", of.name) } else { String::new() };
         let sign = icon(Icon::ScreenShare, icon::LARGE).style(text::on_stage_muted);
-        let instead = center(column![sign, text::caption(waiting).style(text::on_stage_muted)].spacing(spacing::M).align_x(Center));
+        let instead =
+            center(column![sign, text::caption(waiting).style(text::on_stage_muted)].spacing(spacing::M).align_x(Center));
         match self.screen_feed(of.peer) {
             Some(feed) => Video::new(feed, scale, instead).still(self.engine.is_none()).radius(radius).into(),
             None => instead.into(),
