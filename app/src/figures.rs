@@ -145,8 +145,10 @@ pub struct Percentiles {
 pub struct Bitrates {
     pub video_up: f64,
     pub audio_up: f64,
+    pub screen_up: f64,
     pub video_down: f64,
     pub audio_down: f64,
+    pub screen_down: f64,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -233,8 +235,10 @@ impl Meter {
             bitrate_kbps: Bitrates {
                 video_up: kbps(video.bytes),
                 audio_up: kbps(audio.bytes),
+                screen_up: kbps(stats.sent.screen.bytes),
                 video_down: kbps(sum(|peer| peer.video.bytes)),
                 audio_down: kbps(sum(|peer| peer.audio.bytes)),
+                screen_down: kbps(sum(|peer| peer.screen.bytes)),
             },
             http: Http {
                 polls: lanes.polls,

@@ -37,6 +37,10 @@ x11rb::atom_manager! {
         _NET_CLIENT_LIST_STACKING,
         _NET_CLIENT_LIST,
         _NET_WM_NAME,
+        _NET_WM_PID,
+        _NET_WM_WINDOW_TYPE,
+        _NET_WM_WINDOW_TYPE_DESKTOP,
+        _NET_WM_WINDOW_TYPE_DOCK,
         UTF8_STRING,
     }
 }
@@ -64,6 +68,9 @@ pub(super) fn sources() -> Result<Vec<Source>, ScreenTrouble> {
     let display = Display::open()?;
     let mut sources = display.monitors()?.into_iter().map(|(name, area)| source(&name, &name, true, area)).collect::<Vec<_>>();
     for window in display.windows()? {
+        if !display.is_worth_sharing(window) {
+            continue;
+        }
         // It may have gone meanwhile.
         let Ok((name, area)) = display.describe(window) else { continue };
         sources.push(source(&format!("{window:#x}"), &name, false, area));
@@ -151,6 +158,18 @@ impl Display {
     fn is_shown(&self, window: Window) -> bool {
         let attributes = self.connection.get_window_attributes(window).ok().and_then(|cookie| cookie.reply().ok());
         attributes.is_some_and(|attributes| attributes.map_state == MapState::VIEWABLE && !attributes.override_redirect)
+    }
+
+    /// Whether a window is more than the desktop's ground or a bar on it, and none of this program's, which would show itself in itself.
+    fn is_worth_sharing(&self, window: Window) -> bool {
+        let first = |property, kind| {
+            let cookie = self.connection.get_property(false, window, property, kind, 0, 1).ok()?;
+            cookie.reply().ok()?.value32()?.next()
+        };
+        let kind = first(self.atoms._NET_WM_WINDOW_TYPE, AtomEnum::ATOM);
+        let ground = [self.atoms._NET_WM_WINDOW_TYPE_DESKTOP, self.atoms._NET_WM_WINDOW_TYPE_DOCK];
+        let own = first(self.atoms._NET_WM_PID, AtomEnum::CARDINAL) == Some(std::process::id());
+        !own && kind.is_none_or(|kind| !ground.contains(&kind))
     }
 
     /// A window's title and where it is.

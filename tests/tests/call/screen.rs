@@ -1,10 +1,10 @@
 //! A shared screen: what stands on a display of the test's own arrives at the other's machine.
 
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 use codecs::{Frame, Size};
 use media::{barcode, camera::unix_micros, y4m};
-use tests::{display::Display, painter::Painter, people::Relay, robot::Robot};
+use tests::{display::Display, painter::Painter, people::Relay, program, robot::Robot};
 
 use crate::{AROUND, alone};
 
@@ -37,6 +37,19 @@ fn check(times: &[u64], from: u64) {
     assert!(times[0] >= from && times[times.len() - 1] <= unix_micros());
     let changes = times.windows(2).filter(|pair| pair[0] != pair[1]).count();
     assert!(changes > 10, "it shows {changes} changes");
+}
+
+#[test]
+fn what_can_be_shared_is_listed_by_its_name() {
+    let display = Display::start(SIZE.0, SIZE.1);
+    let painter = Painter::start(&display, (100, 80), Size::VGA, false);
+    let mut command = Command::new(program("tvphone"));
+    let listed = command.arg("devices").env("DISPLAY", display.name()).env_remove("WAYLAND_DISPLAY").output();
+    let listed = String::from_utf8(listed.expect("it runs").stdout).expect("text");
+    let screens: Vec<_> = listed.lines().filter(|line| line.starts_with("--screen")).collect();
+    assert_eq!(screens.len(), 2, "{listed}");
+    assert!(screens[0].ends_with("(screen)"), "{listed}");
+    assert_eq!(screens[1], format!("--screen {}  (Timecode)", painter.spec()));
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Shared screens: what this person shows the others, and what the others show.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use iced::{
     Center, Element, Fill,
@@ -19,6 +22,9 @@ use crate::{
     },
 };
 
+/// A relay that knows of shared screens has said so by then.
+const SLOW: Duration = Duration::from_secs(5);
+
 /// What can be shared, as far as it's known.
 type Sources = Option<Result<Vec<Source>, ScreenTrouble>>;
 
@@ -26,8 +32,8 @@ type Sources = Option<Result<Vec<Source>, ScreenTrouble>>;
 pub(super) struct Sharing {
     /// There while the person chooses.
     choosing: Option<Sources>,
-    /// What the others see of this person's screen: its name.
-    shared: Option<String>,
+    /// What the others see of this person's screen: its name, and since when.
+    shared: Option<(String, Instant)>,
     /// Why nothing is shared any more.
     trouble: Option<ScreenTrouble>,
     /// What the others share.
@@ -84,7 +90,7 @@ impl Call {
             engine.share(what);
         }
         self.sending.want(SetMedia { screen: source.is_some(), ..self.sending.wanted() });
-        self.sharing.shared = source.map(|source| source.name);
+        self.sharing.shared = source.map(|source| (source.name, self.now));
         Action::SetMedia(self.media())
     }
 
@@ -150,10 +156,12 @@ impl Call {
 
     /// What is shared, so that nobody forgets it, or what could be.
     pub fn sharing(&self) -> Option<Element<'_, Message>> {
-        if let Some(name) = &self.sharing.shared {
-            let says = match self.is_seen() {
-                true => format!("Everyone in the call sees \u{201c}{name}\u{201d}."),
-                false => format!("Showing \u{201c}{name}\u{201d}\u{2026}"),
+        if let Some((name, since)) = &self.sharing.shared {
+            let slow = self.now.saturating_duration_since(*since) >= SLOW;
+            let says = match (self.is_seen(), slow) {
+                (true, _) => format!("Everyone in the call sees \u{201c}{name}\u{201d}."),
+                (false, false) => format!("Showing \u{201c}{name}\u{201d}\u{2026}"),
+                (false, true) => "Nobody sees it yet: the relay may be too old for shared screens.".to_owned(),
             };
             let stop =
                 row![icon(Icon::ScreenShareOff, icon::SMALL), text::body("Stop sharing")].spacing(spacing::S).align_y(Center);
