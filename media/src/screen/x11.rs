@@ -294,7 +294,7 @@ impl Grabber {
     fn follow(&mut self) -> Result<(), ScreenTrouble> {
         let area = match &self.target {
             Target::Monitor(_) => return Ok(()),
-            Target::Window(window) => self.display.area(*window).map_err(|_| ScreenTrouble::Closed)?,
+            Target::Window(window) => self.display.area(*window).map_err(closed)?,
         };
         if (area.width, area.height) != (self.area.width, self.area.height) {
             self.changed = true;
@@ -397,6 +397,14 @@ fn has(connection: &RustConnection, extension: &'static str) -> Result<bool, Scr
 
 fn lost(error: ConnectionError) -> ScreenTrouble {
     ScreenTrouble::Failed(error.to_string())
+}
+
+/// What is wrong where a window was before.
+fn closed(error: ReplyError) -> ScreenTrouble {
+    match error {
+        ReplyError::ConnectionError(error) => lost(error),
+        ReplyError::X11Error(_) => ScreenTrouble::Closed,
+    }
 }
 
 fn failed(error: ReplyError) -> ScreenTrouble {

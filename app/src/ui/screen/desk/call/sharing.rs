@@ -116,7 +116,8 @@ impl Call {
         let sharers: Vec<_> = self.peers().filter(|peer| peer.screen).map(|peer| peer.peer).collect();
         let before = (self.sharing.feeds.len(), self.sharing.large);
         self.sharing.feeds.retain(|peer, _| sharers.contains(peer));
-        self.sharing.large = self.sharing.large.filter(|large| sharers.contains(large));
+        // What was large has ended: another one takes its place.
+        self.sharing.large = before.1.filter(|large| sharers.contains(large)).or_else(|| before.1.and(sharers.first().copied()));
         let gone = self.sharing.feeds.len() < before.0;
         let new: Vec<_> = sharers.into_iter().filter(|peer| !self.sharing.feeds.contains_key(peer)).collect();
         for peer in &new {
@@ -168,9 +169,10 @@ impl Call {
             let stop =
                 button(stop).padding([spacing::XS, spacing::M]).style(theme::button::danger).on_press(Message::SharePressed);
             let sign = icon(Icon::ScreenShare, icon::MEDIUM).style(text::danger);
-            let line = row![sign, text::strong(says).width(Fill).wrapping(Wrapping::None), stop];
-            let line = container(line.spacing(spacing::S).align_y(Center)).padding([spacing::S, spacing::M]);
-            return Some(container(line.clip(true)).width(Fill).style(theme::container::danger).into());
+            // Titles may be long.
+            let says = container(text::strong(says).wrapping(Wrapping::None)).width(Fill).clip(true);
+            let line = row![sign, says, stop].spacing(spacing::S).align_y(Center);
+            return Some(container(line).padding([spacing::S, spacing::M]).width(Fill).style(theme::container::danger).into());
         }
         let choice: Element<'_, Message> = match self.sharing.choosing.as_ref()? {
             None => text::body("Looking what there is\u{2026}").into(),
