@@ -50,8 +50,8 @@
 //! | `POST /v1/calls/ID/mute` | [`OnePeer`] | [`Done`] |
 //! | `POST /v1/calls/ID/remove` | [`OnePeer`] | [`Done`] |
 //! | `POST /v1/calls/ID/lock` | [`SetLock`] | [`Done`] |
-//! | `POST /v1/calls/ID/audio`, `.../video` | chunks | [`Feedback`] |
-//! | `GET /v1/calls/ID/audio?reader=R&poll=N&wait_ms=N`, `.../video?...` | | chunks |
+//! | `POST /v1/calls/ID/audio`, `.../video`, `.../screen` | chunks | [`Feedback`] |
+//! | `GET /v1/calls/ID/audio?reader=R&poll=N&wait_ms=N`, `.../video?...`, `.../screen?...` | | chunks |
 
 mod chat;
 mod doctor;
