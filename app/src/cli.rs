@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
 use codecs::Size;
-use media::{CameraSpec, MicrophoneSpec, SpeakerSpec, VoiceProcessing, camera::Turn};
+use media::{CameraSpec, MicrophoneSpec, ScreenSpec, SpeakerSpec, VoiceProcessing, camera::Turn};
 use proto::{Fingerprint, Name};
 use relay_client::{ProxyLogin, ProxySettings, ProxySource, Trust};
 
@@ -32,7 +32,7 @@ pub enum Command {
     Robot(Box<Robot>),
     /// Show what it is: a relay, two accounts and two windows on this machine
     Demo(Demo),
-    /// List the cameras, microphones and speakers of this machine
+    /// List the cameras, microphones and speakers of this machine, and what can be shared of its screen
     Devices,
     /// Look what is the matter with the way to a relay, rung by rung: name, connection, proxy, encryption, and what the way carries
     Doctor(Doctor),
@@ -214,6 +214,9 @@ pub struct Robot {
     pub proxy: Proxy,
     #[command(flatten)]
     pub devices: Devices,
+    /// Share a screen as well: x11[:ID] (a monitor's name or a window's number, see tvphone devices), pattern[:WxH@FPS] or none
+    #[arg(long, value_name = "SPEC", default_value = "none")]
+    pub screen: ScreenSpec,
     /// Use the system's default device while one that is named isn't there, as a window does
     #[arg(long)]
     pub stand_ins: bool,
@@ -252,6 +255,7 @@ impl Robot {
         let mut setup =
             Setup { record: self.record.clone(), trace: self.trace.clone(), ..self.devices.setup(SpeakerSpec::Silent) };
         setup.stand_ins = self.stand_ins;
+        setup.screen = self.screen.clone();
         setup.video.size = self.size.unwrap_or(setup.video.size);
         setup.video.bits_per_second = self.bitrate.map_or(setup.video.bits_per_second, |kbit| kbit * 1000);
         setup

@@ -15,8 +15,8 @@ use std::{
 
 use futures::channel::mpsc::UnboundedSender;
 use media::{
-    CameraSpec, Gate, Incoming, MicrophoneSpec, Outgoing, Part, Slot, SpeakerSpec, Trouble, VideoConfig, VoiceProcessing,
-    camera::Turn, devices::InUse, rate::Uploaded,
+    CameraSpec, Incoming, MicrophoneSpec, Outgoing, Part, ScreenSpec, ScreenTrouble, Slot, SpeakerSpec, Trouble, VideoConfig,
+    VoiceProcessing, camera::Turn, devices::InUse, rate::Uploaded,
 };
 use proto::{
     CallId, Chunk, Header, Kind, PeerId, TrackId,
@@ -54,6 +54,8 @@ pub struct Setup {
     pub camera: CameraSpec,
     pub microphone: MicrophoneSpec,
     pub speaker: SpeakerSpec,
+    /// What is shared beside the camera from the beginning.
+    pub screen: ScreenSpec,
     pub video: VideoConfig,
     /// How the camera's pictures are turned.
     pub turn: Turn,
@@ -72,12 +74,28 @@ pub struct Setup {
 impl Setup {
     pub fn new(camera: CameraSpec, microphone: MicrophoneSpec, speaker: SpeakerSpec) -> Self {
         let (video, turn, voice) = (VideoConfig::default(), Turn::None, VoiceProcessing::ALL);
-        Self { camera, microphone, speaker, video, turn, voice, stand_ins: false, record: None, report: None, trace: None }
+        Self {
+            camera,
+            microphone,
+            speaker,
+            screen: ScreenSpec::None,
+            video,
+            turn,
+            voice,
+            stand_ins: false,
+            record: None,
+            report: None,
+            trace: None,
+        }
     }
 
     /// What there is something to send of.
     pub fn sends(&self) -> SetMedia {
-        SetMedia { audio: self.microphone != MicrophoneSpec::None, video: self.camera != CameraSpec::None }
+        SetMedia {
+            audio: self.microphone != MicrophoneSpec::None,
+            video: self.camera != CameraSpec::None,
+            screen: self.screen != ScreenSpec::None,
+        }
     }
 }
 
@@ -111,6 +129,8 @@ pub enum Update {
         device: Device,
         trouble: Option<Trouble>,
     },
+    /// What is shared is seen, or why it has ended.
+    Screen(Result<(), ScreenTrouble>),
     /// A device is in use: the first one of its kind, or another one than before.
     InUse(InUse),
     /// How loud it is, whenever that changes to be seen.
@@ -122,6 +142,8 @@ pub enum Update {
     Lanes(LaneHealth),
     /// The first picture of a peer is there.
     PictureStarted(PeerId),
+    /// The first picture of what a peer shares is there.
+    ScreenStarted(PeerId),
     /// Whose machines play this one's sound just now, whenever that changes.
     HeardBy(Vec<PeerId>),
     Figures(Figures),
@@ -140,6 +162,15 @@ struct Inner {
     far: Mutex<Far>,
     meter: Meter,
     trace: Trace,
+    sharing: Mutex<Sharing>,
+}
+
+/// What is to be shared, and what is.
+#[derive(Default)]
+struct Sharing {
+    wanted: ScreenSpec,
+    /// Nothing before the relay has said that the others know of it: an older one has no lane for it.
+    on: ScreenSpec,
 }
 
 impl Engine {
@@ -163,11 +194,13 @@ impl Engine {
         let media = media::call::Call::start(config, Arc::clone(&way) as Arc<dyn media::Sink>, report);
         let call = joined.call.id.clone();
         let (hearing, far) = (Mutex::default(), Mutex::default());
-        let inner = Arc::new(Inner { call: call.clone(), session: session.clone(), media, way, hearing, far, meter, trace });
+        let sharing = Mutex::new(Sharing { wanted: setup.screen, on: ScreenSpec::None });
+        let inner = Inner { call: call.clone(), session: session.clone(), media, way, hearing, far, meter, trace, sharing };
+        let inner = Arc::new(inner);
         let _ = back.set(Arc::downgrade(&inner));
-        let downlink = Downlink { gate: inner.media.gate(), inner: Arc::downgrade(&inner), updates: updates.clone() };
-        inner.expect(&joined.call);
+        let downlink = Downlink { inner: Arc::downgrade(&inner), updates: updates.clone() };
         inner.way.open(Lanes::open(session, call, joined.me, Arc::new(downlink)));
+        inner.expect(&joined.call);
         let engine = Self(inner);
         engine.watch(updates);
         engine
@@ -187,6 +220,17 @@ impl Engine {
 
     pub fn set_camera_on(&self, on: bool) {
         self.0.media.set_camera_on(on);
+    }
+
+    /// Shares this from now on, or nothing any more, as soon as the call says that this peer does ([`SetMedia::screen`]).
+    pub fn share(&self, what: ScreenSpec) {
+        let mut sharing = self.0.sharing.lock().unwrap_or_else(PoisonError::into_inner);
+        // What was shared ends at once, whatever the relay says.
+        if sharing.on != ScreenSpec::None {
+            self.0.media.share(&what);
+            sharing.on = what.clone();
+        }
+        sharing.wanted = what;
     }
 
     /// From now on this device is used, or the system's default one.
@@ -212,6 +256,16 @@ impl Engine {
     /// What a peer's camera sees.
     pub fn picture(&self, peer: PeerId) -> Slot {
         self.0.media.picture(peer.0)
+    }
+
+    /// What a peer shares.
+    pub fn screen_of(&self, peer: PeerId) -> Slot {
+        self.0.media.screen_of(peer.0)
+    }
+
+    /// What is shared with the others.
+    pub fn shared_screen(&self) -> Slot {
+        self.0.media.shared_screen()
     }
 
     /// Everything measured so far.
@@ -264,10 +318,21 @@ struct Far {
 }
 
 impl Inner {
-    /// Whose pictures are to come: what stands still for want of any isn't frozen.
+    /// Whose pictures are to come: what stands still for want of any isn't frozen. And who shares a screen, this peer included.
     fn expect(&self, call: &model::Call) {
-        for peer in call.peers.iter().filter(|peer| peer.peer != self.way.me) {
+        let (own, others): (Vec<_>, Vec<_>) = call.peers.iter().partition(|peer| peer.peer == self.way.me);
+        for peer in &others {
             self.media.expect_pictures(peer.peer.0, peer.video);
+            if !peer.screen {
+                self.media.end_screen_of(peer.peer.0);
+            }
+        }
+        self.way.set_watching(others.iter().any(|peer| peer.screen));
+        let mut sharing = self.sharing.lock().unwrap_or_else(PoisonError::into_inner);
+        let on = if own.iter().any(|peer| peer.screen) { sharing.wanted.clone() } else { ScreenSpec::None };
+        if on != sharing.on {
+            self.media.share(&on);
+            sharing.on = on;
         }
     }
 
@@ -352,6 +417,12 @@ impl Way {
         }
     }
 
+    fn set_watching(&self, watching: bool) {
+        if let Some(lanes) = self.lanes.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            lanes.set_watching(watching);
+        }
+    }
+
     fn stats(&self) -> relay_client::lanes::Stats {
         self.lanes.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(Lanes::stats).unwrap_or_default()
     }
@@ -372,7 +443,6 @@ impl media::Sink for Way {
 
 /// Chunks and news coming from the relay.
 struct Downlink {
-    gate: Gate,
     inner: Weak<Inner>,
     updates: UnboundedSender<Update>,
 }
@@ -410,7 +480,7 @@ impl Handler for Downlink {
                 });
                 inner.way.set_thin(decision.thin);
                 if feedback.keyframe {
-                    inner.media.request_keyframe();
+                    inner.media.request_keyframe(media_kind(kind));
                 }
                 inner.hearing.lock().unwrap_or_else(PoisonError::into_inner).told(&feedback.heard_by, Instant::now());
                 if let Some(ms) = feedback.round_trip_ms {
@@ -418,8 +488,7 @@ impl Handler for Downlink {
                 }
             }
             // It leaves a hole at the receivers; the gate sees to the keyframe that mends it.
-            Err(_) if kind == Kind::Video => inner.media.gave_up(),
-            Err(_) => {}
+            Err(_) => inner.media.gave_up(media_kind(kind)),
         }
     }
 
@@ -434,8 +503,8 @@ impl Handler for Downlink {
     }
 
     fn in_flight(&self, kind: Kind, limit: usize) {
-        if kind == Kind::Video {
-            self.gate.set_limit(limit);
+        if let Some(gate) = self.inner.upgrade().and_then(|inner| inner.media.gate(media_kind(kind))) {
+            gate.set_limit(limit);
         }
     }
 
@@ -465,6 +534,7 @@ fn media_kind(kind: Kind) -> media::Kind {
     match kind {
         Kind::Audio => media::Kind::Audio,
         Kind::Video => media::Kind::Video,
+        Kind::Screen => media::Kind::Screen,
     }
 }
 
@@ -472,6 +542,7 @@ fn wire_kind(kind: media::Kind) -> Kind {
     match kind {
         media::Kind::Audio => Kind::Audio,
         media::Kind::Video => Kind::Video,
+        media::Kind::Screen => Kind::Screen,
     }
 }
 
@@ -488,14 +559,16 @@ fn media_reports(
             media::Report::Camera(state) => trouble(Device::Camera, state),
             media::Report::Microphone(state) => trouble(Device::Microphone, state),
             media::Report::Speaker(state) => trouble(Device::Speaker, state),
+            media::Report::Screen(state) => Some(Update::Screen(state)),
             media::Report::InUse(device) => {
                 trace.device(&device);
                 Some(Update::InUse(device))
             }
+            media::Report::PictureStarted { peer, kind: media::Kind::Screen, .. } => Some(Update::ScreenStarted(PeerId(peer))),
             media::Report::PictureStarted { peer, .. } => Some(Update::PictureStarted(PeerId(peer))),
-            media::Report::KeyframeWanted { peer } => {
+            media::Report::KeyframeWanted { peer, kind } => {
                 if let Some(inner) = inner.get().and_then(Weak::upgrade) {
-                    ask_for_keyframe(&inner, PeerId(peer), &runtime);
+                    ask_for_keyframe(&inner, TrackId { peer: PeerId(peer), kind: wire_kind(kind) }, &runtime);
                 }
                 None
             }
@@ -516,12 +589,11 @@ fn media_reports(
     })
 }
 
-fn ask_for_keyframe(inner: &Inner, peer: PeerId, runtime: &Handle) {
+fn ask_for_keyframe(inner: &Inner, track: TrackId, runtime: &Handle) {
     let (session, call) = (inner.session.clone(), inner.call.clone());
     runtime.spawn(async move {
-        let track = TrackId { peer, kind: Kind::Video };
         if let Err(error) = session.want_keyframe(&call, track).await {
-            tracing::debug!(%error, %peer, "could not ask for a keyframe; the decoder asks again");
+            tracing::debug!(%error, peer = %track.peer, "could not ask for a keyframe; the decoder asks again");
         }
     });
 }

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use media::stats::{Delays, Offsets, Received, Stats};
+use media::stats::{Delays, Offsets, Received, Stats, VideoReceived, VideoSent};
 use proto::PeerId;
 use relay_client::lanes;
 use serde::Serialize;
@@ -24,6 +24,8 @@ pub struct Report {
     pub call_s: f64,
     pub video: Video,
     pub audio: Audio,
+    /// Shared screens.
+    pub screen: Video,
     pub delay_ms: DelayPair,
     pub av_offset_ms: Offset,
     pub bitrate_kbps: Bitrates,
@@ -143,8 +145,10 @@ pub struct Percentiles {
 pub struct Bitrates {
     pub video_up: f64,
     pub audio_up: f64,
+    pub screen_up: f64,
     pub video_down: f64,
     pub audio_down: f64,
+    pub screen_down: f64,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -202,32 +206,8 @@ impl Meter {
         let (video, audio) = (&stats.sent.video, &stats.sent.audio);
         Report {
             call_s: call.as_secs_f64(),
-            video: Video {
-                captured: video.captured,
-                stale: video.stale,
-                paced: video.paced,
-                encoded: video.encoded,
-                skipped: video.skipped,
-                sent: video.sent,
-                keyframes_sent: video.keyframes,
-                gave_up: video.gave_up,
-                received: sum(|peer| peer.video.received),
-                duplicates: sum(|peer| peer.video.duplicates),
-                lost: sum(|peer| peer.video.lost),
-                keyframes_received: sum(|peer| peer.video.keyframes),
-                keyframes_wanted: sum(|peer| peer.video.keyframes_wanted),
-                decoded: sum(|peer| peer.video.decoded),
-                refused: sum(|peer| peer.video.refused),
-                shown: sum(|peer| peer.video.shown),
-                freezes: sum(|peer| peer.video.freezes.freezes),
-                frozen_ms: time(|peer| peer.video.freezes.frozen),
-                pauses: sum(|peer| peer.video.freezes.pauses),
-                paused_ms: time(|peer| peer.video.freezes.paused),
-                size: stats.received.values().find_map(|peer| peer.video.size).map(|size| size.to_string()),
-                encode_ms: Percentiles::of(&video.encode_time),
-                decode_ms: merged(|peer| &peer.video.decode_time),
-                held_ms: merged(|peer| &peer.video.held),
-            },
+            video: Video::of(video, stats.received.values().map(|peer| &peer.video)),
+            screen: Video::of(&stats.sent.screen, stats.received.values().map(|peer| &peer.screen)),
             audio: Audio {
                 captured: audio.captured,
                 capture_lost_ms: millis(audio.lost),
@@ -255,8 +235,10 @@ impl Meter {
             bitrate_kbps: Bitrates {
                 video_up: kbps(video.bytes),
                 audio_up: kbps(audio.bytes),
+                screen_up: kbps(stats.sent.screen.bytes),
                 video_down: kbps(sum(|peer| peer.video.bytes)),
                 audio_down: kbps(sum(|peer| peer.audio.bytes)),
+                screen_down: kbps(sum(|peer| peer.screen.bytes)),
             },
             http: Http {
                 polls: lanes.polls,
@@ -277,6 +259,40 @@ impl Meter {
             && let Err(error) = replace(file, &report())
         {
             tracing::warn!(%error, file = %file.display(), "can't write the report");
+        }
+    }
+}
+
+impl Video {
+    /// Of one kind of pictures: what is sent, and what all the others send.
+    fn of<'a>(sent: &VideoSent, received: impl Iterator<Item = &'a VideoReceived> + Clone) -> Self {
+        let sum = |count: fn(&VideoReceived) -> u64| received.clone().map(count).sum::<u64>();
+        let time = |span: fn(&VideoReceived) -> Duration| millis(received.clone().map(span).sum());
+        Self {
+            captured: sent.captured,
+            stale: sent.stale,
+            paced: sent.paced,
+            encoded: sent.encoded,
+            skipped: sent.skipped,
+            sent: sent.sent,
+            keyframes_sent: sent.keyframes,
+            gave_up: sent.gave_up,
+            received: sum(|video| video.received),
+            duplicates: sum(|video| video.duplicates),
+            lost: sum(|video| video.lost),
+            keyframes_received: sum(|video| video.keyframes),
+            keyframes_wanted: sum(|video| video.keyframes_wanted),
+            decoded: sum(|video| video.decoded),
+            refused: sum(|video| video.refused),
+            shown: sum(|video| video.shown),
+            freezes: sum(|video| video.freezes.freezes),
+            frozen_ms: time(|video| video.freezes.frozen),
+            pauses: sum(|video| video.freezes.pauses),
+            paused_ms: time(|video| video.freezes.paused),
+            size: received.clone().find_map(|video| video.size).map(|size| size.to_string()),
+            encode_ms: Percentiles::of(&sent.encode_time),
+            decode_ms: merge(received.clone().map(|video| &video.decode_time)),
+            held_ms: merge(received.map(|video| &video.held)),
         }
     }
 }

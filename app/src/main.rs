@@ -67,4 +67,8 @@ fn list_devices() {
             println!("--{kind} device:{}  ({})", device.id, device.name);
         }
     }
+    match media::screen::sources() {
+        Ok(sources) => sources.iter().for_each(|source| println!("--screen x11:{}  ({})", source.id, source.name)),
+        Err(trouble) => println!("no screen to share: {trouble}"),
+    }
 }

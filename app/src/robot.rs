@@ -316,6 +316,11 @@ impl<'a> Conversation<'a> {
                 self.troubles.push(trouble.to_string());
             }
             engine::Update::Trouble { device, trouble: None } => tracing::debug!(?device, "device works"),
+            engine::Update::Screen(Err(trouble)) => {
+                tracing::warn!(%trouble, "nothing is shared");
+                self.troubles.push(trouble.to_string());
+            }
+            engine::Update::Screen(Ok(())) => tracing::debug!("the screen is shared"),
             engine::Update::NotRecorded { reason } => {
                 self.troubles.push(format!("What is received can't be recorded: {reason}."));
             }
@@ -325,7 +330,10 @@ impl<'a> Conversation<'a> {
             }
             engine::Update::Lanes(health) => tracing::info!(?health, "lanes"),
             engine::Update::HeardBy(peers) => tracing::debug!(?peers, "heard by"),
-            engine::Update::PictureStarted(_) | engine::Update::Figures(_) | engine::Update::Voices(_) => {}
+            engine::Update::PictureStarted(_)
+            | engine::Update::ScreenStarted(_)
+            | engine::Update::Figures(_)
+            | engine::Update::Voices(_) => {}
         }
     }
 
@@ -417,6 +425,7 @@ impl<'a> Conversation<'a> {
             !others.is_empty()
                 && (!promised(|peer| peer.video) || report.video.received > 0)
                 && (!promised(|peer| peer.audio) || report.audio.received > 0)
+                && (!promised(|peer| peer.screen) || report.screen.received > 0)
         });
         Report {
             happened,

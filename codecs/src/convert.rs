@@ -1,7 +1,8 @@
 //! Between a [`Frame`](crate::Frame) and what cameras deliver or screens take, and from one size to another.
 //!
-//! Nothing here goes through RGB that does not end there: cameras deliver YUV, and the encoder takes it.
+//! Nothing here goes through RGB that does not begin or end there: cameras deliver YUV, and the encoder takes it.
 
+mod bgrx;
 mod enlarge;
 mod jpeg;
 mod mjpeg;
@@ -9,6 +10,7 @@ mod packed;
 mod rgba;
 mod scale;
 
+pub use bgrx::bgrx;
 pub use jpeg::{Photo, photo};
 pub use mjpeg::Mjpeg;
 pub use packed::{nv12, yuyv};

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! camera -> slot -> [encode] -> sink          receive -> [decode] -> slot of the peer
+//! screen -> slot -> [encode screen] -> sink   receive -> [decode] -> slot of the peer's screen
 //! microphone ----> [send audio] -> sink       receive -> jitter buffer -> [play] -> speaker
 //! ```
 //! What stands in brackets is a thread; a peer has one to decode on.
@@ -21,7 +22,8 @@ use std::{
 
 use self::peers::Peers;
 use crate::{
-    CameraSpec, Gate, Incoming, Kind, Level, MicrophoneSpec, Part, Report, Sink, Slot, SpeakerSpec, Stats, VideoConfig,
+    CameraSpec, Gate, Incoming, Kind, Level, MicrophoneSpec, Part, Report, ScreenSpec, Sink, Slot, SpeakerSpec, Stats,
+    VideoConfig,
     camera::{Camera, Turn},
     devices::choice::{Choice, Wish},
     playout::{self, Listeners},
@@ -29,9 +31,10 @@ use crate::{
     reception::Reception,
     recording::Recording,
     report::Reporter,
+    screen::Screen,
     stats::Sent,
     stop::Stop,
-    uplink::{Track, audio, video},
+    uplink::{Track, audio, screen, video},
     voice_processing::{self, Processor, Switches, VoiceProcessing},
     watch::{State, Told},
     workers::Workers,
@@ -65,6 +68,7 @@ pub struct Call {
     reporter: Reporter,
     video: video::Shared,
     audio: audio::Shared,
+    shared: screen::Shared,
     played: playout::Shared,
     /// Whether the speaker works.
     hearing: Arc<AtomicBool>,
@@ -74,6 +78,7 @@ pub struct Call {
     /// Camera, microphone and speaker.
     choices: [Choice; 3],
     camera: Mutex<Option<Camera>>,
+    screen: Mutex<Option<Screen>>,
     peers: Mutex<Peers>,
     stop: Stop,
     /// Taken out when the call ends.
@@ -94,6 +99,10 @@ impl Call {
         let track = Track::new(Kind::Video, Arc::clone(&sink));
         let pictures = video::Video::new(video.clone(), stop.clone(), config.video, track);
         workers.spawn("encode", move || pictures.run());
+
+        let shared = screen::Shared::new(&video);
+        let encoder = screen::Encoding::new(shared.clone(), stop.clone(), Track::new(Kind::Screen, Arc::clone(&sink)));
+        workers.spawn("encode screen", move || encoder.run());
 
         let real = matches!(config.microphone, MicrophoneSpec::Device(_));
         let voice = Switches::new(if real { config.voice } else { VoiceProcessing::NONE });
@@ -122,33 +131,58 @@ impl Call {
         let filmed = Wish::new(&config.camera, config.stand_ins, device(&reporter, Report::Camera));
         filmed.choice.turned().set(config.turn);
         let choices = [filmed.choice.clone(), microphone.choice, speaker.choice];
-        let camera = Mutex::default();
-        let call =
-            Self { filmed, choices, start, config, reporter, video, audio, played, hearing, voice, camera, peers, stop, workers };
+        let call = Self {
+            filmed,
+            choices,
+            start,
+            config,
+            reporter,
+            video,
+            audio,
+            shared,
+            played,
+            hearing,
+            voice,
+            camera: Mutex::default(),
+            screen: Mutex::default(),
+            peers,
+            stop,
+            workers,
+        };
         call.set_camera_on(true);
         call
     }
 
-    /// The credit for video packets in flight, to be given back by whoever carries them.
+    /// The credit for the camera's or the screen's packets in flight, to be given back by whoever carries them; sound needs none.
     #[must_use]
-    pub fn gate(&self) -> Gate {
-        self.video.gate.clone()
+    pub fn gate(&self, kind: Kind) -> Option<Gate> {
+        match kind {
+            Kind::Audio => None,
+            Kind::Video => Some(self.video.gate.clone()),
+            Kind::Screen => Some(self.shared.gate.clone()),
+        }
     }
 
-    /// A packet has arrived at the relay: what that tells of the path decides on what is sent next, and how. Of video its credit is free
+    /// A packet has arrived at the relay: what that tells of the path decides on what is sent next, and how. Of pictures its credit is free
     /// again.
     pub fn uploaded(&self, uploaded: &Uploaded) -> Decision {
         let decision = self.video.uploaded(uploaded, Instant::now());
         self.audio.set_bitrate(decision.audio_bps);
-        if uploaded.kind == Kind::Video {
-            self.video.gate.release();
+        match uploaded.kind {
+            Kind::Audio => {}
+            Kind::Video => self.video.gate.release(),
+            Kind::Screen => self.shared.uploaded(&decision),
         }
         decision
     }
 
-    /// A video packet was given up by whoever carries it.
-    pub fn gave_up(&self) {
-        self.video.gave_up(Instant::now());
+    /// A packet of pictures was given up by whoever carries it.
+    pub fn gave_up(&self, kind: Kind) {
+        match kind {
+            Kind::Audio => {}
+            Kind::Video => self.video.gave_up(Instant::now()),
+            Kind::Screen => self.shared.gave_up(Instant::now()),
+        }
     }
 
     /// How the others' packets have come since this was last asked, of all from whom there is anything to tell.
@@ -170,8 +204,12 @@ impl Call {
     }
 
     /// Another peer can't decode this one's pictures without a keyframe.
-    pub fn request_keyframe(&self) {
-        self.video.ask_keyframe();
+    pub fn request_keyframe(&self, kind: Kind) {
+        match kind {
+            Kind::Audio => {}
+            Kind::Video => self.video.ask_keyframe(),
+            Kind::Screen => self.shared.ask_keyframe(),
+        }
     }
 
     /// Muted, nothing that the microphone hears leaves this machine.
@@ -210,6 +248,28 @@ impl Call {
         }
     }
 
+    /// Shares a screen or a window from now on, in place of what was shared before, or with [`ScreenSpec::None`] nothing any more.
+    /// [`Report::Screen`] says how that goes; what is in trouble doesn't come back by itself.
+    pub fn share(&self, what: &ScreenSpec) {
+        let mut screen = lock(&self.screen);
+        *screen = None;
+        self.shared.slot.clear();
+        let on = *what != ScreenSpec::None && !self.stop.is_set();
+        self.shared.set_sharing(on);
+        if on {
+            let reporter = self.reporter.clone();
+            *screen = Some(Screen::start(self.start, what, self.shared.slot.clone(), move |state| {
+                reporter.tell(Report::Screen(state));
+            }));
+        }
+    }
+
+    /// What the own screen shows the others; empty while nothing is shared.
+    #[must_use]
+    pub fn shared_screen(&self) -> Slot {
+        self.shared.slot.clone()
+    }
+
     /// From now on this device is used, by its id or name, or the system's default one; where sound or pictures are made up nothing changes.
     /// [`Report::InUse`] says what came of it.
     pub fn choose(&self, part: Part, id: Option<String>) {
@@ -242,7 +302,18 @@ impl Call {
     /// What a peer's camera sees. It may be asked for before anything has come.
     #[must_use]
     pub fn picture(&self, peer: u16) -> Slot {
-        self.peers().picture(peer)
+        self.peers().picture(peer, Kind::Video)
+    }
+
+    /// What a peer shares. It may be asked for before anything has come.
+    #[must_use]
+    pub fn screen_of(&self, peer: u16) -> Slot {
+        self.peers().picture(peer, Kind::Screen)
+    }
+
+    /// A peer says that it shares nothing any more.
+    pub fn end_screen_of(&self, peer: u16) {
+        self.peers().end_screen(peer);
     }
 
     /// A peer says whether pictures are to come. While none are, what stands still is no freeze. Without word from a peer they are.
@@ -258,7 +329,7 @@ impl Call {
     /// What has been measured so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let sent = Sent { video: self.video.stats(), audio: self.audio.stats() };
+        let sent = Sent { video: self.video.stats(), audio: self.audio.stats(), screen: self.shared.stats() };
         Stats { sent, received: self.peers().stats(Instant::now()), played: self.played.stats() }
     }
 
@@ -268,7 +339,9 @@ impl Call {
     pub fn stop(&self) {
         self.stop.set();
         self.set_camera_on(false);
+        self.share(&ScreenSpec::None);
         self.video.gate.close();
+        self.shared.gate.close();
         self.peers().end();
         let workers = lock(&self.workers).take();
         if let Some(workers) = workers {

@@ -64,6 +64,13 @@ const LEAST_BPS: f64 = 20_000.0;
 /// Sound at its best, in bits a second, and what it gets by with while pictures have less than this.
 const AUDIO: [(f64, u32); 3] = [(120_000.0, 32_000), (50_000.0, 24_000), (0.0, 16_000)];
 
+/// What the camera is left with while a screen is shared, in parts of the rate: what is shared is what is talked about.
+const CAMERA_SHARE: f64 = 0.25;
+/// And in bits a second: a small face that moves.
+const CAMERA_MOST: f64 = 250_000.0;
+/// What a shared screen may cost beside what is allowed for the camera, in bits a second: a page full of text within two seconds.
+const SCREEN_MOST: f64 = 2_000_000.0;
+
 /// How much longer than the way pictures may be on it before the next one waits.
 const PATIENCE: Duration = Duration::from_millis(30);
 /// Fewest pictures in flight where there is room: one on its way while the other one's answer comes back.
@@ -94,8 +101,10 @@ pub struct Uploaded {
 /// What to send from now on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decision {
-    /// Pictures, in bits a second.
+    /// The camera's pictures, in bits a second.
     pub video_bps: u32,
+    /// A shared screen's, in bits a second; 0 while there is none.
+    pub screen_bps: u32,
     /// Most pictures a second; below one it is a still picture that is renewed now and then.
     pub frames_per_second: f32,
     /// Size of the pictures.
@@ -118,8 +127,9 @@ pub struct Rate {
     config: VideoConfig,
     ladder: Ladder,
     signals: Signals,
-    /// Bits a second for pictures.
+    /// Bits a second for pictures, those of a shared screen included.
     video: f64,
+    sharing: bool,
     /// Where the last queue was, and since when the rate grows from there.
     knee: Option<(f64, Instant)>,
     reduced: Option<Instant>,
@@ -141,6 +151,7 @@ impl Rate {
             ladder,
             signals: Signals::default(),
             video,
+            sharing: false,
             knee: None,
             reduced: None,
             skipped: None,
@@ -153,8 +164,26 @@ impl Rate {
 
     /// An upload was answered.
     pub fn uploaded(&mut self, uploaded: &Uploaded, now: Instant) {
-        self.signals.uploaded(uploaded, now);
+        self.signals.uploaded(uploaded, self.video, now);
         self.step(now);
+    }
+
+    /// A screen is shared from now on, or isn't any more: then the camera has the whole rate again.
+    pub fn set_sharing(&mut self, sharing: bool, now: Instant) {
+        self.sharing = sharing;
+        self.video = self.video.min(self.most());
+        self.ladder.follow(self.camera(), now);
+    }
+
+    /// The camera's part of the rate.
+    fn camera(&self) -> f64 {
+        if self.sharing { (self.video * CAMERA_SHARE).clamp(LEAST_BPS, CAMERA_MOST) } else { self.video }
+    }
+
+    /// The most that pictures may cost, in bits a second.
+    fn most(&self) -> f64 {
+        let screen = if self.sharing { SCREEN_MOST } else { 0.0 };
+        (f64::from(self.config.bits_per_second) + screen).max(LEAST_BPS)
     }
 
     /// A picture was given up: the path took nothing for seconds. Those given up together count once, and before anything got through they
@@ -165,7 +194,7 @@ impl Rate {
             return;
         }
         self.reduce(self.video * HALVED, now);
-        self.ladder.follow(self.video, now);
+        self.ladder.follow(self.camera(), now);
     }
 
     /// The encoder left a frame out to keep to the rate: it could use more.
@@ -176,7 +205,7 @@ impl Rate {
     /// A keyframe of this size would be so many bytes long. Whether that takes too long and there is a smaller size, which is decided on.
     pub fn is_too_long(&mut self, bytes: usize, now: Instant) -> bool {
         let needs = bytes as f64 * 8.0 / KEYFRAME_MAX;
-        needs > self.video && self.ladder.shrink(needs, now)
+        needs > self.camera() && self.ladder.shrink(needs, now)
     }
 
     /// A keyframe sets out, which is a short queue of its own.
@@ -192,7 +221,8 @@ impl Rate {
         // As of the polls: one in each period of the way, and one more.
         let periods = (way.as_secs_f64() * f64::from(frames_per_second)).ceil() as usize;
         Decision {
-            video_bps: self.video as u32,
+            video_bps: self.camera() as u32,
+            screen_bps: if self.sharing { (self.video - self.camera()).max(LEAST_BPS) as u32 } else { 0 },
             frames_per_second,
             size: self.ladder.size(),
             audio_bps: AUDIO.iter().find(|(from, _)| self.video >= *from).map_or(16_000, |(_, rate)| *rate),
@@ -238,7 +268,7 @@ impl Rate {
             // Neither: it stays where it is on the curve.
             *since += passed;
         }
-        self.ladder.follow(self.video, now);
+        self.ladder.follow(self.camera(), now);
         let enough = NOT_THIN.min(0.95 * f64::from(self.config.bits_per_second));
         self.thin = if self.thin { self.video < enough } else { self.knee.is_some() && self.video < THIN };
     }
@@ -258,7 +288,7 @@ impl Rate {
     }
 
     fn grow(&mut self, passed: Duration, now: Instant) {
-        let most = f64::from(self.config.bits_per_second).max(LEAST_BPS);
+        let most = self.most();
         // What isn't used says nothing of whether more would get through; a still picture never uses its rate.
         let skips = self.skipped.is_some_and(|skipped| now.saturating_duration_since(skipped) < SKIPS);
         let used = skips || self.signals.sent(now).is_none_or(|sent| sent >= self.video * 0.5);

@@ -16,10 +16,10 @@ const ANOTHER_CLOCK: i64 = 10_000_000;
 pub struct Reception {
     /// Whose packets.
     pub peer: u16,
-    /// How much longer they were on their way than the quickest of the last 10 s; of sound and pictures the longer one. `None` if
-    /// nothing came.
+    /// How much longer they were on their way than the quickest of the last 10 s; of sound and the camera's pictures the longer
+    /// one. `None` if nothing of these came.
     pub delay: Option<Duration>,
-    /// Payload of pictures, in bits a second.
+    /// Payload of pictures, shared screens included, in bits a second.
     pub received_bps: u32,
     /// Sound played from its own packets into a speaker that works.
     pub heard: Duration,

@@ -1,4 +1,4 @@
-//! Writes what was received, decoded, into files: `peer-N.y4m` and `peer-N.wav` for the peer with the number N.
+//! Writes what was received, decoded, into files: `peer-N.y4m` and `peer-N.wav` for the peer with the number N, `peer-N-screen.y4m` for what they share.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,7 @@ use std::{
 use codecs::{Frame, opus::SAMPLE_RATE};
 use hound::{SampleFormat, WavSpec, WavWriter};
 
-use crate::{Error, y4m};
+use crate::{Error, Kind, y4m};
 
 /// One channel of 16-bit samples at 48 kHz, which every program reads.
 const WAV: WavSpec = WavSpec { channels: 1, sample_rate: SAMPLE_RATE, bits_per_sample: 16, sample_format: SampleFormat::Int };
@@ -22,7 +22,7 @@ const RATE: u32 = 30;
 /// Records the peers of a call. The files are whole once it's dropped.
 pub struct Recorder {
     folder: PathBuf,
-    videos: HashMap<u16, Video>,
+    videos: HashMap<(u16, Kind), Video>,
     sounds: HashMap<u16, Sound>,
     /// What ended the recording, if something did: a full disk, mostly.
     error: Option<Error>,
@@ -50,11 +50,11 @@ impl Recorder {
         Ok(Self { folder: folder.to_owned(), videos: HashMap::new(), sounds: HashMap::new(), error: None })
     }
 
-    /// Appends a picture to `peer-N.y4m`. When a peer's pictures change size or colour a new file begins: `peer-N-2.y4m` and so on.
+    /// Appends a picture to `peer-N.y4m`, or of a screen to `peer-N-screen.y4m`. When a peer's pictures change size or colour a new file begins: `peer-N-2.y4m` and so on.
     ///
     /// The first error ends the recording; it's logged and kept for [`Recorder::error`].
-    pub fn video(&mut self, peer: u16, frame: &Frame) {
-        self.attempt(|recorder| recorder.write_video(peer, frame));
+    pub fn video(&mut self, peer: u16, kind: Kind, frame: &Frame) {
+        self.attempt(|recorder| recorder.write_video(peer, kind, frame));
     }
 
     /// Appends sound (one channel at 48 kHz) to `peer-N.wav`. Errors as in [`Recorder::video`].
@@ -78,16 +78,17 @@ impl Recorder {
         }
     }
 
-    fn write_video(&mut self, peer: u16, frame: &Frame) -> Result<(), Error> {
-        let files = match self.videos.get_mut(&peer) {
+    fn write_video(&mut self, peer: u16, kind: Kind, frame: &Frame) -> Result<(), Error> {
+        let files = match self.videos.get_mut(&(peer, kind)) {
             Some(video) if video.writer.fits(frame) => return video.writer.write(frame),
             Some(video) => video.files + 1,
             None => 1,
         };
-        let name = if files == 1 { format!("peer-{peer}.y4m") } else { format!("peer-{peer}-{files}.y4m") };
+        let what = if kind == Kind::Screen { "-screen" } else { "" };
+        let name = if files == 1 { format!("peer-{peer}{what}.y4m") } else { format!("peer-{peer}{what}-{files}.y4m") };
         let mut writer = y4m::Writer::create(&self.folder.join(name), frame, RATE)?;
         writer.write(frame)?;
-        self.videos.insert(peer, Video { writer, files });
+        self.videos.insert((peer, kind), Video { writer, files });
         Ok(())
     }
 
@@ -144,10 +145,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("new").join("folder");
         let mut recorder = Recorder::create(&folder).unwrap();
-        recorder.video(3, &frame(16, 50, 1_000));
-        recorder.video(4, &frame(16, 60, 5));
-        recorder.video(3, &frame(16, 51, 34_000));
-        recorder.video(3, &frame(32, 52, 67_000));
+        recorder.video(3, Kind::Video, &frame(16, 50, 1_000));
+        recorder.video(4, Kind::Video, &frame(16, 60, 5));
+        recorder.video(3, Kind::Video, &frame(16, 51, 34_000));
+        recorder.video(3, Kind::Video, &frame(32, 52, 67_000));
         recorder.audio(3, &[0.5, -0.5, 2.0, f32::NAN]);
         recorder.audio(3, &vec![0.25; 48_000]);
         assert!(recorder.error().is_none());
@@ -179,7 +180,7 @@ mod tests {
         let inner = folder.path().join("inner");
         let mut recorder = Recorder::create(&inner).unwrap();
         fs::remove_dir(&inner).unwrap();
-        recorder.video(1, &frame(16, 50, 0));
+        recorder.video(1, Kind::Video, &frame(16, 50, 0));
         assert!(matches!(recorder.error(), Some(Error::Io { .. })));
         recorder.audio(1, &[0.0]);
     }

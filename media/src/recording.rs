@@ -8,7 +8,7 @@ use std::{
 
 use codecs::Frame;
 
-use crate::{Error, Report, recorder::Recorder, report::Reporter};
+use crate::{Error, Kind, Report, recorder::Recorder, report::Reporter};
 
 /// Pictures that may wait for the disk: half a second's worth, 14 MB at 640x480.
 const PICTURES_MAX: usize = 15;
@@ -38,7 +38,7 @@ struct State {
 }
 
 enum Item {
-    Picture(u16, Arc<Frame>),
+    Picture(u16, Kind, Arc<Frame>),
     Sound(u16, Vec<f32>),
 }
 
@@ -58,8 +58,8 @@ impl Recording {
     }
 
     /// Keeps a picture, unless the disk is too slow.
-    pub(crate) fn video(&self, peer: u16, frame: &Arc<Frame>) {
-        self.put(|| Item::Picture(peer, Arc::clone(frame)));
+    pub(crate) fn video(&self, peer: u16, kind: Kind, frame: &Arc<Frame>) {
+        self.put(|| Item::Picture(peer, kind, Arc::clone(frame)));
     }
 
     /// Keeps sound, unless the disk is too slow.
@@ -129,7 +129,7 @@ impl Queue {
 fn write(queue: &Queue, mut recorder: Recorder, reporter: &Reporter) {
     while let Some(item) = queue.next() {
         match item {
-            Item::Picture(peer, frame) => recorder.video(peer, &frame),
+            Item::Picture(peer, kind, frame) => recorder.video(peer, kind, &frame),
             Item::Sound(peer, samples) => recorder.audio(peer, &samples),
         }
         if let Some(error) = recorder.error() {
@@ -158,7 +158,7 @@ mod tests {
         let thread = std::thread::spawn(work);
         let frame = Arc::new(Frame::new(Size::MIN, Color::default(), MediaTime(0)));
         for _ in 0..10 {
-            recording.video(7, &frame);
+            recording.video(7, Kind::Video, &frame);
             recording.clone().audio(7, &[0.5; 960]);
         }
         drop(recording);

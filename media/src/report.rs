@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use codecs::Size;
 
-use crate::{Trouble, devices::InUse};
+use crate::{Kind, ScreenTrouble, Trouble, devices::InUse};
 
 /// News of a call; a few a second at most, but for test pictures.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,21 +16,27 @@ pub enum Report {
     Microphone(Result<(), Trouble>),
     /// The speaker works, or why it doesn't.
     Speaker(Result<(), Trouble>),
+    /// The screen that is to be shared is seen, or why nothing more of it will be.
+    Screen(Result<(), ScreenTrouble>),
     /// A device is in use: the first one of its kind, or another one than before.
     InUse(InUse),
     /// A peer's pictures can't be decoded until that peer sends a keyframe: ask for one.
     KeyframeWanted {
         /// Who has to send it.
         peer: u16,
+        /// Of which of their tracks.
+        kind: Kind,
     },
     /// A peer's first picture is there, or the first of another size.
     PictureStarted {
         /// Whose picture.
         peer: u16,
+        /// Whether it's of their camera or their screen.
+        kind: Kind,
         /// How large it is.
         size: Size,
     },
-    /// A test picture was decoded. Others don't say when they were captured, and nothing is told of them.
+    /// A camera's test picture was decoded. Others don't say when they were captured, and nothing is told of them.
     Decoded {
         /// Whose picture.
         peer: u16,
@@ -43,7 +49,7 @@ pub enum Report {
         /// Whether it stands for itself.
         keyframe: bool,
     },
-    /// A test picture was put up for showing.
+    /// A camera's test picture was put up for showing.
     Shown {
         /// Whose picture.
         peer: u16,

@@ -4,9 +4,10 @@
 //! |---|---|
 //! | camera | `device[:ID]`, `pattern[:WxH@FPS]`, `file:PATH`, `none` |
 //! | microphone | `device[:ID]`, `chirp`, `file:PATH.wav`, `none` |
+//! | screen | `x11[:ID]`, `pattern[:WxH@FPS]`, `none` |
 //! | speaker | `device[:ID]`, `silent` |
 //!
-//! `ID` is what [`crate::devices`] lists as such; without it the system's default device is used.
+//! `ID` is what [`crate::devices`] lists as such, or for screens [`crate::screen::sources`]; without it the system's default device is used.
 
 use std::{
     fmt::{self, Display, Formatter},
@@ -64,6 +65,23 @@ impl CameraSpec {
     pub const PATTERN: Self = Self::Pattern { size: DEFAULT_SIZE, frames_per_second: DEFAULT_RATE };
 }
 
+/// What is shared beside the camera.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum ScreenSpec {
+    /// A monitor by its name, a window by its number (`0x...`), or the first monitor, as an X11 server shows them.
+    X11(Option<String>),
+    /// A moving test picture, as [`CameraSpec::Pattern`].
+    Pattern {
+        /// Size of the picture.
+        size: Size,
+        /// Frames per second.
+        frames_per_second: f32,
+    },
+    /// Nothing.
+    #[default]
+    None,
+}
+
 /// Where sound comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum MicrophoneSpec {
@@ -90,6 +108,7 @@ pub enum SpeakerSpec {
 
 const DEFAULT_SIZE: Size = Size::VGA;
 const DEFAULT_RATE: f32 = 30.0;
+const SCREEN_RATE: f32 = 10.0;
 
 impl FromStr for CameraSpec {
     type Err = Error;
@@ -98,10 +117,31 @@ impl FromStr for CameraSpec {
         match split(text) {
             ("device", id) => Ok(Self::Device(device_id(text, id)?)),
             ("pattern", None) => Ok(Self::PATTERN),
-            ("pattern", Some(form)) => pattern(form).ok_or_else(|| bad(text, CAMERA_FORMS)),
+            ("pattern", Some(form)) => match pattern(form) {
+                Some((size, frames_per_second)) => Ok(Self::Pattern { size, frames_per_second }),
+                None => Err(bad(text, CAMERA_FORMS)),
+            },
             ("file", Some(path)) if !path.is_empty() => Ok(Self::File(path.into())),
             ("none", None) => Ok(Self::None),
             _ => Err(bad(text, CAMERA_FORMS)),
+        }
+    }
+}
+
+impl FromStr for ScreenSpec {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match split(text) {
+            ("x11", None) => Ok(Self::X11(None)),
+            ("x11", Some(id)) if !id.is_empty() => Ok(Self::X11(Some(id.to_owned()))),
+            ("pattern", None) => Ok(Self::Pattern { size: Size::HD, frames_per_second: SCREEN_RATE }),
+            ("pattern", Some(form)) => match pattern(form) {
+                Some((size, frames_per_second)) => Ok(Self::Pattern { size, frames_per_second }),
+                None => Err(bad(text, SCREEN_FORMS)),
+            },
+            ("none", None) => Ok(Self::None),
+            _ => Err(bad(text, SCREEN_FORMS)),
         }
     }
 }
@@ -143,6 +183,17 @@ impl Display for CameraSpec {
     }
 }
 
+impl Display for ScreenSpec {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::X11(Some(id)) => write!(f, "x11:{id}"),
+            Self::X11(None) => f.write_str("x11"),
+            Self::Pattern { size, frames_per_second } => write!(f, "pattern:{size}@{frames_per_second}"),
+            Self::None => f.write_str("none"),
+        }
+    }
+}
+
 impl Display for MicrophoneSpec {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
@@ -164,6 +215,7 @@ impl Display for SpeakerSpec {
 }
 
 const CAMERA_FORMS: &str = "device[:ID], pattern[:WxH@FPS] with 1 to 60 frames per second, file:PATH or none";
+const SCREEN_FORMS: &str = "x11[:ID], pattern[:WxH@FPS] with 1 to 60 frames per second or none";
 const MICROPHONE_FORMS: &str = "device[:ID], chirp, file:PATH.wav or none";
 const SPEAKER_FORMS: &str = "device[:ID] or silent";
 
@@ -185,12 +237,12 @@ fn device_id(text: &str, id: Option<&str>) -> Result<Option<String>, Error> {
     }
 }
 
-fn pattern(form: &str) -> Option<CameraSpec> {
+fn pattern(form: &str) -> Option<(Size, f32)> {
     let (size, rate) = match form.split_once('@') {
         Some((size, rate)) => (size, rate.parse().ok().filter(|rate| FRAME_RATES.contains(rate))?),
         None => (form, DEFAULT_RATE),
     };
-    Some(CameraSpec::Pattern { size: size.parse().ok()?, frames_per_second: rate })
+    Some((size.parse().ok()?, rate))
 }
 
 fn write_device(f: &mut Formatter<'_>, id: Option<&str>) -> fmt::Result {
@@ -226,6 +278,9 @@ mod tests {
         for text in ["none:", "none:1", "file", "file:", "webcam", "Pattern"] {
             assert!(text.parse::<CameraSpec>().is_err(), "{text}");
         }
+        for text in ["", "x11:", "pattern:", "screen", "pattern:640x480@61", "none:1", "device"] {
+            assert!(text.parse::<ScreenSpec>().is_err(), "{text}");
+        }
         assert!("chirp:1".parse::<MicrophoneSpec>().is_err());
         assert!("none".parse::<SpeakerSpec>().is_err());
         let error = "webcam".parse::<CameraSpec>().unwrap_err().to_string();
@@ -239,6 +294,18 @@ mod tests {
             ".{1,30}".prop_map(|id| CameraSpec::Device(Some(id))),
             ".{1,30}".prop_map(|path| CameraSpec::File(path.into())),
             (8u32..=1920, 8u32..=1080, FRAME_RATES).prop_map(|(w, h, frames_per_second)| CameraSpec::Pattern {
+                size: Size::new(w * 2, h * 2).unwrap(),
+                frames_per_second
+            }),
+        ]
+    }
+
+    fn screen() -> impl Strategy<Value = ScreenSpec> {
+        prop_oneof![
+            Just(ScreenSpec::None),
+            Just(ScreenSpec::X11(None)),
+            ".{1,30}".prop_map(|id| ScreenSpec::X11(Some(id))),
+            (8u32..=1920, 8u32..=1080, FRAME_RATES).prop_map(|(w, h, frames_per_second)| ScreenSpec::Pattern {
                 size: Size::new(w * 2, h * 2).unwrap(),
                 frames_per_second
             }),
@@ -265,8 +332,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back(camera in camera(), microphone in microphone(), speaker in speaker()) {
+        fn what_is_written_reads_back(camera in camera(), screen in screen(), microphone in microphone(), speaker in speaker()) {
             prop_assert_eq!(camera.to_string().parse::<CameraSpec>().unwrap(), camera);
+            prop_assert_eq!(screen.to_string().parse::<ScreenSpec>().unwrap(), screen);
             prop_assert_eq!(microphone.to_string().parse::<MicrophoneSpec>().unwrap(), microphone);
             prop_assert_eq!(speaker.to_string().parse::<SpeakerSpec>().unwrap(), speaker);
         }

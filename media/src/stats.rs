@@ -31,6 +31,8 @@ pub struct Sent {
     pub video: VideoSent,
     /// Sound.
     pub audio: AudioSent,
+    /// The shared screen.
+    pub screen: VideoSent,
 }
 
 /// What came from one peer.
@@ -40,6 +42,8 @@ pub struct Received {
     pub video: VideoReceived,
     /// Sound.
     pub audio: AudioReceived,
+    /// Their shared screen.
+    pub screen: VideoReceived,
 }
 
 /// Pictures from the own camera to the sink.

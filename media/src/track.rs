@@ -10,11 +10,13 @@ pub enum Kind {
     Audio,
     /// Pictures: one packet a frame.
     Video,
+    /// A shared screen or window: one packet for each picture that differs, and now and then one that says it still stands.
+    Screen,
 }
 
 impl Kind {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Audio, Self::Video];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Audio, Self::Video, Self::Screen];
 }
 
 /// A packet to be carried to the other peers.
@@ -53,7 +55,7 @@ pub struct Incoming {
 pub trait Sink: Send + Sync + 'static {
     /// Takes a packet. Called on the encoders' threads, so it must not block.
     ///
-    /// A video packet has to be answered with [`Gate::release`](crate::Gate::release) or
-    /// [`Gate::give_up`](crate::Gate::give_up) in the end.
+    /// A packet of pictures has to be answered with [`Gate::release`](crate::Gate::release) or
+    /// [`Gate::give_up`](crate::Gate::give_up) of its kind in the end.
     fn send(&self, outgoing: Outgoing);
 }

@@ -3,10 +3,11 @@
 pub(crate) mod audio;
 mod cadence;
 mod pace;
+pub(crate) mod screen;
 mod shrink;
 pub(crate) mod video;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use codecs::MediaTime;
@@ -34,6 +35,9 @@ impl Track {
         self.sink.send(Outgoing { kind: self.kind, seq, time: self.last, keyframe, payload });
     }
 }
+
+/// How long the transport may take nothing before it's worth a line in the log.
+const STARVED: Duration = Duration::from_secs(1);
 
 /// Why a frame doesn't get out.
 #[derive(Debug, thiserror::Error)]

@@ -91,7 +91,7 @@ mod tests {
         let account = store.add_account(&"Ana".parse().unwrap(), "hash").await.unwrap().unwrap();
         let new = NewSession { token: TokenHash::of("x"), public: "x", account, password: "hash", device: "" };
         let session = store.add_session(new).await.unwrap().unwrap();
-        (store, MemberRow { peer: PeerId(1), session, audio: true, video: true, muted: false })
+        (store, MemberRow { peer: PeerId(1), session, audio: true, video: true, screen: false, muted: false })
     }
 
     async fn calls(store: &Store) -> Vec<(String, usize)> {

@@ -21,6 +21,7 @@ pub(crate) struct Metrics {
     event_polls: AtomicU64,
     audio: Lane,
     video: Lane,
+    screen: Lane,
 }
 
 /// One kind of media of all calls.
@@ -90,6 +91,7 @@ impl Metrics {
         match kind {
             Kind::Audio => &self.audio,
             Kind::Video => &self.video,
+            Kind::Screen => &self.screen,
         }
     }
 }

@@ -35,6 +35,7 @@ pub(crate) fn router(app: App) -> Router {
     let media = Router::new()
         .route("/v1/calls/{id}/audio", post(media::send_audio).get(media::poll_audio))
         .route("/v1/calls/{id}/video", post(media::send_video).get(media::poll_video))
+        .route("/v1/calls/{id}/screen", post(media::send_screen).get(media::poll_screen))
         .method_not_allowed_fallback(no_such_method)
         .layer(around(UPLOAD_MAX));
     let routes = Router::new()

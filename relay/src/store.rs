@@ -137,6 +137,7 @@ fn steps(kind: Kind) -> Vec<Migration> {
         step(4, "groups, marks, attachments", include_str!("../migrations/0004_groups_marks_attachments.sql")),
         step(5, "oidc", include_str!("../migrations/0005_oidc.sql")),
         step(6, "withheld edits", include_str!("../migrations/0006_withheld_edits.sql")),
+        step(7, "screens", include_str!("../migrations/0007_screens.sql")),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! The harness of the tests that need several crates: a real relay, robots and windows as processes of their own.
 
 pub mod display;
+pub mod painter;
 pub mod people;
 pub mod process;
 pub mod proxies;

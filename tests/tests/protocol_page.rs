@@ -208,7 +208,7 @@ fn the_media_bytes_are_chunks_that_can_be_played() {
                     opus::Decoder::new().unwrap().decode(&chunk.payload[1..], &mut sound).expect("the packet is Opus");
                     assert!(sound.iter().all(|sample| sample.abs() < 0.01), "silence, the page says");
                 }
-                Kind::Video => {
+                Kind::Video | Kind::Screen => {
                     let mut decoder = h264::Decoder::new().unwrap();
                     let frame =
                         decoder.decode(&chunk.payload[1..], Color::default(), time).expect("it is H.264").expect("a picture");

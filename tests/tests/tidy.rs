@@ -37,7 +37,19 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("codecs", &["dcv-color-primitives", "fast_image_resize", "openh264", "openh264-sys2", "opus", "turbojpeg"]),
     (
         "media",
-        &["audioadapter-buffers", "cpal", "hound", "nokhwa", "ogg", "pulseaudio", "ringbuf", "rubato", "shiguredo_mp4", "sonora"],
+        &[
+            "audioadapter-buffers",
+            "cpal",
+            "hound",
+            "nokhwa",
+            "ogg",
+            "pulseaudio",
+            "ringbuf",
+            "rubato",
+            "shiguredo_mp4",
+            "sonora",
+            "x11rb",
+        ],
     ),
     ("relay_client", &["hyper-rustls", "http-body-util", "md-5", "rquickjs"]),
     // reqwest and ring: to ask an OpenID provider, and check what it signs.

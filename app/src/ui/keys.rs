@@ -16,6 +16,7 @@ pub enum Shortcut {
     PreviousField,
     Mute,
     Camera,
+    Share,
     HangUp,
     /// The key for talking is held, where no field took it.
     Talk,
@@ -25,6 +26,7 @@ pub enum Shortcut {
 
 pub const MUTE: &str = "Ctrl+M";
 pub const CAMERA: &str = "Ctrl+E";
+pub const SHARE: &str = "Ctrl+S";
 pub const HANG_UP: &str = "Ctrl+H";
 pub const TALK: &str = "Space";
 
@@ -47,6 +49,7 @@ fn shortcut(event: Event, status: event::Status, _: window::Id) -> Option<Shortc
         Key::Named(Named::Tab) => Some(Shortcut::NextField),
         Key::Character("m" | "M") if modifiers.command() => Some(Shortcut::Mute),
         Key::Character("e" | "E") if modifiers.command() => Some(Shortcut::Camera),
+        Key::Character("s" | "S") if modifiers.command() => Some(Shortcut::Share),
         Key::Character("h" | "H") if modifiers.command() => Some(Shortcut::HangUp),
         _ => None,
     }
@@ -76,6 +79,7 @@ mod tests {
         let letter = |letter: &str| press(Key::Character(letter.into()), Modifiers::COMMAND, event::Status::Captured);
         assert_eq!(letter("m"), Some(Shortcut::Mute));
         assert_eq!(letter("E"), Some(Shortcut::Camera));
+        assert_eq!(letter("s"), Some(Shortcut::Share));
         assert_eq!(letter("h"), Some(Shortcut::HangUp));
         assert_eq!(letter("x"), None);
         assert_eq!(press(Key::Character("m".into()), Modifiers::empty(), event::Status::Ignored), None);

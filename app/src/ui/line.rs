@@ -12,6 +12,7 @@ use std::{
 };
 
 use iced::{Subscription, Task};
+use media::ScreenTrouble;
 use proto::{
     CallId, Chat, ErrorCode, GroupId, InvitationId, MessageId, Name, PeerId, SessionId,
     api::{EditChat, History, Joined, MoveMarks, OwnSession, PageHistory, Rung, SendChat, SetMedia},
@@ -80,6 +81,20 @@ impl Line {
                 Task::perform(look, std::convert::identity)
             }
             Self::Pretend(pretend) => Task::done(pretend.devices()),
+        }
+    }
+
+    /// What can be shared of this machine's screen.
+    pub fn screens(&self) -> Task<Result<Vec<media::screen::Source>, ScreenTrouble>> {
+        match self {
+            Self::Relay { .. } => {
+                let look = async {
+                    let sources = tokio::task::spawn_blocking(media::screen::sources).await;
+                    sources.unwrap_or_else(|error| Err(ScreenTrouble::Failed(error.to_string())))
+                };
+                Task::perform(look, std::convert::identity)
+            }
+            Self::Pretend(pretend) => Task::done(Ok(pretend.screens())),
         }
     }
 

@@ -36,6 +36,10 @@ pub enum Sample {
     /// Three peers, a muted one and one without a camera.
     Group,
     Reconnecting,
+    /// Choosing what to share.
+    Choosing,
+    /// Two of three others share their screens, and so does this person.
+    Sharing,
     /// Choosing a headset.
     Equipment,
     /// The way to the relay was looked at.
@@ -43,7 +47,7 @@ pub enum Sample {
 }
 
 impl Sample {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::SignedOut,
         Self::Home,
         Self::Empty,
@@ -53,6 +57,8 @@ impl Sample {
         Self::InCall,
         Self::Group,
         Self::Reconnecting,
+        Self::Choosing,
+        Self::Sharing,
         Self::Equipment,
         Self::Checked,
     ];
@@ -69,6 +75,8 @@ impl Sample {
             Self::InCall => "in_call",
             Self::Group => "group",
             Self::Reconnecting => "reconnecting",
+            Self::Choosing => "choosing",
+            Self::Sharing => "sharing",
             Self::Equipment => "equipment",
             Self::Checked => "checked",
         }
@@ -121,7 +129,7 @@ impl Sample {
                 }
                 settle(&mut desk, desk::Message::Phone(phone::Message::Placed(ben, Ok(rung))));
             }
-            Self::InCall | Self::Group | Self::Reconnecting => self.talk(&mut desk, &pretend),
+            Self::InCall | Self::Group | Self::Reconnecting | Self::Choosing | Self::Sharing => self.talk(&mut desk, &pretend),
             Self::Equipment => choose(&mut desk, &pretend),
             _ => {}
         }
@@ -131,23 +139,36 @@ impl Sample {
     fn talk(self, desk: &mut Desk, pretend: &Pretend) {
         let invitation = pretend.invitation();
         let mut joined = pretend.joined();
-        if self == Self::Group {
+        if matches!(self, Self::Group | Self::Sharing) {
             for (number, name, audio, video) in [(3, "zoe.king", false, true), (4, "Kim", true, false)] {
                 let peer = proto::PeerId(number);
-                joined.call.peers.push(proto::model::Peer { peer, name: known(name), audio, video, muted: false });
+                let screen = self == Self::Sharing && video;
+                joined.call.peers.push(proto::model::Peer { peer, name: known(name), audio, video, screen, muted: false });
             }
+        }
+        if self == Self::Sharing {
+            // Ana and Ben.
+            joined.call.peers.iter_mut().take(2).for_each(|peer| peer.screen = true);
         }
         let happen = |event| desk::Message::Relay(relay_client::Update::Event(event));
         settle(desk, happen(proto::Event::Invitation { invitation: invitation.clone() }));
         settle(desk, desk::Message::Phone(phone::Message::AcceptPressed));
         settle(desk, desk::Message::Phone(phone::Message::Accepted(invitation.id, Ok(joined))));
-        desk.pretend_pictures(&face(Size::VGA, 40), &face(Size::VGA, 0));
+        desk.pretend_pictures(&face(Size::VGA, 40), &face(Size::VGA, 0), &sheet());
         let engine = |update| desk::Message::Call(call::Message::Engine(update));
         settle(desk, engine(Update::Figures(pretend.figures())));
         let speaking = if self == Self::Group { vec![proto::PeerId(2), proto::PeerId(4)] } else { Vec::new() };
         settle(desk, engine(Update::Voices(Voices { level: 5, speaks: self == Self::InCall, speaking })));
         if self == Self::Group {
             settle(desk, desk::Message::Call(call::Message::FiguresPressed));
+        }
+        if matches!(self, Self::Choosing | Self::Sharing) {
+            settle(desk, desk::Message::Call(call::Message::SharePressed));
+            settle(desk, desk::Message::Call(call::Message::ShareListed(Ok(pretend.screens()))));
+        }
+        if let (Self::Sharing, Some(shared)) = (self, pretend.screens().pop()) {
+            settle(desk, desk::Message::Call(call::Message::ShareChosen(shared)));
+            settle(desk, desk::Message::Call(call::Message::ScreenPressed(proto::PeerId(2))));
         }
         if self == Self::Reconnecting {
             let since = std::time::Instant::now() - std::time::Duration::from_millis(3500);
@@ -226,6 +247,29 @@ pub fn state() -> State {
 
 fn known(name: &str) -> Name {
     name.parse().unwrap_or_else(|_| unreachable!("the samples' names are names"))
+}
+
+/// A window with a table in it, as somebody might share it.
+fn sheet() -> Frame {
+    let mut frame = Frame::new(Size::HD, Color::default(), MediaTime::ZERO);
+    let width = Size::HD.width as usize;
+    let (luma, u, v) = frame.planes_mut();
+    for (row, line) in luma.chunks_exact_mut(width).enumerate() {
+        for (column, pixel) in line.iter_mut().enumerate() {
+            let (cell, x, y) = ((column / 160, row / 40), column % 160, row % 40);
+            // The longer a word the further right it ends; a letter is five points wide.
+            let word = x > 12 && x < 40 + (cell.0 * 37 + cell.1 * 53) % 100 && (14..27).contains(&y) && (x + y / 6) % 7 < 5;
+            *pixel = match () {
+                () if x == 0 || y == 0 => 190,
+                () if word => 60,
+                () if cell.1 == 0 => 205,
+                () => 235,
+            };
+        }
+    }
+    u.fill(128);
+    v.fill(128);
+    frame
 }
 
 /// A friendly face on a soft ground; `turn` makes another one of it.

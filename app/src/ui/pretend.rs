@@ -1,6 +1,6 @@
 //! A relay of canned answers: the screens work without a network, for tests and to be looked at.
 
-use media::devices::Listed;
+use media::{devices::Listed, screen};
 use proto::{
     AttachmentId, CallId, Chat, ErrorCode, GroupId, InvitationId, MessageId, Name, PeerId, SessionId,
     api::{EditChat, History, Joined, OwnSession, PageHistory, Rung, SendChat},
@@ -125,6 +125,25 @@ impl Pretend {
         }
     }
 
+    /// One monitor and some windows, one with a long title.
+    pub fn screens(&self) -> Vec<screen::Source> {
+        let source = |id: &str, name: &str, monitor| screen::Source {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            monitor,
+            size: (1920, 1080),
+        };
+        vec![
+            source("eDP-1", "eDP-1", true),
+            source("0x3a00007", "Holiday plans \u{2013} Spreadsheet", false),
+            source(
+                "0x4000001",
+                "How to get from the station to the old harbour, with all the stops on the way and where to eat \u{2013} Browser",
+                false,
+            ),
+        ]
+    }
+
     /// This device and another one.
     pub fn sessions(&self) -> Vec<OwnSession> {
         let session = |id: &str, device: &str, minutes: u64, current| OwnSession {
@@ -202,8 +221,14 @@ impl Pretend {
     }
 
     fn peers(&self) -> Vec<Peer> {
-        let peer =
-            |number, name: &Name| Peer { peer: PeerId(number), name: name.clone(), audio: true, video: true, muted: false };
+        let peer = |number, name: &Name| Peer {
+            peer: PeerId(number),
+            name: name.clone(),
+            audio: true,
+            video: true,
+            screen: false,
+            muted: false,
+        };
         vec![peer(1, &self.me), peer(2, &self.other)]
     }
 

@@ -23,6 +23,9 @@ const FRAME_RATES: RangeInclusive<f32> = 1.0..=60.0;
 /// picture on a thin uplink no choice but to drop frames; 46 keeps it moving, and softer.
 const QUANTISERS: QpRange = QpRange::new(12, 46);
 
+/// The one for a shared screen: text is as sharp as on the spot (38 dB and more), at half of what 22 costs.
+const SCREEN_QUANTISER: QpRange = QpRange::new(28, 28);
+
 /// What an [`Encoder`] is made for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EncoderConfig {
@@ -42,11 +45,19 @@ pub struct EncoderConfig {
 pub struct Encoder {
     inner: openh264::encoder::Encoder,
     config: EncoderConfig,
+    content: Content,
     /// The library is initialised by the first frame and can't change a rate before.
     started: bool,
     keyframe_wanted: bool,
     /// Bytes.
     keyframe_max: Option<usize>,
+}
+
+/// What the frames show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    Camera,
+    Screen,
 }
 
 impl Encoder {
@@ -56,11 +67,25 @@ impl Encoder {
     /// [`Error::Size`], [`Error::FrameRate`] or [`Error::Bitrate`] when the configuration is out of bounds,
     /// [`Error::H264Setup`] when the library can't be set up.
     pub fn new(config: EncoderConfig) -> Result<Self, Error> {
+        Self::of(config, Content::Camera)
+    }
+
+    /// An encoder for what screens show: text stays sharp whatever it costs, what scrolls is found again, what stands still costs nothing, and no
+    /// frame is skipped. It knows no bitrate: who has to keep to one sends fewer frames, or smaller ones.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn screen(size: Size, color: Color) -> Result<Self, Error> {
+        let config = EncoderConfig { size, frames_per_second: 15.0, bits_per_second: 1_000_000, color };
+        Self::of(config, Content::Screen)
+    }
+
+    fn of(config: EncoderConfig, content: Content) -> Result<Self, Error> {
         // The fields are public, so the size may have been changed since it was checked.
         Size::new(config.size.width, config.size.height)?;
         check_frame_rate(config.frames_per_second)?;
         check_bitrate(config.bits_per_second)?;
-        Ok(Self { inner: open(&config)?, config, started: false, keyframe_wanted: false, keyframe_max: None })
+        Ok(Self { inner: open(&config, content)?, config, content, started: false, keyframe_wanted: false, keyframe_max: None })
     }
 
     /// Encodes a frame, reading its planes where they are; `None` when it was skipped to keep to the bitrate.
@@ -142,7 +167,7 @@ impl Encoder {
         if self.started {
             option::set_bitrate(&mut self.inner, self.config.bits_per_second, bits_per_second)?;
         } else {
-            self.inner = open(&config)?;
+            self.inner = open(&config, self.content)?;
         }
         self.config = config;
         Ok(())
@@ -160,7 +185,7 @@ impl Encoder {
         if self.started {
             option::set_frame_rate(&mut self.inner, frames_per_second)?;
         } else {
-            self.inner = open(&config)?;
+            self.inner = open(&config, self.content)?;
         }
         self.config = config;
         Ok(())
@@ -193,21 +218,33 @@ fn check_frame_rate(frames_per_second: f32) -> Result<(), Error> {
     if FRAME_RATES.contains(&frames_per_second) { Ok(()) } else { Err(Error::FrameRate { frames_per_second }) }
 }
 
-fn open(config: &EncoderConfig) -> Result<openh264::encoder::Encoder, Error> {
-    let settings = Settings::new()
-        .usage_type(UsageType::CameraVideoRealTime)
+fn open(config: &EncoderConfig, content: Content) -> Result<openh264::encoder::Encoder, Error> {
+    let settings = match content {
+        Content::Camera => Settings::new()
+            .usage_type(UsageType::CameraVideoRealTime)
+            .rate_control_mode(RateControlMode::Bitrate)
+            // Without, the library does not keep to a bitrate at all.
+            .skip_frames(true)
+            .qp(QUANTISERS)
+            // It answers a change of scene with a keyframe; intra blocks in an ordinary frame do as well, without the burst.
+            .scene_change_detect(false),
+        Content::Screen => Settings::new()
+            .usage_type(UsageType::ScreenContentRealTime)
+            .rate_control_mode(RateControlMode::Off)
+            .skip_frames(false)
+            .qp(SCREEN_QUANTISER)
+            // What it finds scrolled it finds on the way; the other two it knows for cameras alone.
+            .scene_change_detect(true)
+            .background_detection(false)
+            .adaptive_quantization(false),
+    };
+    let settings = settings
         .profile(Profile::Baseline)
         .complexity(Complexity::Low)
         .num_threads(1)
-        .rate_control_mode(RateControlMode::Bitrate)
         .bitrate(BitRate::from_bps(config.bits_per_second))
         .max_frame_rate(FrameRate::from_hz(config.frames_per_second))
-        // Without, the library does not keep to a bitrate at all.
-        .skip_frames(true)
-        .qp(QUANTISERS)
         .intra_frame_period(IntraFramePeriod::from_num_frames(0))
-        // It answers a change of scene with a keyframe; intra blocks in an ordinary frame do as well, without the burst.
-        .scene_change_detect(false)
         .sps_pps_strategy(SpsPpsStrategy::ConstantId)
         .vui(match config.color.matrix {
             Matrix::Bt601 => VuiConfig::bt601().full_range(config.color.range == Range::Full),

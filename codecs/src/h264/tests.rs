@@ -354,6 +354,58 @@ proptest! {
     }
 }
 
+/// A page full of text: strokes of full contrast in cells of 8x16, of which some are blank. `scrolled` moves it up by so many rows.
+fn page(size: Size, scrolled: usize, number: u64) -> Frame {
+    let mut frame = Frame::new(size, Color::default(), MediaTime(number * 100_000));
+    let width = size.width as usize;
+    let letters = noise(1 << 16, 7);
+    let (luma, ..) = frame.planes_mut();
+    for (y, row) in luma.chunks_mut(width).enumerate() {
+        let y = y + scrolled;
+        for (x, luma) in row.iter_mut().enumerate() {
+            let letter = usize::from(letters[(y / 16 * 240 + x / 8) % letters.len()]);
+            let stroke = letters[(letter % 64 * 128 + y % 16 / 2 * 8 + x % 8 / 2) % letters.len()] % 3 == 0;
+            *luma = if letter < 170 && (2..14).contains(&(y % 16)) && x % 8 < 7 && stroke { 20 } else { 235 };
+        }
+    }
+    let (_, u, v) = frame.planes_mut();
+    u.fill(128);
+    v.fill(128);
+    frame
+}
+
+#[test]
+fn a_screen_is_sharp_at_once_costs_nothing_while_it_is_still_and_little_while_it_scrolls() {
+    let size = Size::HD;
+    let mut encoder = Encoder::screen(size, Color::default()).unwrap();
+    let mut decoder = Decoder::new().unwrap();
+    let mut number = 0;
+    let mut show = |scrolled: usize, edited: bool| {
+        let mut frame = page(size, scrolled, number);
+        if edited {
+            frame.planes_mut().0[300 * 1280 + 100..][..10].fill(128);
+        }
+        number += 1;
+        let packet = encoder.encode(&frame).unwrap().expect("no frame is skipped");
+        let shown = decoder.decode(&packet.data, Color::default(), packet.time).unwrap().unwrap().to_frame();
+        let likeness = psnr(shown.y(), frame.y());
+        assert!(likeness > 37.0, "{likeness} dB");
+        (packet.data.len(), packet.keyframe)
+    };
+    let (all, keyframe) = show(0, false);
+    assert!(keyframe);
+    for _ in 0..5 {
+        let (still, keyframe) = show(0, false);
+        assert!(still < 100 && !keyframe, "{still} bytes of {all}");
+    }
+    let (edited, keyframe) = show(0, true);
+    assert!(edited < 1000 && !keyframe, "{edited} bytes of {all}");
+    for step in 1..6 {
+        let (scrolled, keyframe) = show(step * 32, false);
+        assert!(scrolled < all / 20 && !keyframe, "{scrolled} bytes of {all}");
+    }
+}
+
 fn packets_once() -> &'static [Packet] {
     static PACKETS: std::sync::OnceLock<Vec<Packet>> = std::sync::OnceLock::new();
     PACKETS.get_or_init(packets)

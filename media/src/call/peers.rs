@@ -30,7 +30,8 @@ pub(super) struct Peers {
     here: BTreeMap<u16, Peer>,
     gone: BTreeMap<u16, Received>,
     ignored: BTreeSet<u16>,
-    pictures: BTreeMap<u16, Slot>,
+    /// Of cameras and screens.
+    pictures: BTreeMap<(u16, Kind), Slot>,
     crowded: Spell,
     start: Instant,
     /// When receptions were last asked for.
@@ -43,8 +44,9 @@ struct Peer {
     together: Together,
     audio: Option<Audio>,
     video: Option<video::Video>,
+    screen: Option<video::Video>,
     /// By kind.
-    arrivals: [Arrivals; 2],
+    arrivals: [Arrivals; 3],
     /// Sound of its own packets that was played until receptions were last asked for.
     heard: Duration,
 }
@@ -84,7 +86,7 @@ impl Peers {
         }
         let peer = self.here.entry(number).or_insert_with(|| Peer::new(now));
         let since = now.saturating_duration_since(self.start);
-        peer.arrivals[usize::from(incoming.kind == Kind::Video)].arrived(since, incoming.time, incoming.payload.len(), now);
+        peer.arrivals[incoming.kind as usize].arrived(since, incoming.time, incoming.payload.len(), now);
         match incoming.kind {
             Kind::Audio => {
                 let audio = peer.audio.get_or_insert_with(|| {
@@ -95,11 +97,13 @@ impl Peers {
                 });
                 audio.receive(now, incoming);
             }
-            Kind::Video => {
-                let video = peer.video.get_or_insert_with(|| {
+            kind @ (Kind::Video | Kind::Screen) => {
+                let track = if kind == Kind::Video { &mut peer.video } else { &mut peer.screen };
+                let video = track.get_or_insert_with(|| {
                     let outlet = video::Outlet {
                         peer: number,
-                        slot: self.pictures.entry(number).or_default().clone(),
+                        kind,
+                        slot: self.pictures.entry((number, kind)).or_default().clone(),
                         reporter: self.reporter.clone(),
                         recording: self.recording.clone(),
                         together: peer.together.clone(),
@@ -115,14 +119,23 @@ impl Peers {
         }
     }
 
-    pub(super) fn picture(&mut self, peer: u16) -> Slot {
-        if self.ignored.contains(&peer) { Slot::new() } else { self.pictures.entry(peer).or_default().clone() }
+    pub(super) fn picture(&mut self, peer: u16, kind: Kind) -> Slot {
+        if self.ignored.contains(&peer) { Slot::new() } else { self.pictures.entry((peer, kind)).or_default().clone() }
+    }
+
+    /// A peer shares no screen any more: what it showed is gone, and what it shows next is another one.
+    pub(super) fn end_screen(&mut self, number: u16) {
+        if let Some(slot) = self.pictures.get(&(number, Kind::Screen)) {
+            slot.clear();
+        }
     }
 
     pub(super) fn remove(&mut self, number: u16) {
         self.ignored.insert(number);
-        if let Some(slot) = self.pictures.remove(&number) {
-            slot.clear();
+        for kind in Kind::ALL {
+            if let Some(slot) = self.pictures.remove(&(number, kind)) {
+                slot.clear();
+            }
         }
         if let Some(peer) = self.here.remove(&number) {
             self.gone.insert(number, peer.final_stats());
@@ -170,17 +183,25 @@ impl Peers {
 
 impl Peer {
     fn new(now: Instant) -> Self {
-        Self { together: Together::new(now), audio: None, video: None, arrivals: Default::default(), heard: Duration::ZERO }
+        Self {
+            together: Together::new(now),
+            audio: None,
+            video: None,
+            screen: None,
+            arrivals: Default::default(),
+            heard: Duration::ZERO,
+        }
     }
 
     fn reception(&mut self, peer: u16, seconds: f64) -> Reception {
-        let [(sound, _), (pictures, bytes)] = self.arrivals.each_mut().map(Arrivals::take);
+        // What a screen's pictures wait says more of their sizes than of the way.
+        let [(sound, _), (pictures, bytes), (_, screen)] = self.arrivals.each_mut().map(Arrivals::take);
         let played = self.audio.as_ref().map_or(Duration::ZERO, |audio| {
             let stats = audio.stats();
             stats.played + stats.recovered
         });
         let heard = played.saturating_sub(std::mem::replace(&mut self.heard, played));
-        Reception { peer, delay: sound.max(pictures), received_bps: (bytes as f64 * 8.0 / seconds) as u32, heard }
+        Reception { peer, delay: sound.max(pictures), received_bps: ((bytes + screen) as f64 * 8.0 / seconds) as u32, heard }
     }
 
     fn stats(&self, now: Instant) -> Received {
@@ -191,9 +212,10 @@ impl Peer {
         self.received(video::Video::final_stats)
     }
 
-    fn received(&self, video: impl FnOnce(&video::Video) -> VideoReceived) -> Received {
+    fn received(&self, video: impl Fn(&video::Video) -> VideoReceived) -> Received {
         Received {
-            video: self.video.as_ref().map_or_else(VideoReceived::default, video),
+            video: self.video.as_ref().map_or_else(VideoReceived::default, &video),
+            screen: self.screen.as_ref().map_or_else(VideoReceived::default, &video),
             audio: self.audio.as_ref().map_or_else(AudioReceived::default, Audio::stats),
         }
     }

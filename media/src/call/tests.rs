@@ -48,8 +48,8 @@ impl Sink for Wire {
         if !lost {
             receiver.receive(Incoming { peer: self.from, kind, seq, time, keyframe, payload });
         }
-        if kind == Kind::Video {
-            sender.gate().release();
+        if let Some(gate) = sender.gate(kind) {
+            gate.release();
         }
     }
 }
@@ -101,8 +101,8 @@ impl End {
             }
             assert!(Instant::now() < deadline, "{received:#?}");
             for report in self.reports.try_iter() {
-                if report == (Report::KeyframeWanted { peer: other.number }) {
-                    other.call.request_keyframe();
+                if let Report::KeyframeWanted { kind, .. } = report {
+                    other.call.request_keyframe(kind);
                 }
             }
             // The pictures are the clock.
@@ -179,6 +179,29 @@ fn camera_off_sends_nothing_and_on_again_begins_anew() {
     for time in [ben.call.picture(1).latest().unwrap().time(), ana.call.preview().latest().unwrap().time()] {
         assert!((on..=MediaTime::from(ana.call.start.elapsed())).contains(&time), "{time} after {on}");
     }
+}
+
+#[test]
+fn a_shared_screen_is_seen_beside_the_camera_and_ends() {
+    let (ana, ben) = End::pair(None);
+    ben.watch_until(&ana, |received| received.video.shown >= 3);
+    assert!(ana.call.shared_screen().latest().is_none());
+    ana.call.share(&"pattern:640x360@10".parse().unwrap());
+    let received = ben.watch_until(&ana, |received| received.screen.shown >= 5 && received.screen.delay.count() >= 5);
+    assert_eq!((received.screen.lost, received.screen.refused, received.screen.keyframes), (0, 0, 1));
+    assert_eq!(ben.call.screen_of(1).latest().unwrap().size(), Size::new(640, 360).unwrap());
+    assert_eq!(ben.call.picture(1).latest().unwrap().size(), Size::new(320, 240).unwrap());
+    ana.call.share(&ScreenSpec::None);
+    ben.call.end_screen_of(1);
+    let video = received.video.shown;
+    ben.watch_until(&ana, |received| received.video.shown >= video + 30);
+    let sent = ana.call.stats().sent.screen.sent;
+    assert!(ana.call.shared_screen().latest().is_none());
+    // Another one begins anew, on the same track.
+    ana.call.share(&"pattern:320x180@10".parse().unwrap());
+    let again = ben.watch_until(&ana, |received| received.screen.size == Size::new(320, 180).ok());
+    assert!(again.screen.keyframes >= 2 && again.screen.lost == 0 && again.screen.received > sent, "{:?}", again.screen);
+    assert_eq!(again.screen.freezes, crate::stats::Freezes::default());
 }
 
 #[test]

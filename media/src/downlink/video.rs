@@ -13,7 +13,7 @@ use codecs::{Frame, MediaTime, Size, h264::Decoder};
 
 use super::{asking::Asking, freezes::Watcher, hold::Hold, pool::Pool, together::Together};
 use crate::{
-    Incoming, Report, Slot, barcode,
+    Incoming, Kind, Report, Slot, barcode,
     camera::unix_micros,
     payload,
     recording::Recording,
@@ -64,6 +64,7 @@ struct Shared {
 /// Where decoded pictures go.
 pub(crate) struct Outlet {
     pub(crate) peer: u16,
+    pub(crate) kind: Kind,
     pub(crate) slot: Slot,
     pub(crate) reporter: Reporter,
     pub(crate) recording: Recording,
@@ -75,6 +76,8 @@ impl Video {
     pub(crate) fn new(outlet: Outlet) -> (Self, impl FnOnce() + Send + 'static) {
         let (queue, packets) = sync_channel(QUEUE);
         let shared = Arc::new(Shared::default());
+        // A screen on which nothing changes isn't frozen.
+        shared.watcher().expect(outlet.kind != Kind::Screen);
         let work = Work {
             shared: Arc::clone(&shared),
             outlet,
@@ -239,12 +242,12 @@ impl Work {
                         stats.delay.record(Duration::from_micros(delay));
                     }
                 });
-                if let Some(captured) = captured {
+                if let Some(captured) = captured.filter(|_| self.outlet.kind == Kind::Video) {
                     let (bytes, keyframe) = (packet.video.data.len(), packet.keyframe);
                     self.outlet.reporter.tell(Report::Decoded { peer: self.outlet.peer, captured, at, bytes, keyframe });
                 }
                 let frame = frame?;
-                self.outlet.recording.video(self.outlet.peer, &frame);
+                self.outlet.recording.video(self.outlet.peer, self.outlet.kind, &frame);
                 Some((frame, captured))
             }
             Err(error) => {
@@ -298,20 +301,20 @@ impl Work {
             }
         });
         self.outlet.slot.put(frame);
-        if let Some(captured) = captured {
+        if let Some(captured) = captured.filter(|_| self.outlet.kind == Kind::Video) {
             self.outlet.reporter.tell(Report::Shown { peer: self.outlet.peer, captured, at, offset });
         }
         let news = self.size.is_none_or(|(last, when)| last != size && now.saturating_duration_since(when) >= SIZES_APART);
         if news {
             self.size = Some((size, now));
-            self.outlet.reporter.tell(Report::PictureStarted { peer: self.outlet.peer, size });
+            self.outlet.reporter.tell(Report::PictureStarted { peer: self.outlet.peer, kind: self.outlet.kind, size });
         }
     }
 
     fn want_keyframe(&mut self) {
         if self.asking.ask(Instant::now()) {
             self.shared.count(|stats| stats.keyframes_wanted += 1);
-            self.outlet.reporter.tell(Report::KeyframeWanted { peer: self.outlet.peer });
+            self.outlet.reporter.tell(Report::KeyframeWanted { peer: self.outlet.peer, kind: self.outlet.kind });
         }
     }
 }
@@ -326,7 +329,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Kind, camera::pattern::Pattern};
+    use crate::camera::pattern::Pattern;
 
     const PATIENCE: Duration = Duration::from_secs(10);
     const SIZE: Size = Size::VGA;
@@ -377,7 +380,8 @@ mod tests {
                 }
             }));
             let together = Together::new(Instant::now());
-            let outlet = Outlet { peer: 5, slot: slot.clone(), reporter, recording: Recording::default(), together };
+            let outlet =
+                Outlet { peer: 5, kind: Kind::Video, slot: slot.clone(), reporter, recording: Recording::default(), together };
             let (video, work) = Video::new(outlet);
             for incoming in arrived {
                 video.receive(incoming.clone());
@@ -417,7 +421,10 @@ mod tests {
             screen.receive(incoming);
             screen.until_shown(incoming.time);
         }
-        assert_eq!(screen.reports.recv_timeout(PATIENCE).unwrap(), Report::PictureStarted { peer: 5, size: SIZE });
+        assert_eq!(
+            screen.reports.recv_timeout(PATIENCE).unwrap(),
+            Report::PictureStarted { peer: 5, kind: Kind::Video, size: SIZE }
+        );
         let stats = screen.end();
         assert_eq!((stats.received, stats.decoded, stats.shown, stats.keyframes, stats.keyframes_wanted), (10, 10, 10, 1, 0));
         assert_eq!((stats.delay.count(), stats.size), (10, Some(SIZE)));
@@ -459,7 +466,7 @@ mod tests {
         for incoming in track.iter().filter(|incoming| incoming.seq != 5 && incoming.seq < 12) {
             screen.receive(incoming);
         }
-        screen.until(|report| *report == Report::KeyframeWanted { peer: 5 });
+        screen.until(|report| *report == Report::KeyframeWanted { peer: 5, kind: Kind::Video });
         screen.until_shown(track[4].time);
         for incoming in &track[12..] {
             screen.receive(incoming);
@@ -478,7 +485,7 @@ mod tests {
         for incoming in &track[..4] {
             screen.receive(incoming);
         }
-        screen.until(|report| *report == Report::KeyframeWanted { peer: 5 });
+        screen.until(|report| *report == Report::KeyframeWanted { peer: 5, kind: Kind::Video });
         for incoming in &track[4..] {
             screen.receive(incoming);
         }
@@ -492,7 +499,7 @@ mod tests {
         let mut track = track(QUEUE as u32 + 10, &[QUEUE as u32 + 9]);
         let last = track.pop().unwrap();
         let mut screen = Screen::after(&track);
-        screen.until(|report| *report == Report::KeyframeWanted { peer: 5 });
+        screen.until(|report| *report == Report::KeyframeWanted { peer: 5, kind: Kind::Video });
         screen.receive(&last);
         screen.until_shown(last.time);
         assert_eq!(screen.end().decoded, 1);

@@ -23,10 +23,14 @@ const MEAN_OVER: Duration = Duration::from_millis(150);
 /// Least weight of a new upload in it.
 const WEIGHT: f64 = 0.2;
 
+/// Up to so many bytes a screen's picture tells of the way, as any upload does: it's one that says that nothing has changed.
+const SMALL: usize = 1000;
+
 /// Signals as they are now.
 #[derive(Debug, Default)]
 pub(super) struct Signals {
-    lanes: [Lane; 2],
+    /// By kind.
+    lanes: [Lane; 3],
     reported: Option<(Instant, Duration)>,
     before: Option<Duration>,
     received: Option<(Instant, f64)>,
@@ -49,13 +53,19 @@ struct Lane {
 }
 
 impl Signals {
-    pub(super) fn uploaded(&mut self, uploaded: &Uploaded, now: Instant) {
+    /// An upload was answered. While a screen's pictures, some of which are very large, are on their way for as long as they may be by the rate in bits
+    /// a second, they stand in no queue.
+    pub(super) fn uploaded(&mut self, uploaded: &Uploaded, rate: f64, now: Instant) {
         self.began.get_or_insert(now);
-        let lane = &mut self.lanes[usize::from(uploaded.kind == Kind::Video)];
-        lane.least.add(uploaded.took, now);
+        let large = uploaded.kind == Kind::Screen && uploaded.bytes > SMALL;
+        let lane = &mut self.lanes[uploaded.kind as usize];
+        if !large {
+            lane.least.add(uploaded.took, now);
+        }
         let way = self.way();
-        let lane = &mut self.lanes[usize::from(uploaded.kind == Kind::Video)];
-        lane.last.push_back((now, uploaded.took.saturating_sub(way).as_secs_f64()));
+        let transfer = if large { uploaded.bytes as f64 * 8.0 / rate } else { 0.0 };
+        let lane = &mut self.lanes[uploaded.kind as usize];
+        lane.last.push_back((now, (uploaded.took.saturating_sub(way).as_secs_f64() - transfer).max(0.0)));
         let out = |lane: &Lane| lane.last.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > TOGETHER);
         while lane.last.len() > ALL_OF || out(lane) {
             lane.last.pop_front();
@@ -75,10 +85,13 @@ impl Signals {
             }
             self.reported = Some((now, delay));
         }
-        if uploaded.kind == Kind::Video {
+        if uploaded.kind != Kind::Audio {
             self.sent.push_back((now, uploaded.bytes));
             // With several readers one slow one would speak for all.
-            self.backlog = Some((now, if uploaded.readers == 1 { uploaded.backlog } else { Duration::ZERO }));
+            let backlog = if uploaded.readers == 1 { uploaded.backlog } else { Duration::ZERO };
+            if uploaded.kind == Kind::Video {
+                self.backlog = Some((now, backlog));
+            }
             if let Some(bps) = uploaded.received_bps {
                 let bps = f64::from(bps);
                 // A report is told several times; what it says is of a quarter of a second, in which pictures differ much.
@@ -140,7 +153,7 @@ impl Signals {
         Some(bytes as f64 * 8.0 / over.as_secs_f64())
     }
 
-    /// There and back: the quickest upload of the last seconds, on either lane.
+    /// There and back: the quickest upload of the last seconds, on any lane.
     pub(super) fn way(&self) -> Duration {
         self.lanes.iter().filter_map(|lane| lane.least.get()).min().unwrap_or_default()
     }

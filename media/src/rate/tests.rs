@@ -280,3 +280,49 @@ fn what_is_given_up_halves_the_rate() {
     rate.gave_up(later + Duration::from_secs(1));
     assert_eq!(rate.decision().video_bps, before / 4);
 }
+
+#[test]
+fn a_shared_screen_takes_most_of_the_rate_and_gives_it_back() {
+    let mut path = Path::new(1_000_000, 8_000_000.0, 40);
+    path.run(10_000);
+    let parts = |path: &Path| (path.rate.decision().video_bps, path.rate.decision().screen_bps);
+    assert_eq!(parts(&path), (1_000_000, 0));
+    path.rate.set_sharing(true, path.at(path.now));
+    assert_eq!(parts(&path), (250_000, 750_000));
+    let large = path.rate.decision().size;
+    path.run(5_000);
+    let (camera, screen) = parts(&path);
+    assert!(camera <= 250_000 && screen >= 600_000, "what isn't used isn't taken away: {camera} and {screen}");
+    assert!(path.rate.decision().size.width < large.width, "a face of {} is enough", path.rate.decision().size);
+    path.rate.set_sharing(false, path.at(path.now));
+    path.run(5_000);
+    assert_eq!(parts(&path), (1_000_000, 0));
+}
+
+#[test]
+fn the_transfer_of_a_screens_large_picture_is_no_queue() {
+    let start = Instant::now();
+    let at = |ms| start + Duration::from_millis(ms);
+    let mut rate = Rate::new(VideoConfig::default(), start);
+    rate.set_sharing(true, start);
+    let upload = |bytes, ms| Uploaded {
+        kind: Kind::Screen,
+        took: Duration::from_millis(ms),
+        bytes,
+        waiting: Duration::ZERO,
+        backlog: Duration::ZERO,
+        readers: 1,
+        delay: None,
+        received_bps: None,
+    };
+    rate.uploaded(&upload(20, 30), at(0));
+    assert_eq!(rate.decision().keyframes_apart, Duration::from_millis(30), "what is small tells of the way");
+    // 25,000 bytes take a second at the first rate of 200 kbit/s.
+    rate.uploaded(&upload(25_000, 900), at(900));
+    assert_eq!(rate.queue(at(900)), Some(Duration::ZERO));
+    for picture in 0..20 {
+        rate.uploaded(&upload(25_000, 2000), at(1000 + picture * 50));
+    }
+    assert!(rate.queue(at(2000)).unwrap() > Duration::from_millis(500), "which takes twice as long is one");
+    assert_eq!(rate.decision().keyframes_apart, Duration::from_millis(30));
+}

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use codecs::{
@@ -10,7 +10,7 @@ use codecs::{
     h264::{Encoder, EncoderConfig, Packet},
 };
 
-use super::{Failure, Track, cadence::Cadence, pace::Pace, shrink::Shrink};
+use super::{Failure, STARVED, Track, cadence::Cadence, pace::Pace, shrink::Shrink};
 use crate::{
     Gate, Slot, VideoConfig,
     gate::Credit,
@@ -21,9 +21,6 @@ use crate::{
     stats::VideoSent,
     stop::Stop,
 };
-
-/// How long the transport may take nothing before it's worth a line in the log.
-const STARVED: Duration = Duration::from_secs(1);
 
 /// A bitrate this much off the decided one is set anew: each change costs the library some work.
 const OFF: f64 = 0.03;
@@ -42,7 +39,8 @@ pub(crate) struct Shared {
     /// How many packets may be in flight.
     pub(crate) gate: Gate,
     keyframes: Arc<Mutex<Keyframes>>,
-    rate: Arc<Mutex<Rate>>,
+    /// Of all that is sent.
+    pub(super) rate: Arc<Mutex<Rate>>,
     stats: Arc<Mutex<VideoSent>>,
 }
 
@@ -288,6 +286,7 @@ mod tests {
     use std::{
         sync::mpsc::{Receiver, Sender, channel},
         thread,
+        time::Duration,
     };
 
     use codecs::MediaTime;

@@ -1,4 +1,4 @@
-//! The media lanes of one call: overlapped numbered polls down, numbered uploads up, audio and video apart.
+//! The media lanes of one call: overlapped numbered polls down, numbered uploads up, audio, video and shared screens apart.
 //!
 //! Each kind has two workers, one that keeps enough polls parked and one that keeps uploads in flight; how many follows from the
 //! round trip, see [`overlap`]. A poll that fails is sent again under its number and so loses nothing; an upload that fails is
@@ -126,10 +126,14 @@ impl Lanes {
             _in_call: session.http().lines.call(),
             back: watch::Sender::new(()),
             thin: AtomicBool::new(false),
+            watching: watch::Sender::new(false),
         });
         let mut workers = vec![shared.spawn(evaluate(shared.clone())), shared.spawn(report::run(shared.clone()))];
         for kind in Kind::ALL {
-            workers.push(shared.spawn(pull::run(shared.clone(), kind)));
+            workers.push(match kind {
+                Kind::Screen => shared.spawn(pull::run_while_watching(shared.clone(), kind)),
+                Kind::Audio | Kind::Video => shared.spawn(pull::run(shared.clone(), kind)),
+            });
             workers.push(shared.spawn(push::run(shared.clone(), kind)));
         }
         let aborts = workers.iter().map(JoinHandle::abort_handle).collect();
@@ -156,6 +160,11 @@ impl Lanes {
             lock(&lane.uploads).set_thin(thin);
             lane.published.notify_one();
         }
+    }
+
+    /// Whether somebody else shares a screen: only then is it asked for. At the start nobody does.
+    pub fn set_watching(&self, watching: bool) {
+        self.shared.watching.send_if_modified(|now| std::mem::replace(now, watching) != watching);
     }
 
     /// What they have done so far.
@@ -188,7 +197,7 @@ struct Shared {
     call: CallId,
     me: PeerId,
     handler: Arc<dyn Handler>,
-    lanes: [Lane; 2],
+    lanes: [Lane; 3],
     health: Mutex<Health>,
     round_trips: Mutex<RoundTrips>,
     counters: Counters,
@@ -198,6 +207,8 @@ struct Shared {
     back: watch::Sender<()>,
     /// See [`Lanes::set_thin`].
     thin: AtomicBool,
+    /// See [`Lanes::set_watching`].
+    watching: watch::Sender<bool>,
 }
 
 struct Lane {
@@ -233,21 +244,17 @@ enum Worker {
 
 impl Worker {
     const fn index(self) -> usize {
-        match self {
-            Self::Pull(Kind::Audio) => 0,
-            Self::Pull(Kind::Video) => 1,
-            Self::Push(Kind::Audio) => 2,
-            Self::Push(Kind::Video) => 3,
-        }
+        let (kind, pushes) = match self {
+            Self::Pull(kind) => (kind, 0),
+            Self::Push(kind) => (kind, 1),
+        };
+        2 * place(kind) + pushes
     }
 }
 
 impl Shared {
     fn lane(&self, kind: Kind) -> &Lane {
-        match kind {
-            Kind::Audio => &self.lanes[0],
-            Kind::Video => &self.lanes[1],
-        }
+        &self.lanes[place(kind)]
     }
 
     /// Runs until it ends by itself or the call is over.
@@ -297,6 +304,15 @@ impl Shared {
     fn ends(&self, reason: &Error) {
         self.tell(|health| health.ends(reason));
         self.over.send_replace(true);
+    }
+}
+
+/// Where a kind stands in [`Kind::ALL`].
+const fn place(kind: Kind) -> usize {
+    match kind {
+        Kind::Audio => 0,
+        Kind::Video => 1,
+        Kind::Screen => 2,
     }
 }
 

@@ -50,8 +50,8 @@
 //! | `POST /v1/calls/ID/mute` | [`OnePeer`] | [`Done`] |
 //! | `POST /v1/calls/ID/remove` | [`OnePeer`] | [`Done`] |
 //! | `POST /v1/calls/ID/lock` | [`SetLock`] | [`Done`] |
-//! | `POST /v1/calls/ID/audio`, `.../video` | chunks | [`Feedback`] |
-//! | `GET /v1/calls/ID/audio?reader=R&poll=N&wait_ms=N`, `.../video?...` | | chunks |
+//! | `POST /v1/calls/ID/audio`, `.../video`, `.../screen` | chunks | [`Feedback`] |
+//! | `GET /v1/calls/ID/audio?reader=R&poll=N&wait_ms=N`, `.../video?...`, `.../screen?...` | | chunks |
 
 mod chat;
 mod doctor;
@@ -313,12 +313,15 @@ pub struct SetLock {
 }
 
 /// Body of `POST /v1/calls/ID/media`: what this peer sends, for the others' screens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetMedia {
     /// Whether sound is on.
     pub audio: bool,
     /// Whether the camera is on.
     pub video: bool,
+    /// Whether a screen or a window is shared.
+    #[serde(default, skip_serializing_if = "crate::model::is_false")]
+    pub screen: bool,
 }
 
 /// Body of `POST /v1/calls/ID/keyframe`: a reader can't go on without a keyframe.

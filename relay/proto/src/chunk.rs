@@ -5,7 +5,7 @@
 //!      0    2 magic, the letters "TV"
 //!      2    1 version, 1
 //!      3    1 flags: bit 0 keyframe; the others are 0 and ignored by readers
-//!      4    4 track: peer * 256 + 1 (audio) or 2 (video)
+//!      4    4 track: peer * 256 + 1 (audio), 2 (video) or 3 (screen)
 //!      8    4 sequence number: from 0 on, one more with each chunk of the track
 //!     12    8 media time: microseconds on the track's own timeline
 //!     20    4 length of the payload in bytes, 1 to 262,144
@@ -148,14 +148,9 @@ mod tests {
 
     fn chunks() -> impl Strategy<Value = Chunk> {
         let payload = prop::collection::vec(any::<u8>(), 1..300);
-        (1..=u16::MAX, any::<bool>(), any::<u32>(), any::<u64>(), any::<bool>(), payload).prop_map(
-            |(peer, audio, seq, media_time_us, keyframe, payload)| Chunk {
-                header: Header {
-                    track: TrackId { peer: PeerId(peer), kind: if audio { Kind::Audio } else { Kind::Video } },
-                    seq,
-                    media_time_us,
-                    keyframe,
-                },
+        (1..=u16::MAX, prop::sample::select(&Kind::ALL), any::<u32>(), any::<u64>(), any::<bool>(), payload).prop_map(
+            |(peer, kind, seq, media_time_us, keyframe, payload)| Chunk {
+                header: Header { track: TrackId { peer: PeerId(peer), kind }, seq, media_time_us, keyframe },
                 payload: payload.into(),
             },
         )

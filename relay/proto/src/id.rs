@@ -121,11 +121,13 @@ pub enum Kind {
     Audio,
     /// H.264 access units.
     Video,
+    /// The picture of a shared screen or window.
+    Screen,
 }
 
 impl Kind {
-    /// Both kinds, for loops over lanes.
-    pub const ALL: [Self; 2] = [Self::Audio, Self::Video];
+    /// All kinds, for loops over lanes.
+    pub const ALL: [Self; 3] = [Self::Audio, Self::Video, Self::Screen];
 
     /// The name as it stands in a URL.
     #[must_use]
@@ -133,6 +135,7 @@ impl Kind {
         match self {
             Self::Audio => "audio",
             Self::Video => "video",
+            Self::Screen => "screen",
         }
     }
 }
@@ -143,7 +146,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// One stream of one kind from one peer. On the wire a `u32`: the peer times 256, plus 1 for audio or 2 for video.
+/// One stream of one kind from one peer. On the wire a `u32`: the peer times 256, plus 1 for audio, 2 for video or 3 for a shared screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct TrackId {
@@ -155,7 +158,7 @@ pub struct TrackId {
 
 /// The number is no track of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} names no track: the low byte must be 1 (audio) or 2 (video), the upper ones a peer from 1 to 65535")]
+#[error("{0} names no track: the low byte must be 1 (audio), 2 (video) or 3 (screen), the upper ones a peer from 1 to 65535")]
 pub struct NoTrack(pub u32);
 
 impl TryFrom<u32> for TrackId {
@@ -165,6 +168,7 @@ impl TryFrom<u32> for TrackId {
         let kind = match number & 0xff {
             1 => Kind::Audio,
             2 => Kind::Video,
+            3 => Kind::Screen,
             _ => return Err(NoTrack(number)),
         };
         match u16::try_from(number >> 8) {
@@ -179,6 +183,7 @@ impl From<TrackId> for u32 {
         let kind = match track.kind {
             Kind::Audio => 1,
             Kind::Video => 2,
+            Kind::Screen => 3,
         };
         Self::from(track.peer.0) << 8 | kind
     }
@@ -194,7 +199,7 @@ mod tests {
             if let Ok(track) = TrackId::try_from(number) {
                 assert_eq!(u32::from(track), number);
             } else {
-                assert!(!matches!(number & 0xff, 1 | 2) || number >> 8 == 0);
+                assert!(!matches!(number & 0xff, 1..=3) || number >> 8 == 0);
             }
         }
         assert_eq!(TrackId::try_from(0x0100_0001), Err(NoTrack(0x0100_0001)));

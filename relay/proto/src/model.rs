@@ -153,6 +153,9 @@ pub struct Peer {
     pub audio: bool,
     /// Whether they say they send a picture (false: camera off).
     pub video: bool,
+    /// Whether they say they share a screen or a window; nobody reads the screen lane while no other peer does.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub screen: bool,
     /// Whether the owner of the call has muted them: their sound is not passed on until they say themselves that it is on.
     #[serde(default, skip_serializing_if = "is_false")]
     pub muted: bool,

@@ -43,6 +43,11 @@ pub(crate) async fn send_video(app: State<App>, uploader: Uploader, id: Id, body
     send(app, uploader, id, body, Kind::Video)
 }
 
+/// `POST /v1/calls/ID/screen`.
+pub(crate) async fn send_screen(app: State<App>, uploader: Uploader, id: Id, body: Raw<UPLOAD_MAX>) -> Answer<Reply<Feedback>> {
+    send(app, uploader, id, body, Kind::Screen)
+}
+
 /// `GET /v1/calls/ID/audio`.
 pub(crate) async fn poll_audio(app: State<App>, poller: Poller, id: Id, query: Query<PollMedia>) -> Answer<Response<Body>> {
     poll(app, poller, id, query, Kind::Audio).await
@@ -51,6 +56,11 @@ pub(crate) async fn poll_audio(app: State<App>, poller: Poller, id: Id, query: Q
 /// `GET /v1/calls/ID/video`.
 pub(crate) async fn poll_video(app: State<App>, poller: Poller, id: Id, query: Query<PollMedia>) -> Answer<Response<Body>> {
     poll(app, poller, id, query, Kind::Video).await
+}
+
+/// `GET /v1/calls/ID/screen`.
+pub(crate) async fn poll_screen(app: State<App>, poller: Poller, id: Id, query: Query<PollMedia>) -> Answer<Response<Body>> {
+    poll(app, poller, id, query, Kind::Screen).await
 }
 
 /// `POST /v1/calls/ID/report`.

@@ -48,8 +48,8 @@ impl Hub {
             // It gets as long to come back as a client that vanishes.
             client.session.polls(now);
             let who = client.session.who();
-            let MemberRow { audio, video, muted, .. } = member;
-            call.members.insert(member.peer, Member { who, audio, video, muted });
+            let MemberRow { audio, video, screen, muted, .. } = member;
+            call.members.insert(member.peer, Member { who, audio, video, screen, muted });
         }
         if call.members.len() < 2 {
             self.journal.write(CallWrite::Ended(row.id));
@@ -120,7 +120,7 @@ impl Hub {
     /// Notes what a peer sends.
     pub(crate) fn set_media(&self, session: &Session, call: &CallId, media: SetMedia, now: Instant) -> Result<(), Refused> {
         let mut control = self.lock();
-        let effects = control.board.set_media(session.id, call, media.audio, media.video)?;
+        let effects = control.board.set_media(session.id, call, media)?;
         self.apply(&mut control, effects, now);
         Ok(())
     }
@@ -149,8 +149,8 @@ impl Hub {
                         // Whoever does this is there, though its first poll is still on the way.
                         client.session.polls(now);
                     }
-                    let Member { who, audio, video, muted } = member;
-                    let row = MemberRow { peer, session: who.session, audio, video, muted };
+                    let Member { who, audio, video, screen, muted } = member;
+                    let row = MemberRow { peer, session: who.session, audio, video, screen, muted };
                     self.journal.write(CallWrite::Joined(call, row));
                     self.refresh_presence(control, who.account, now);
                 }
@@ -221,7 +221,8 @@ impl Control {
         let call = self.board.call(id)?;
         let peers = call.members.iter().filter_map(|(peer, member)| {
             let name = self.people.name(member.who.account)?;
-            Some(Peer { peer: *peer, name, audio: member.audio, video: member.video, muted: member.muted })
+            let Member { audio, video, screen, muted, .. } = *member;
+            Some(Peer { peer: *peer, name, audio, video, screen, muted })
         });
         let owner = call.owner().map(|(peer, _)| peer);
         Some(ShownCall { id: id.clone(), peers: peers.collect(), owner, locked: call.locked })

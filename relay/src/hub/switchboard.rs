@@ -9,6 +9,7 @@ use std::{
 
 use proto::{
     CallId, InvitationId, PeerId,
+    api::SetMedia,
     limits::PEERS_MAX,
     model::{EndReason, InvitationState},
 };
@@ -35,6 +36,7 @@ pub(crate) struct Member {
     pub(crate) who: Who,
     pub(crate) audio: bool,
     pub(crate) video: bool,
+    pub(crate) screen: bool,
     /// By the owner of the call: what it sends of sound goes nowhere until it says that sound is on.
     pub(crate) muted: bool,
 }
@@ -372,16 +374,11 @@ impl Switchboard {
     }
 
     /// A peer says what it sends.
-    pub(crate) fn set_media(
-        &mut self,
-        session: SessionId,
-        id: &CallId,
-        audio: bool,
-        video: bool,
-    ) -> Result<Vec<Effect>, Refused> {
+    pub(crate) fn set_media(&mut self, session: SessionId, id: &CallId, media: SetMedia) -> Result<Vec<Effect>, Refused> {
         let (call, peer) = self.of_member(session, id)?;
         let member = call.members.get_mut(&peer).ok_or(Refused::NoSuchCall)?;
-        let said = Member { audio, video, muted: member.muted && !audio, ..*member };
+        let SetMedia { audio, video, screen } = media;
+        let said = Member { audio, video, screen, muted: member.muted && !audio, ..*member };
         if *member == said {
             return Ok(Vec::new());
         }
@@ -425,7 +422,7 @@ impl Switchboard {
         // A number is never given twice, so a call that has used them all takes nobody else.
         let peer = PeerId(call.next_peer);
         call.next_peer = call.next_peer.checked_add(1).ok_or(Refused::Full)?;
-        let member = Member { who, audio: true, video: true, muted: false };
+        let member = Member { who, audio: true, video: true, screen: false, muted: false };
         call.members.insert(peer, member);
         self.in_call.insert(who.session, id.clone());
         effects.push(Effect::Joined(id.clone(), peer, member));

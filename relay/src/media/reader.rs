@@ -70,7 +70,7 @@ impl Place {
         let start = |track: &Track| track.ring.first_at_or_after(track.ring.newest_keyframe()?.seq);
         let cursor = match kind {
             Kind::Audio => live,
-            Kind::Video => {
+            Kind::Video | Kind::Screen => {
                 let others = tracks.iter().filter(|(sender, _)| **sender != peer);
                 others.filter_map(|(_, track)| start(track)).min().unwrap_or(live)
             }

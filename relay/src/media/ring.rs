@@ -24,11 +24,12 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     /// Video: 3 s, so that one lost keyframe request doesn't lose the newest keyframe; 8 MiB is 20 Mbit/s for that long.
+    /// A shared screen: as video; one that stands still is renewed so often that its publisher soon hears who wants a keyframe.
     /// Audio: 2 s; nobody wants to hear what is older.
     pub(crate) const fn of(kind: Kind) -> Self {
         match kind {
             Kind::Audio => Self { age: Duration::from_secs(2), bytes: 1024 * 1024 },
-            Kind::Video => Self { age: Duration::from_secs(3), bytes: 8 * 1024 * 1024 },
+            Kind::Video | Kind::Screen => Self { age: Duration::from_secs(3), bytes: 8 * 1024 * 1024 },
         }
     }
 }

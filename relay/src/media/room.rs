@@ -45,6 +45,7 @@ struct Media {
     muted: Vec<PeerId>,
     audio: Lane<Waiter>,
     video: Lane<Waiter>,
+    screen: Lane<Waiter>,
     receptions: Receptions,
 }
 
@@ -53,6 +54,7 @@ impl Media {
         match kind {
             Kind::Audio => &mut self.audio,
             Kind::Video => &mut self.video,
+            Kind::Screen => &mut self.screen,
         }
     }
 }
@@ -89,6 +91,7 @@ impl Room {
                 muted: Vec::new(),
                 audio: Lane::new(Kind::Audio),
                 video: Lane::new(Kind::Video),
+                screen: Lane::new(Kind::Screen),
                 receptions: Receptions::default(),
             }),
         }
@@ -117,8 +120,9 @@ impl Room {
         let mut media = self.lock();
         media.peers.retain(|(_, other)| *other != peer);
         media.muted.retain(|other| *other != peer);
-        media.audio.leave(peer, &mut answers);
-        media.video.leave(peer, &mut answers);
+        for kind in Kind::ALL {
+            media.lane(kind).leave(peer, &mut answers);
+        }
         media.receptions.leave(peer);
         drop(media);
         send(answers);
@@ -128,8 +132,9 @@ impl Room {
     pub(crate) fn dismiss(&self) {
         let mut answers = Answers::new();
         let mut media = self.lock();
-        media.audio.dismiss_all(&mut answers);
-        media.video.dismiss_all(&mut answers);
+        for kind in Kind::ALL {
+            media.lane(kind).dismiss_all(&mut answers);
+        }
         drop(media);
         send(answers);
     }

@@ -6,6 +6,8 @@ use std::{
     time::Instant,
 };
 
+use proto::Kind;
+
 use super::Lane;
 use crate::app::App;
 
@@ -41,7 +43,7 @@ pub(crate) fn page(app: &App, now: Instant) -> String {
     page.line("tvphone_events_told_total", &[], counts.told);
     page.gauge("tvphone_polls_parked", "Polls that wait for something to answer.");
     page.line("tvphone_polls_parked", &[("lane", "events")], load(&metrics.event_polls));
-    let of = |what: fn(&Lane) -> &AtomicU64| [("audio", load(what(&metrics.audio))), ("video", load(what(&metrics.video)))];
+    let of = |what: fn(&Lane) -> &AtomicU64| Kind::ALL.map(|kind| (kind.as_str(), load(what(metrics.lane(kind)))));
     page.lanes("tvphone_polls_parked", of(|lane| &lane.parked));
     page.counter("tvphone_chunks_in_total", "Chunks taken in.");
     page.lanes("tvphone_chunks_in_total", of(|lane| &lane.came.chunks));
@@ -75,7 +77,7 @@ impl Page {
         let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
     }
 
-    fn lanes(&mut self, name: &str, values: [(&str, u64); 2]) {
+    fn lanes(&mut self, name: &str, values: [(&str, u64); 3]) {
         for (lane, value) in values {
             self.line(name, &[("lane", lane)], value);
         }

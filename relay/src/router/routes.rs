@@ -66,6 +66,7 @@ impl Routes {
         let kind = match lane {
             "audio" => Kind::Audio,
             "video" => Kind::Video,
+            "screen" => Kind::Screen,
             _ => return None,
         };
         if !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) || id.is_empty() {

@@ -54,6 +54,7 @@ pub(crate) struct MemberRow {
     pub(crate) session: SessionId,
     pub(crate) audio: bool,
     pub(crate) video: bool,
+    pub(crate) screen: bool,
     /// By the owner of the call.
     pub(crate) muted: bool,
 }
@@ -85,11 +86,11 @@ impl Store {
                     // A session that was signed off a moment ago has no row any more: then there is nobody to restore. Nor has a
                     // call whose beginning could not be stored.
                     sqlx::query(
-                        "INSERT INTO members (call, peer, session, audio, video, muted)
-                         SELECT $1, $2, $3, $4, $5, $6 WHERE EXISTS (SELECT 1 FROM sessions WHERE id = $3)
+                        "INSERT INTO members (call, peer, session, audio, video, muted, screen)
+                         SELECT $1, $2, $3, $4, $5, $6, $7 WHERE EXISTS (SELECT 1 FROM sessions WHERE id = $3)
                          AND EXISTS (SELECT 1 FROM calls WHERE id = $1)
                          ON CONFLICT (call, peer) DO UPDATE SET session = excluded.session, audio = excluded.audio,
-                         video = excluded.video, muted = excluded.muted",
+                         video = excluded.video, muted = excluded.muted, screen = excluded.screen",
                     )
                     .bind(call.as_str())
                     .bind(i64::from(member.peer.0))
@@ -97,6 +98,7 @@ impl Store {
                     .bind(i64::from(member.audio))
                     .bind(i64::from(member.video))
                     .bind(i64::from(member.muted))
+                    .bind(i64::from(member.screen))
                     .execute(&mut *transaction)
                     .await?;
                     sqlx::query("UPDATE calls SET next_peer = $1 WHERE id = $2 AND next_peer < $1")
@@ -145,16 +147,17 @@ impl Store {
         let mut rows = Vec::new();
         for call in calls {
             let id: String = call.try_get(0)?;
-            let members = sqlx::query("SELECT peer, session, audio, video, muted FROM members WHERE call = $1 ORDER BY peer")
-                .bind(&id)
-                .fetch_all(&self.writer)
-                .await?;
+            let members =
+                sqlx::query("SELECT peer, session, audio, video, muted, screen FROM members WHERE call = $1 ORDER BY peer")
+                    .bind(&id)
+                    .fetch_all(&self.writer)
+                    .await?;
             let members = members
                 .iter()
                 .map(|row| {
                     let flag = |at: usize| -> Result<bool> { Ok(row.try_get::<i64, _>(at)? != 0) };
                     let (peer, session) = (peer(row.try_get(0)?), SessionId(row.try_get(1)?));
-                    Ok(MemberRow { peer, session, audio: flag(2)?, video: flag(3)?, muted: flag(4)? })
+                    Ok(MemberRow { peer, session, audio: flag(2)?, video: flag(3)?, muted: flag(4)?, screen: flag(5)? })
                 })
                 .collect::<Result<Vec<_>>>()?;
             let next_peer = call.try_get::<i64, _>(1)?.try_into().unwrap_or(u16::MAX);

@@ -14,7 +14,7 @@ pub(super) const OF_A_PERSON: &[(&str, &str)] = &[
     ("sessions", "SELECT public AS id, device, signed_in_at_ms, used_at_ms FROM sessions WHERE account = $1 ORDER BY sessions.id"),
     (
         "calls",
-        "SELECT members.call, members.peer, members.audio, members.video, members.muted FROM members JOIN sessions ON sessions.id = members.session
+        "SELECT members.call, members.peer, members.audio, members.video, members.screen, members.muted FROM members JOIN sessions ON sessions.id = members.session
          WHERE sessions.account = $1",
     ),
     (

@@ -2,7 +2,7 @@
 
 use proto::{
     CallId, ErrorCode, Kind, PeerId,
-    api::Feedback,
+    api::{Feedback, Joined},
     limits::{PARKED_MAX, RECEIVED_MAX, UPLOAD_MAX},
 };
 use relay::Rate;
@@ -95,6 +95,33 @@ async fn a_wanted_keyframe_is_told_with_the_next_upload() {
     ben.post(&format!("/v1/calls/{call}/keyframe"), json!({"track": 258})).await.read::<Value>();
     assert!(ana.publish(&call, Kind::Video, 1, 1, false).await.keyframe);
     assert!(!ana.publish(&call, Kind::Video, 1, 2, true).await.keyframe);
+    // Of each track by itself.
+    ana.publish(&call, Kind::Screen, 1, 0, false).await;
+    ben.post(&format!("/v1/calls/{call}/keyframe"), json!({"track": 259})).await.read::<Value>();
+    assert!(!ana.publish(&call, Kind::Video, 1, 3, false).await.keyframe);
+    assert!(ana.publish(&call, Kind::Screen, 1, 1, false).await.keyframe);
+}
+
+#[tokio::test]
+async fn a_shared_screen_has_a_lane_of_its_own_and_everyone_is_told_of_it() {
+    let bench = Bench::new().await;
+    let (mut ana, mut ben, call) = in_call(&bench).await;
+    let shares = |client: &Joined| client.call.peers.iter().map(|peer| peer.screen).collect::<Vec<_>>();
+    assert_eq!(shares(&ben.show_up().await.call.unwrap()), [false, false]);
+    let media = format!("/v1/calls/{call}/media");
+    ana.post(&media, json!({"audio": true, "video": true, "screen": true})).await.read::<Value>();
+    assert_eq!(shares(&ben.show_up().await.call.unwrap()), [true, false]);
+    // Neither lane gives what is the other's.
+    assert_eq!(ana.upload(&call, Kind::Screen, chunk(Kind::Video, 1, 0, true)).await.code(), ErrorCode::BadRequest);
+    ana.publish(&call, Kind::Video, 1, 5, true).await;
+    assert_eq!(ben.fetch(&call, Kind::Screen, 7, 1, 0).await.chunks(), []);
+    ana.publish(&call, Kind::Screen, 1, 0, true).await;
+    assert_eq!(ben.fetch(&call, Kind::Screen, 8, 1, 0).await.chunks(), [(1, 0)]);
+    ana.publish(&call, Kind::Screen, 1, 1, false).await;
+    assert_eq!(ben.fetch(&call, Kind::Video, 8, 1, 0).await.chunks(), [(1, 5)]);
+    // A client of before speaks of two kinds alone, and so shares nothing.
+    ana.post(&media, json!({"audio": true, "video": true})).await.read::<Value>();
+    assert_eq!(shares(&ana.show_up().await.call.unwrap()), [false, false]);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::bench::Bench;
 
 /// Every route that wants a session.
-const ROUTES: [(&str, &str); 36] = [
+const ROUTES: [(&str, &str); 38] = [
     ("DELETE", "/v1/session"),
     ("GET", "/v1/sessions"),
     ("DELETE", "/v1/sessions/x"),
@@ -32,6 +32,8 @@ const ROUTES: [(&str, &str); 36] = [
     ("POST", "/v1/calls/x/report"),
     ("POST", "/v1/calls/x/audio"),
     ("POST", "/v1/calls/x/video"),
+    ("POST", "/v1/calls/x/screen"),
+    ("GET", "/v1/calls/x/screen?reader=1&poll=1"),
     ("GET", "/v1/calls/x/audio?reader=1&poll=1"),
     ("GET", "/v1/calls/x/video?reader=1&poll=1"),
     ("GET", "/v1/events?after=x&wait_ms=1"),

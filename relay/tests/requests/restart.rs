@@ -31,7 +31,7 @@ async fn sessions_buddies_chat_and_the_call_outlive_a_crash() {
         let call = ana.call(&ben).await;
         let message = json!({"to": "Ben", "text": "still there?", "client_id": "1"});
         ana.post("/v1/chat", message).await.read::<Message>();
-        ana.post(&format!("/v1/calls/{call}/media"), json!({"audio": false, "video": true})).await;
+        ana.post(&format!("/v1/calls/{call}/media"), json!({"audio": false, "video": true, "screen": true})).await;
         ana.publish(&call, Kind::Video, 1, 0, true).await;
         (keep(&ana), keep(&ben), call, ana.cursor.clone())
     };
@@ -42,6 +42,7 @@ async fn sessions_buddies_chat_and_the_call_outlive_a_crash() {
     let joined = state.call.unwrap();
     assert_eq!((joined.call.id.clone(), joined.me.0, joined.call.peers.len()), (call.clone(), 1, 2));
     assert!(!joined.call.peers[0].audio && joined.call.peers[0].video, "muted as before");
+    assert!(joined.call.peers[0].screen && !joined.call.peers[1].screen, "shared as before");
     assert_eq!(state.buddies[0].presence, Presence::Busy);
     ben.show_up().await;
     assert_eq!(ben.get("/v1/chat?with=Ana").await.read::<History>().messages.len(), 1);

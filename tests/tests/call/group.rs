@@ -23,7 +23,7 @@ fn whoever_is_asked_in_sees_and_hears_the_others() {
     let mut kim = runtime.block_on(Host::sign_in(&relay, "Kim"));
     runtime.block_on(async {
         kim.ask("Ana").await;
-        let nothing = SetMedia { audio: false, video: false };
+        let nothing = SetMedia::default();
         let call = kim.call.clone().expect("a call");
         kim.session.set_media(&call, nothing).await.expect("Kim is in the call");
         kim.ask("Ben").await;

@@ -4,6 +4,7 @@ mod group;
 mod interruption;
 mod manners;
 mod media_integrity;
+mod screen;
 mod secure;
 
 use std::{

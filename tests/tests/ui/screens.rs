@@ -1,5 +1,6 @@
 //! What each screen does when it is used.
 
+use app::engine;
 use app::ui::{
     app::{Message, Screen},
     icon::Icon,
@@ -8,12 +9,17 @@ use app::ui::{
     preset::Sample,
     screen::{
         checkup,
-        desk::phone::Phone,
+        desk::{self, call, phone::Phone},
         sign_in::{self, question::Question},
     },
 };
-use iced::{Event, Size, keyboard, widget::Id};
-use proto::{Fingerprint, api::SetMedia};
+use iced::{Event as Input, Size, keyboard, widget::Id};
+use media::{ScreenTrouble, screen::Source};
+use proto::{
+    CallId, Event, Fingerprint, PeerId,
+    api::SetMedia,
+    model::{Call, Peer},
+};
 use relay_client::{
     Error,
     doctor::{Figures, Progress, Report, Rung, Step, Verdict},
@@ -271,7 +277,7 @@ fn someone_else_is_asked_into_a_call() {
 #[test]
 fn controls_switch_what_they_say() {
     let mut stand = Stand::new(Sample::InCall);
-    let everything = SetMedia { audio: true, video: true };
+    let everything = SetMedia { audio: true, video: true, screen: false };
     // Hints lie outside of what the simulator finds; the sign on a button says the same.
     let sign = |icon: Icon| icon.unicode().to_string();
     for (button, shortcut, on, off, without) in [
@@ -290,6 +296,74 @@ fn controls_switch_what_they_say() {
         stand.expect(&sign(on));
         stand.expect_not(&sign(off));
     }
+}
+
+#[test]
+fn what_is_shared_is_chosen_said_all_the_time_and_ended() {
+    let mut stand = Stand::new(Sample::InCall);
+    let shares = |stand: &Stand| sends(stand).is_some_and(|media| media.screen);
+    stand.click(Id::new("share"));
+    stand.expect("Looking what there is\u{2026}");
+    let sources = vec![source("eDP-1", true), source("My letter", false)];
+    stand.tell(desk::Message::Call(call::Message::ShareListed(Ok(sources))));
+    stand.expect("The whole screen eDP-1 (1920 \u{d7} 1080)");
+    assert!(!shares(&stand), "nothing is shared by looking");
+    stand.click("My letter");
+    assert!(shares(&stand));
+    stand.expect_not("The whole screen eDP-1 (1920 \u{d7} 1080)");
+    stand.expect("Showing \u{201c}My letter\u{201d}\u{2026}");
+    let peers = [peer(1, "Ana", true), peer(2, "Ben", false)];
+    stand.happen(call_of(&peers));
+    stand.expect("Everyone in the call sees \u{201c}My letter\u{201d}.");
+    stand.click("Stop sharing");
+    assert!(!shares(&stand));
+    stand.expect_not("Stop sharing");
+
+    drop(stand.app.update(Message::Shortcut(Shortcut::Share)));
+    stand.tell(desk::Message::Call(call::Message::ShareListed(Err(ScreenTrouble::Wayland))));
+    stand.expect(&ScreenTrouble::Wayland.to_string());
+    drop(stand.app.update(Message::Shortcut(Shortcut::Dismiss)));
+    stand.expect_not(&ScreenTrouble::Wayland.to_string());
+
+    stand.tell(desk::Message::Call(call::Message::ShareChosen(source("My letter", false))));
+    stand.tell(desk::Message::Call(call::Message::Engine(engine::Update::Screen(Err(ScreenTrouble::Closed)))));
+    assert!(!shares(&stand), "the others are told");
+    stand.expect("The window that was shared was closed.");
+    stand.expect_not("Stop sharing");
+}
+
+#[test]
+fn what_others_share_is_large_until_it_ends_and_faces_stay() {
+    let mut stand = Stand::new(Sample::InCall);
+    stand.expect_not("Ben\u{2019}s screen");
+    stand.happen(call_of(&[peer(1, "Ana", false), peer(2, "Ben", true), peer(3, "Kim", false)]));
+    stand.expect("Ben\u{2019}s screen");
+    stand.expect("Kim");
+    stand.happen(call_of(&[peer(1, "Ana", false), peer(2, "Ben", true), peer(3, "Kim", true)]));
+    stand.expect("Kim\u{2019}s screen");
+    stand.happen(call_of(&[peer(1, "Ana", false), peer(2, "Ben", true), peer(3, "Kim", false)]));
+    stand.expect_not("Kim\u{2019}s screen");
+    // A face is wished for: the screen is a tile.
+    stand.click("Kim");
+    stand.expect_not("Ben\u{2019}s screen");
+    stand.tell(desk::Message::Call(call::Message::ScreenPressed(PeerId(2))));
+    stand.expect("Ben\u{2019}s screen");
+    stand.happen(call_of(&[peer(1, "Ana", false), peer(2, "Ben", false), peer(3, "Kim", false)]));
+    stand.expect_not("Ben\u{2019}s screen");
+}
+
+fn source(name: &str, monitor: bool) -> Source {
+    Source { id: name.into(), name: name.into(), monitor, size: (1920, 1080) }
+}
+
+fn peer(number: u16, name: &str, screen: bool) -> Peer {
+    Peer { peer: PeerId(number), name: name.parse().expect("a name"), audio: true, video: true, screen, muted: false }
+}
+
+/// The sample call changes.
+fn call_of(peers: &[Peer]) -> Event {
+    let id = CallId::new("sample-call");
+    Event::Call { call: Call { id, peers: peers.to_vec(), owner: Some(PeerId(1)), locked: false } }
 }
 
 #[test]
@@ -347,7 +421,7 @@ fn a_ticker_item_runs_along_the_foot() {
     // The pointer on it holds it still.
     let messages = stand.act(|screen| {
         screen.point_at((200.0, 745.0));
-        screen.simulate([Event::Mouse(iced::mouse::Event::CursorMoved { position: (200.0, 745.0).into() })]);
+        screen.simulate([Input::Mouse(iced::mouse::Event::CursorMoved { position: (200.0, 745.0).into() })]);
     });
     assert!(format!("{messages:?}").contains("Hovered(true)"), "{messages:?}");
 }

@@ -32,7 +32,7 @@ fn every_screen_looks_as_it_did_in_the_dark() {
 
 #[test]
 fn the_smallest_window_has_room_for_everything() {
-    for sample in [Sample::Home, Sample::InCall, Sample::Group, Sample::Checked] {
+    for sample in [Sample::Home, Sample::InCall, Sample::Group, Sample::Choosing, Sample::Sharing, Sample::Checked] {
         check(Stand::new(sample).sized(SMALLEST), &format!("{}-small", sample.name()), &Theme::Light, 2.0);
     }
 }

@@ -509,6 +509,7 @@ impl Desk {
         match (&self.phone, shortcut) {
             (Phone::Talking(_), Shortcut::Mute) => self.in_call(call::Message::MutePressed),
             (Phone::Talking(_), Shortcut::Camera) => self.in_call(call::Message::CameraPressed),
+            (Phone::Talking(_), Shortcut::Share) => self.in_call(call::Message::SharePressed),
             (Phone::Talking(_) | Phone::Calling(_), Shortcut::HangUp) => {
                 let step = self.phone.hang_up();
                 self.follow(step)
@@ -544,9 +545,10 @@ impl Desk {
     }
 
     /// Pictures for a call without a relay.
-    pub fn pretend_pictures(&mut self, own: &codecs::Frame, others: &codecs::Frame) {
+    pub fn pretend_pictures(&mut self, own: &codecs::Frame, others: &codecs::Frame, screens: &codecs::Frame) {
         if let Phone::Talking(call) = &mut self.phone {
             call.pretend(own, others);
+            call.pretend_screen(screens);
         }
     }
 

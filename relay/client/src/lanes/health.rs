@@ -2,11 +2,13 @@
 
 use std::{sync::Arc, time::Instant};
 
+use proto::Kind;
+
 use super::LaneState;
 use crate::error::Error;
 
-/// The workers of one call: polls and uploads of both kinds.
-pub(super) const WORKERS: usize = 4;
+/// The workers of one call: polls and uploads of each kind.
+pub(super) const WORKERS: usize = 2 * Kind::ALL.len();
 
 /// What the workers said last.
 #[derive(Debug, Default)]

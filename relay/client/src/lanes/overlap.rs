@@ -36,6 +36,8 @@ pub const fn period(kind: Kind) -> Duration {
         Kind::Audio => Duration::from_millis(20),
         // 30 pictures a second.
         Kind::Video => Duration::from_micros(33_333),
+        // 10 pictures a second.
+        Kind::Screen => Duration::from_millis(100),
     }
 }
 

@@ -45,6 +45,17 @@ struct Answer {
     chunks: Result<Vec<Chunk>, Error>,
 }
 
+/// Runs until the call is over, and rests while there is nothing to watch.
+pub(super) async fn run_while_watching(shared: Arc<Shared>, kind: Kind) {
+    let mut watching = shared.watching.subscribe();
+    while watching.wait_for(|watching| *watching).await.is_ok() {
+        tokio::select! {
+            () = run(shared.clone(), kind) => return,
+            _ = watching.wait_for(|watching| !*watching) => shared.rests(Worker::Pull(kind)),
+        }
+    }
+}
+
 /// Runs until the call is over.
 pub(super) async fn run(shared: Arc<Shared>, kind: Kind) {
     let url = shared.session.http().url(&["calls", shared.call.as_str(), kind.as_str()]);

@@ -24,6 +24,9 @@ const AUDIO_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one attempt may take: a keyframe over a slow uplink needs seconds.
 const VIDEO_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How long one attempt may take: the picture of a screen full of text is many times as large as a face.
+const SCREEN_TIMEOUT: Duration = Duration::from_secs(6);
+
 /// After this long with nothing to send, a worker that failed last no longer says that the relay is out of reach.
 const QUIET: Duration = Duration::from_secs(3);
 
@@ -109,6 +112,7 @@ async fn send(shared: &Shared, url: &Url, kind: Kind, post: Post) -> Answer {
     let timeout = match kind {
         Kind::Audio => AUDIO_TIMEOUT,
         Kind::Video => VIDEO_TIMEOUT,
+        Kind::Screen => SCREEN_TIMEOUT,
     };
     let ask = Ask::new(Method::POST, url.clone()).bearer(shared.session.bearer()).octets(post.body.clone()).light();
     let start = Instant::now();

@@ -22,6 +22,9 @@ const AUDIO_AGE_MAX: Duration = Duration::from_secs(1);
 /// A picture this late is of no use, but each later one rests on it, so it gets more time than sound.
 const VIDEO_AGE_MAX: Duration = Duration::from_secs(2);
 
+/// A shared screen is of use for as long as it shows what is there, and there's seldom a next picture on the way.
+const SCREEN_AGE_MAX: Duration = Duration::from_secs(6);
+
 /// A second of sound.
 const AUDIO_QUEUE_MAX: usize = 50;
 
@@ -159,7 +162,7 @@ impl Uploads {
     pub(super) fn publish(&mut self, chunk: Chunk, now: Instant) {
         let most = match self.kind {
             Kind::Audio => AUDIO_QUEUE_MAX,
-            Kind::Video => VIDEO_QUEUE_MAX,
+            Kind::Video | Kind::Screen => VIDEO_QUEUE_MAX,
         };
         if self.queue.len() >= most
             && let Some(oldest) = self.queue.pop_front()
@@ -320,6 +323,7 @@ impl Uploads {
         match self.kind {
             Kind::Audio => AUDIO_AGE_MAX,
             Kind::Video => VIDEO_AGE_MAX,
+            Kind::Screen => SCREEN_AGE_MAX,
         }
     }
 
@@ -342,8 +346,10 @@ impl Uploads {
         });
     }
 
+    // Pictures of a screen differ so much in size that none is known to be late.
     fn is_late(&self, batch: &Batch, now: Instant) -> bool {
-        self.usual.late_after().is_some_and(|after| now.saturating_duration_since(batch.sent) >= after)
+        self.kind != Kind::Screen
+            && self.usual.late_after().is_some_and(|after| now.saturating_duration_since(batch.sent) >= after)
     }
 
     /// What is late goes once more, by another connection.

@@ -222,7 +222,7 @@ async fn each_request_goes_where_the_routes_say() {
     soon(session.decline(&invitation)).await.unwrap();
     soon(session.cancel(&invitation)).await.unwrap();
     soon(session.leave(&call)).await.unwrap();
-    soon(session.set_media(&call, SetMedia { audio: true, video: false })).await.unwrap();
+    soon(session.set_media(&call, SetMedia { audio: true, ..SetMedia::default() })).await.unwrap();
     soon(session.want_keyframe(&call, TrackId { peer: PeerId(2), kind: Kind::Video })).await.unwrap();
     soon(session.add_buddy(&name("Ben"))).await.unwrap();
     soon(session.remove_buddy(&name("Zoë"))).await.unwrap();

@@ -128,7 +128,7 @@ fn nobody_answers_or_takes_back_what_is_not_theirs() {
         assert_eq!(bench.board.decline(AccountId(account), &id, bench.now), Err(Refused::NoSuchInvitation));
     }
     assert_eq!(bench.board.cancel(AccountId(2), &id, bench.now), Err(Refused::NoSuchInvitation));
-    assert_eq!(bench.board.set_media(SessionId(2), &bench.call_of(1).unwrap(), true, true), Err(Refused::NoSuchCall));
+    assert_eq!(bench.board.set_media(SessionId(2), &bench.call_of(1).unwrap(), SetMedia::default()), Err(Refused::NoSuchCall));
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod controls;
 mod figures;
 mod invite;
 mod people;
+mod sharing;
 mod sound;
 mod stage;
 
@@ -14,13 +15,14 @@ use std::{
 
 use futures::channel::mpsc::UnboundedReceiver;
 use iced::{Task, task};
-use media::{Slot, Trouble, devices::InUse};
+use media::{ScreenTrouble, Slot, Trouble, devices::InUse, screen::Source};
 use proto::{
     CallId, Name, PeerId,
     api::{Joined, SetMedia},
     model::{self, Peer},
 };
 
+use self::sharing::Sharing;
 use crate::{
     engine::{Device, Engine, Figures, LaneHealth, Setup, Update, Voices},
     sending::Sending,
@@ -40,6 +42,7 @@ pub struct Call {
     /// What there are devices for.
     has: SetMedia,
     sending: Sending,
+    sharing: Sharing,
     equipment: Equipment,
     /// The key for talking is held.
     held: bool,
@@ -74,6 +77,10 @@ pub struct Call {
 pub enum Message {
     MutePressed,
     CameraPressed,
+    SharePressed,
+    ShareListed(Result<Vec<Source>, ScreenTrouble>),
+    ShareChosen(Source),
+    ShareTroubleDismissed,
     HangUpPressed,
     ChatPressed,
     FiguresPressed,
@@ -86,6 +93,8 @@ pub enum Message {
     RemovePeerPressed(PeerId),
     LockPressed,
     PeerPressed(PeerId),
+    /// Somebody's shared screen.
+    ScreenPressed(PeerId),
     TroubleDismissed(Device),
     InTheClearDismissed,
     EquipmentPressed,
@@ -99,6 +108,8 @@ pub enum Action {
     SetMedia(SetMedia),
     /// Another camera, microphone or speaker may be wanted.
     OpenPanel,
+    /// It's to be found out what could be shared.
+    ListScreens,
     /// Something that's good to know.
     News(String),
     /// The chat was opened, or is with another person now.
@@ -140,6 +151,7 @@ impl Call {
             main: None,
             has: setup.sends(),
             sending: Sending::new(setup.sends()),
+            sharing: Sharing::default(),
             equipment: Equipment::default(),
             held: false,
             in_use: Vec::new(),
@@ -218,6 +230,7 @@ impl Call {
     /// Escape: puts away what was opened to choose from.
     pub fn dismiss(&mut self) {
         self.invite_open = false;
+        self.end_choosing();
     }
 
     pub fn tick(&mut self, now: Instant) {
@@ -285,7 +298,8 @@ impl Call {
         if lost {
             self.main = peers.first().copied();
         }
-        if same && !lost && self.redraws.is_some() {
+        let same_screens = !self.screens_changed();
+        if same && !lost && same_screens && self.redraws.is_some() {
             return Task::none();
         }
         self.watch()
@@ -298,8 +312,11 @@ impl Call {
             return Task::none();
         }
         let others = self.feeds.iter().filter(|(peer, _)| Some(**peer) != self.main).map(|(_, feed)| feed.slot.clone());
-        let others: Vec<_> = others.chain([self.preview.slot.clone()]).collect();
-        let first = self.main.and_then(|main| self.feeds.get(&main)).map_or_else(Slot::new, |feed| feed.slot.clone());
+        let face = self.main.and_then(|main| self.feeds.get(&main)).map_or_else(Slot::new, |feed| feed.slot.clone());
+        let (screen, screens) = self.screen_slots();
+        // Beside a screen the face is a tile like others.
+        let (first, face) = screen.map_or_else(|| (face.clone(), None), |screen| (screen, Some(face.clone())));
+        let others: Vec<_> = others.chain([self.preview.slot.clone()]).chain(face).chain(screens).collect();
         let (task, handle) = pacer::redraw(first, others);
         self.redraws = Some(handle);
         task
@@ -322,6 +339,16 @@ impl Call {
                 Action::SetMedia(self.media())
             }
             Message::MutePressed | Message::CameraPressed => Action::None,
+            Message::SharePressed => self.share_pressed(),
+            Message::ShareListed(sources) => {
+                self.listed(sources);
+                Action::None
+            }
+            Message::ShareChosen(source) => self.share(Some(source)),
+            Message::ShareTroubleDismissed => {
+                self.dismiss_share_trouble();
+                Action::None
+            }
             Message::HangUpPressed => Action::HangUp,
             Message::ChatPressed => {
                 self.chat_open = !self.chat_open;
@@ -361,6 +388,11 @@ impl Call {
             Message::LockPressed => Action::Lock(!self.call.locked),
             Message::PeerPressed(peer) => {
                 self.main = Some(peer);
+                self.enlarge_screen(None);
+                Action::Turn(self.watch())
+            }
+            Message::ScreenPressed(peer) => {
+                self.enlarge_screen(Some(peer));
                 Action::Turn(self.watch())
             }
             Message::TroubleDismissed(device) => {
@@ -373,6 +405,7 @@ impl Call {
             }
             Message::EquipmentPressed => Action::OpenPanel,
             Message::Engine(Update::InUse(device)) => self.uses(device).map_or(Action::None, Action::News),
+            Message::Engine(Update::Screen(Err(trouble))) => self.share_failed(trouble),
             Message::Engine(update) => {
                 self.now = now.max(self.now);
                 let promise = self.sending.hear(&update);
@@ -394,7 +427,11 @@ impl Call {
             Update::Figures(figures) => self.figures = Some(figures),
             Update::HeardBy(peers) => self.heard_by = peers,
             Update::Voices(voices) => self.voices = voices,
-            Update::PictureStarted(_) | Update::NotRecorded { .. } | Update::InUse(_) => {}
+            Update::PictureStarted(_)
+            | Update::ScreenStarted(_)
+            | Update::Screen(_)
+            | Update::NotRecorded { .. }
+            | Update::InUse(_) => {}
         }
     }
 

@@ -74,6 +74,9 @@ impl Desk {
                 Action::Run(self.line.set_media(id, media).map(Message::Done))
             }
             call::Action::OpenPanel => self.open_panel(),
+            call::Action::ListScreens => {
+                Action::Run(self.line.screens().map(|sources| Message::Call(call::Message::ShareListed(sources))))
+            }
             call::Action::News(text) => Action::Tell(Kind::News, text, Task::none()),
             call::Action::OpenChat => Action::Run(self.fetch_seen()),
             call::Action::ShowFigures(shown) => {
@@ -136,7 +139,10 @@ impl Desk {
             Step::Changed => {
                 let Phone::Talking(call) = &mut self.phone else { return Action::None };
                 let (redraws, notice) = (call.people_changed().map(Message::Call), call.take_notice());
-                let task = Task::batch([redraws, self.fetch_seen()]);
+                // It went unheard, on a way that was broken.
+                let share = call.shares_unknown().then(|| self.line.set_media(call.id().clone(), call.media()));
+                let share = share.map_or_else(Task::none, |share| share.map(Message::Done));
+                let task = Task::batch([redraws, share, self.fetch_seen()]);
                 match notice {
                     Some(notice) => Action::Tell(Kind::News, notice, task),
                     None => Action::Run(task),

@@ -80,6 +80,7 @@ impl Desk {
         let stage = column![]
             .push(call.banners().map(|banners| banners.map(Message::Call)))
             .push(call.stage(self.scale).map(Message::Call))
+            .push(call.sharing().map(|sharing| sharing.map(Message::Call)))
             .push(call.invite(self.buddies.there()).map(|invite| invite.map(Message::Call)))
             .push(call.controls(unread).map(Message::Call))
             .spacing(spacing::S);

@@ -61,6 +61,34 @@ async fn two_polls_are_parked_at_once_and_more_on_a_long_way() {
 }
 
 #[tokio::test]
+async fn a_screen_is_asked_for_only_while_somebody_shares_one() {
+    let count = watch::Sender::new(0);
+    let (counter, mut counted) = (count.clone(), count.subscribe());
+    let fake = Fake::serve(move |seen| {
+        let counter = counter.clone();
+        async move {
+            if !seen.is_poll(Kind::Screen) {
+                return chunks(&[]);
+            }
+            let _parked = Parked::one(&counter);
+            if seen.number("poll") == 1 { chunks(&[chunk(2, Kind::Screen, 5)]) } else { never().await }
+        }
+    })
+    .await;
+    let mut open = Open::at(&fake.url);
+    // As long as it takes to hear of the other lanes.
+    open.state().await;
+    assert_eq!(*counted.borrow(), 0);
+    for _ in 0..2 {
+        open.lanes.set_watching(true);
+        assert_eq!(open.chunk().await.header.track.kind, Kind::Screen);
+        soon(counted.wait_for(|parked| *parked > 0)).await.unwrap();
+        open.lanes.set_watching(false);
+        soon(counted.wait_for(|parked| *parked == 0)).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_poll_whose_answer_broke_is_asked_for_again_under_its_number() {
     let polls: Arc<Mutex<BTreeMap<u64, Vec<u64>>>> = Arc::default();
     let noted = polls.clone();

@@ -45,13 +45,29 @@ impl Call {
                 control("camera", Icon::VideoOff, format!("Camera on ({})", keys::CAMERA), false, Some(Message::CameraPressed))
             }
         };
+        let share = match self.shares() {
+            true => control(
+                "share",
+                Icon::ScreenShareOff,
+                format!("Stop sharing ({})", keys::SHARE),
+                false,
+                Some(Message::SharePressed),
+            ),
+            false => control(
+                "share",
+                Icon::ScreenShare,
+                format!("Share a screen ({})", keys::SHARE),
+                true,
+                Some(Message::SharePressed),
+            ),
+        };
         let hang_up = button(sign(Icon::PhoneOff))
             .width(spacing::CONTROL * 1.5)
             .height(spacing::CONTROL)
             .style(theme::button::danger)
             .on_press(Message::HangUpPressed);
         let hang_up = hint(container(hang_up).id("hang-up"), format!("Hang up ({})", keys::HANG_UP), Position::Top);
-        let middle = row![mute, camera, hang_up].spacing(spacing::S);
+        let middle = row![mute, camera, share, hang_up].spacing(spacing::S);
         let chat = toggle("chat", Icon::MessageCircle, "Chat", self.chat_open, Message::ChatPressed);
         let figures = toggle("figures", Icon::Activity, "How the call fares", self.figures_open, Message::FiguresPressed);
         let invite =
@@ -88,7 +104,9 @@ impl Call {
             .values()
             .map(|(device, trouble)| banner(Icon::TriangleAlert, trouble.to_string(), Some(Message::TroubleDismissed(*device))));
         let clear = self.in_the_clear.then(|| banner(Icon::LockOpen, IN_THE_CLEAR.into(), Some(Message::InTheClearDismissed)));
-        let list: Vec<_> = away.into_iter().chain(ended).chain(clear).chain(troubles).collect();
+        let share = self.share_trouble();
+        let share = share.map(|trouble| banner(Icon::ScreenShareOff, trouble.to_string(), Some(Message::ShareTroubleDismissed)));
+        let list: Vec<_> = away.into_iter().chain(ended).chain(clear).chain(troubles).chain(share).collect();
         (!list.is_empty()).then(|| column(list).spacing(spacing::S).into())
     }
 }

@@ -1,4 +1,4 @@
-//! The pictures: one large, the others in a row, the own one in a corner.
+//! The pictures: one large, the others in a row, the own one in a corner. What somebody shares is large by itself, with all faces beside it.
 
 use iced::{
     Alignment, Center, Element, Fill,
@@ -16,8 +16,19 @@ use crate::ui::{
 impl Call {
     pub fn stage(&self, scale: f32) -> Element<'_, Message> {
         let ground = container(space()).width(Fill).height(Fill).style(theme::container::stage);
+        if let Some(presenter) = self.presenter() {
+            let screen = self.screen(presenter, scale, true, spacing::RADIUS_L);
+            let above = container(self.presenter_marks(presenter)).padding(spacing::M);
+            // Nothing covers what is to be read.
+            let faces = self.peers().map(|peer| self.tile(peer, scale)).chain(self.other_screens(scale));
+            let bar = scrollable::Direction::Vertical(scrollable::Scrollbar::hidden());
+            let faces = scrollable(column(faces).spacing(spacing::S)).direction(bar).height(Fill);
+            let side = column![faces, self.own(scale, spacing::TILE)].spacing(spacing::S).width(spacing::TILE.0);
+            return row![stack![ground, screen, above].width(Fill).height(Fill), side].spacing(spacing::S).height(Fill).into();
+        }
         let large = self.main_peer().map_or_else(nobody, |peer| self.large(peer, scale));
-        let foot = row![self.filmstrip(scale), self.own(scale)].spacing(spacing::S).align_y(Alignment::End);
+        let own = if self.feeds.len() > 1 { spacing::TILE } else { spacing::PREVIEW };
+        let foot = row![self.filmstrip(scale), self.own(scale, own)].spacing(spacing::S).align_y(Alignment::End);
         let above = column![self.marks(), space().height(Fill), foot].padding(spacing::M);
         stack![ground, large, above].width(Fill).height(Fill).into()
     }
@@ -53,6 +64,26 @@ impl Call {
         }
     }
 
+    /// What somebody shares. It may stand still as long as it likes.
+    fn screen<'a>(&'a self, of: &'a Peer, scale: f32, large: bool, radius: f32) -> Element<'a, Message> {
+        let waiting = if large { format!("Waiting for {}\u{2019}s screen\u{2026}", of.name) } else { String::new() };
+        let sign = icon(Icon::ScreenShare, icon::LARGE).style(text::on_stage_muted);
+        let instead =
+            center(column![sign, text::caption(waiting).style(text::on_stage_muted)].spacing(spacing::M).align_x(Center));
+        match self.screen_feed(of.peer) {
+            Some(feed) => Video::new(feed, scale, instead).still(self.engine.is_none()).radius(radius).into(),
+            None => instead.into(),
+        }
+    }
+
+    /// Whose screen is large.
+    fn presenter_marks<'a>(&'a self, presenter: &'a Peer) -> Element<'a, Message> {
+        let name = text::body(format!("{}\u{2019}s screen", presenter.name)).style(text::on_stage);
+        let line = row![icon(Icon::ScreenShare, icon::SMALL).style(text::on_stage), name].spacing(spacing::S).align_y(Center);
+        let name = container(line).padding([spacing::XS, spacing::M]).style(theme::container::over_picture);
+        row![name, space().width(Fill)].push(self.figures()).align_y(Alignment::Start).spacing(spacing::S).into()
+    }
+
     /// Who is large, and what they have switched off.
     fn marks(&self) -> Element<'_, Message> {
         let Some(peer) = self.main_peer() else { return space().into() };
@@ -83,8 +114,28 @@ impl Call {
     fn filmstrip(&self, scale: f32) -> Element<'_, Message> {
         let large = self.main_peer().map(|peer| peer.peer);
         let tiles = self.peers().filter(|peer| Some(peer.peer) != large).map(|peer| self.tile(peer, scale));
+        let tiles = tiles.chain(self.other_screens(scale));
         let bar = scrollable::Direction::Horizontal(scrollable::Scrollbar::hidden());
         scrollable(row(tiles).spacing(spacing::S)).direction(bar).width(Fill).into()
+    }
+
+    /// The screens that are shared and not large; pressing one makes it large.
+    fn other_screens(&self, scale: f32) -> impl Iterator<Item = Element<'_, Message>> {
+        self.other_presenters().map(move |peer| {
+            let (width, height) = spacing::TILE;
+            let name = row![icon(Icon::ScreenShare, icon::SMALL), text::caption(peer.name.as_str())].spacing(spacing::XS);
+            let name = container(name).padding([0.0, spacing::S]).style(theme::container::over_picture);
+            let screen = self.screen(peer, scale, false, spacing::RADIUS_M);
+            let picture = container(screen).style(theme::container::stage_raised);
+            let foot = container(name).padding(spacing::XS).width(Fill).height(Fill).align_y(Alignment::End);
+            button(stack![picture, foot])
+                .width(width)
+                .height(height)
+                .padding(0)
+                .style(theme::button::bare)
+                .on_press(Message::ScreenPressed(peer.peer))
+                .into()
+        })
     }
 
     fn tile<'a>(&'a self, peer: &'a Peer, scale: f32) -> Element<'a, Message> {
@@ -106,8 +157,7 @@ impl Call {
     }
 
     /// What the others see of this person, as in a mirror.
-    fn own(&self, scale: f32) -> Element<'_, Message> {
-        let (width, height) = if self.feeds.len() > 1 { spacing::TILE } else { spacing::PREVIEW };
+    fn own(&self, scale: f32, (width, height): (f32, f32)) -> Element<'_, Message> {
         let why = if !self.has.video {
             "No camera"
         } else if self.camera_on() {
