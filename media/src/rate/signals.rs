@@ -12,6 +12,8 @@ use crate::{Kind, least::Least};
 const FRESH: Duration = Duration::from_millis(1000);
 /// Over how long what is sent is counted.
 const SENT_OVER: Duration = Duration::from_millis(600);
+/// A time this long in which nothing at all is answered is an outage, and no time in which anything could be sent.
+const OUTAGE: Duration = Duration::from_millis(500);
 /// A lost segment holds back one upload, a queue all: so of so many the quickest counts.
 const ALL_OF: usize = 3;
 /// As long as they are no further apart.
@@ -36,6 +38,8 @@ pub(super) struct Signals {
     received: Option<(Instant, f64)>,
     report: Option<u32>,
     backlog: Option<(Instant, Duration)>,
+    /// When something was last answered.
+    answered: Option<Instant>,
     /// How much longer than the way several have been on it.
     waiting: Option<(Instant, Duration)>,
     sent: VecDeque<(Instant, usize)>,
@@ -57,6 +61,10 @@ impl Signals {
     /// a second, they stand in no queue.
     pub(super) fn uploaded(&mut self, uploaded: &Uploaded, rate: f64, now: Instant) {
         self.began.get_or_insert(now);
+        let silence = self.answered.replace(now).map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
+        if silence > OUTAGE {
+            self.sent.iter_mut().for_each(|(at, _)| *at += silence);
+        }
         let large = uploaded.kind == Kind::Screen && uploaded.bytes > SMALL;
         let lane = &mut self.lanes[uploaded.kind as usize];
         if !large {

@@ -326,3 +326,35 @@ fn the_transfer_of_a_screens_large_picture_is_no_queue() {
     assert!(rate.queue(at(2000)).unwrap() > Duration::from_millis(500), "which takes twice as long is one");
     assert_eq!(rate.decision().keyframes_apart, Duration::from_millis(30));
 }
+
+#[test]
+fn an_outage_says_nothing_of_the_rate() {
+    let start = Instant::now();
+    let mut rate = Rate::new(VideoConfig { bits_per_second: 900_000, ..VideoConfig::default() }, start);
+    let ms = Duration::from_millis;
+    let answer = |rate: &mut Rate, at: u64, kind, took: u64| {
+        let bytes = if kind == Kind::Audio { 80 } else { 3_750 };
+        // What was on its way during the outage has waited as long.
+        let waiting = ms(if took > 100 { took } else { 0 });
+        let uploaded =
+            Uploaded { kind, took: ms(took), bytes, backlog: ms(0), waiting, readers: 1, delay: None, received_bps: None };
+        rate.uploaded(&uploaded, start + ms(at));
+    };
+    let run = |rate: &mut Rate, from: u64, until: u64| {
+        for at in (from..until).step_by(10) {
+            if at.is_multiple_of(20) {
+                answer(rate, at, Kind::Audio, 3);
+            }
+            if at.is_multiple_of(30) && rate.decision().frames_per_second >= 10.0 {
+                answer(rate, at, Kind::Video, 4);
+            }
+        }
+        rate.decision()
+    };
+    assert!(run(&mut rate, 0, 5_000).video_bps > 600_000);
+    for (number, took) in (0..8).map(|number| (number, 1_200 - 20 * number)) {
+        answer(&mut rate, 6_200 + number, Kind::Audio, took);
+    }
+    let decision = run(&mut rate, 6_210, 7_200);
+    assert!(decision.frames_per_second >= 10.0 && decision.video_bps > 200_000, "{decision:?}");
+}
