@@ -364,7 +364,7 @@ fn page(size: Size, scrolled: usize, number: u64) -> Frame {
         let y = y + scrolled;
         for (x, luma) in row.iter_mut().enumerate() {
             let letter = usize::from(letters[(y / 16 * 240 + x / 8) % letters.len()]);
-            let stroke = letters[(letter % 64 * 128 + y % 16 / 2 * 8 + x % 8 / 2) % letters.len()] % 3 == 0;
+            let stroke = letters[(letter % 64 * 128 + y % 16 / 2 * 8 + x % 8 / 2) % letters.len()].is_multiple_of(3);
             *luma = if letter < 170 && (2..14).contains(&(y % 16)) && x % 8 < 7 && stroke { 20 } else { 235 };
         }
     }
