@@ -145,7 +145,7 @@ async fn what_is_refused_changes_nothing() {
     let before = (ana.state().await, ben.state().await);
     for path in BODIES.into_iter().chain(["/v1/invitations/x/accept", "/v1/calls/nowhere/leave"]) {
         let path = path.replace("/x/", &format!("/{call}/"));
-        for body in ["{", r#"{"to": "Ana", "name": "Ana", "text": "", "client_id": "1", "track": 259, "audio": 1}"#] {
+        for body in ["{", r#"{"to": "Ana", "name": "Ana", "text": "", "client_id": "1", "track": 260, "audio": 1}"#] {
             bench.send(Method::POST, &path, Some(&ana.token), body).await.code();
         }
         assert_eq!((ana.state().await, ben.state().await), before, "{path}");

@@ -40,8 +40,8 @@ pub const BUBBLE_ASIDE: f32 = 176.0;
 /// The ticker's height.
 pub const TAPE: f32 = 38.0;
 /// A round button of the call's controls, and of what shows something beside them.
-pub const CONTROL: f32 = 52.0;
-pub const TOGGLE: f32 = 40.0;
+pub const CONTROL: f32 = 48.0;
+pub const TOGGLE: f32 = 36.0;
 /// Height of a meter.
 pub const METER: f32 = 4.0;
 /// A tile of the filmstrip and the own preview, which is a tile among several.

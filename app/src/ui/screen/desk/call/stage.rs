@@ -17,7 +17,8 @@ impl Call {
     pub fn stage(&self, scale: f32) -> Element<'_, Message> {
         let ground = container(space()).width(Fill).height(Fill).style(theme::container::stage);
         if let Some(presenter) = self.presenter() {
-            let screen = self.screen(presenter, scale, true, spacing::RADIUS_L);
+            // With its corners: there may be something in them.
+            let screen = self.screen(presenter, scale, true, 0.0);
             let above = container(self.presenter_marks(presenter)).padding(spacing::M);
             // Nothing covers what is to be read.
             let faces = self.peers().map(|peer| self.tile(peer, scale)).chain(self.other_screens(scale));
