@@ -129,18 +129,18 @@ fn ana_hangs_up(display: &Display) {
 }
 
 /// Places in a window in a call, in points from its corner. There is no ticker along the foot: the relay has no providers.
-/// Mute, camera and hang-up stand in the middle below the stage, the last half as wide again as the others.
+/// Mute, camera, sharing and hang-up stand in the middle below the stage, the last half as wide again as the others.
 fn control(beside_middle: f32) -> (f32, f32) {
     let middle = (SIZE.width - spacing::CHAT) / 2.0;
     (middle + beside_middle, SIZE.height - spacing::M - spacing::S - spacing::CONTROL / 2.0)
 }
 
 fn mute() -> (f32, f32) {
-    control(-spacing::M - spacing::CONTROL * 1.25)
+    control(-(spacing::S * 1.5 + spacing::CONTROL * 1.75))
 }
 
 fn hang_up() -> (f32, f32) {
-    control(spacing::M + spacing::CONTROL)
+    control(spacing::S * 1.5 + spacing::CONTROL * 1.5)
 }
 
 fn chat_field() -> (f32, f32) {
