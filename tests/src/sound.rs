@@ -146,7 +146,9 @@ impl Listening {
 }
 
 fn libraries(root: &Path) -> impl Iterator<Item = PathBuf> {
-    std::fs::read_dir(root.join("usr/lib")).into_iter().flatten().flatten().map(|entry| entry.path())
+    // Some packages still keep theirs beside `usr`.
+    let folders = ["usr/lib", "lib"].map(|folder| std::fs::read_dir(root.join(folder)));
+    folders.into_iter().flatten().flatten().flatten().map(|entry| entry.path())
 }
 
 /// Where the server's modules are, with the libraries that they share.
