@@ -83,6 +83,18 @@ pub struct VideoSent {
     pub encode_time: Delays,
 }
 
+impl VideoSent {
+    /// A frame of this size was encoded in `took`, and goes out in so many bytes of payload.
+    pub(crate) fn sends(&mut self, size: Option<Size>, took: Duration, keyframe: bool, bytes: usize) {
+        self.encoded += 1;
+        self.encode_time.record(took);
+        self.sent += 1;
+        self.keyframes += u64::from(keyframe);
+        self.bytes += bytes as u64;
+        self.size = size;
+    }
+}
+
 /// Sound from the own microphone to the sink.
 #[derive(Clone, Debug, Default)]
 pub struct AudioSent {

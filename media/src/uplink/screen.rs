@@ -198,14 +198,7 @@ impl Encoding {
                 let cost = Duration::from_secs_f64(payload.len() as f64 * 8.0 / bits_per_second).clamp(APART, PAID_WITHIN);
                 self.paid = started + cost;
                 let size = self.encoder.as_ref().map(Encoder::size);
-                self.shared.count(|stats| {
-                    stats.encoded += 1;
-                    stats.encode_time.record(took);
-                    stats.sent += 1;
-                    stats.keyframes += u64::from(packet.keyframe);
-                    stats.bytes += payload.len() as u64;
-                    stats.size = size;
-                });
+                self.shared.count(|stats| stats.sends(size, took, packet.keyframe, payload.len()));
                 credit.spend();
                 self.track.send(packet.time, packet.keyframe, payload);
             }

@@ -223,14 +223,7 @@ impl Video {
         match outcome {
             Ok(Some((packet, payload))) => {
                 self.failing.end();
-                self.shared.count(|stats| {
-                    stats.encoded += 1;
-                    stats.encode_time.record(took);
-                    stats.sent += 1;
-                    stats.keyframes += u64::from(packet.keyframe);
-                    stats.bytes += payload.len() as u64;
-                    stats.size = Some(size);
-                });
+                self.shared.count(|stats| stats.sends(Some(size), took, packet.keyframe, payload.len()));
                 credit.spend();
                 self.track.send(packet.time, packet.keyframe, payload);
             }
